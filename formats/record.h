@@ -1,0 +1,201 @@
+/*
+ * record.h - what a trace file says, one record at a time.
+ *
+ * A trace is a sequence of records. Dictionaries come before the records that use them:
+ * strings are inline; modules, frames, tracebacks and threads have ids that count from 1
+ * in the order of their records. A snapshot is a SNAPSHOT record followed by its COUNTER,
+ * CELL, CLASS, ARENAS and LOSS rows, up to SNAPSHOT_END.
+ */
+#ifndef MT_FORMATS_RECORD_H
+#define MT_FORMATS_RECORD_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum mt_record_kind {
+	MT_RECORD_META = 1,  /* a fact about the process: key and value */
+	MT_RECORD_MODULE,    /* a loaded object */
+	MT_RECORD_FRAME,     /* module + offset */
+	MT_RECORD_TRACEBACK, /* parent traceback + frame */
+	MT_RECORD_THREAD, /* a thread slot; a later record for the same slot replaces it */
+	MT_RECORD_SNAPSHOT,
+	MT_RECORD_COUNTER, /* one traceback in the snapshot */
+	MT_RECORD_CELL,    /* live blocks of one traceback, thread slot and class */
+	MT_RECORD_CLASS,   /* pools of one size class */
+	MT_RECORD_ARENAS,
+	MT_RECORD_LOSS,         /* events that were not recorded, by reason */
+	MT_RECORD_SNAPSHOT_END, /* the snapshot is complete */
+	MT_RECORD_SAMPLE,       /* one point of the timeline */
+	MT_RECORD_PROCESS,      /* a process of the tree (first file only) */
+	MT_RECORD_KIND_COUNT
+};
+
+/* Bytes in a trace: not NUL-terminated, may hold anything. */
+struct mt_bytes {
+	const char *data;
+	size_t size;
+};
+
+/*
+ * Keys: "program", "argv" (NUL-separated), "cwd", "host", "pid", "parent_pid",
+ * "parent_uuid" (hex), "parent_time_ns" (the fork's moment in the parent's clock),
+ * "tree_uuid" (hex), "began" (run, preload, fork, exec), "malloc" (pymalloc, malloc),
+ * "geometry" (modern, classic), "alignment", "pool_bytes", "arena_bytes", "threshold",
+ * "python" (none, ours, own), "nframe", "memtrace_version", "start_realtime_ns",
+ * and, written at the end, "end" (exit, signal, exec, unknown), "exit_status", "signal",
+ * "peak_bound_bytes", "recorder_bytes", "collector_cpu_ns".
+ * A later value of a key replaces an earlier one.
+ */
+struct mt_record_meta {
+	struct mt_bytes key;
+	struct mt_bytes value;
+};
+
+struct mt_record_module {
+	uint32_t id;
+	uint32_t flags; /* enum mt_module_flag */
+	uint64_t start, end, bias;
+	struct mt_bytes path;
+	struct mt_bytes build_id;
+	/* Of the file when it was recorded, 0 where unknown: to name a replaced binary. */
+	uint64_t file_bytes;
+	uint64_t file_mtime_ns;
+};
+
+struct mt_record_frame {
+	uint32_t id;
+	uint8_t kind; /* enum mt_frame_kind */
+	bool exact;   /* offset is the instruction itself, not a return address */
+	uint32_t
+		module; /* 0: none, offset is the address in the process, or the domain */
+	uint64_t offset; /* address in the ELF file's own numbering */
+};
+
+/* Roots have a parent 0 and no frame. */
+enum mt_traceback_root {
+	MT_TRACEBACK_CALLED = 0,   /* no root: has a parent */
+	MT_TRACEBACK_COMPLETE = 1, /* = enum mt_root where those agree */
+	MT_TRACEBACK_TRUNCATED = 2,
+	MT_TRACEBACK_DEEP = 3,
+	MT_TRACEBACK_INHERITED = 4,
+	MT_TRACEBACK_CUT = 5, /* --nframe: outer frames left out when written */
+};
+
+struct mt_record_traceback {
+	uint32_t id;
+	uint32_t parent; /* id of an earlier traceback; 0 for a root */
+	uint32_t frame;  /* 0 for a root */
+	uint8_t root;    /* enum mt_traceback_root */
+};
+
+struct mt_record_thread {
+	uint32_t slot; /* from 0 */
+	uint32_t tid;
+	uint32_t serial;
+	bool alive;
+	struct mt_bytes name;
+};
+
+enum mt_snapshot_kind {
+	MT_SNAPSHOT_START = 0,
+	MT_SNAPSHOT_PERIODIC = 1, /* run --snapshot-every */
+	MT_SNAPSHOT_LABEL = 2,    /* memtrace_snapshot, memtrace snapshot */
+	MT_SNAPSHOT_PEAK = 3, /* no rows: the peak columns of the snapshot that follows */
+	MT_SNAPSHOT_EXIT = 4,
+	MT_SNAPSHOT_CHECKPOINT = 5, /* has no index; stands in for exit */
+};
+
+struct mt_record_snapshot {
+	uint32_t index; /* in file order, from 0; checkpoints: UINT32_MAX */
+	uint8_t kind;   /* enum mt_snapshot_kind */
+	bool is_delta;  /* rows replace those of the previous snapshot in the file */
+	struct mt_bytes label; /* empty: none */
+	uint64_t time_ns;      /* since the process's start, when copying began */
+	uint64_t span_ns;      /* how long copying took; 0: the program stood still */
+	int64_t live_bytes;    /* sums of the rows */
+	int64_t live_count;
+	int64_t peak_bytes;
+	int64_t peak_count;
+	uint64_t total_bytes;
+	uint64_t total_count;
+	uint64_t peak_bound_bytes; /* 0: exact */
+};
+
+struct mt_record_counter {
+	uint32_t traceback;
+	uint64_t alloc_count, alloc_bytes;
+	int64_t live_count, live_bytes;
+	int64_t peak_count, peak_bytes;
+};
+
+/* In a delta, the cells of a traceback replace all cells that it had. */
+struct mt_record_cell {
+	uint32_t traceback;
+	uint32_t slot;
+	uint8_t class_index; /* MT_CLASS_LARGE: beyond the threshold */
+	uint64_t count;
+	uint64_t bytes; /* requested */
+};
+
+enum {
+	MT_CLASS_LARGE = 255,
+};
+
+struct mt_record_class {
+	uint8_t index;
+	uint32_t block_bytes;
+	uint64_t pools; /* used and full */
+	uint64_t blocks_in_use;
+	uint64_t requested_bytes;
+	uint64_t inherited; /* of blocks_in_use: from before the fork, size not known */
+};
+
+struct mt_record_arenas {
+	uint64_t allocated_total, reclaimed, highwater, current;
+	uint64_t free_pools; /* empty and never carved, in arenas in use */
+	uint64_t large_blocks, large_bytes;
+};
+
+struct mt_record_loss {
+	uint32_t reason; /* enum mt_loss */
+	uint64_t count;  /* since the start */
+};
+
+struct mt_record_sample {
+	uint64_t time_ns;
+	int64_t live_bytes;
+	uint64_t resident_bytes;
+	uint64_t heap_bytes; /* arenas in use */
+};
+
+struct mt_record_process {
+	uint32_t pid;
+	uint32_t parent_pid;
+	uint8_t uuid[16];
+	struct mt_bytes program;
+	struct mt_bytes trace; /* file name; empty: not recorded */
+	struct mt_bytes began; /* as META */
+	struct mt_bytes end;
+};
+
+struct mt_record {
+	enum mt_record_kind kind;
+	union {
+		struct mt_record_meta meta;
+		struct mt_record_module module;
+		struct mt_record_frame frame;
+		struct mt_record_traceback traceback;
+		struct mt_record_thread thread;
+		struct mt_record_snapshot snapshot; /* SNAPSHOT and SNAPSHOT_END */
+		struct mt_record_counter counter;
+		struct mt_record_cell cell;
+		struct mt_record_class class;
+		struct mt_record_arenas arenas;
+		struct mt_record_loss loss;
+		struct mt_record_sample sample;
+		struct mt_record_process process;
+	};
+};
+
+#endif

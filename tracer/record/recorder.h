@@ -1,0 +1,78 @@
+/*
+ * recorder.h - what happened, told by the allocator: one call for each event.
+ * Inside the traced process; always called under the thread's guard.
+ *
+ * A struct mt_recorder belongs to a thread slot, lives in private memory and outlives
+ * the threads that use the slot. The hot parts are inline in counters.h and unwind.h.
+ */
+#ifndef MT_TRACER_RECORD_RECORDER_H
+#define MT_TRACER_RECORD_RECORDER_H
+
+#include "formats/state.h"
+#include "tracer/record/guard.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct mt_unwinder; /* unwind.h */
+
+/*
+ * Where an event entered the library: the stack slot that holds the return address into
+ * the caller, and the caller's frame pointer register. MT_CALLER() in a door (a function
+ * compiled with a frame pointer) fills it.
+ */
+struct mt_caller {
+	const uintptr_t *slot;
+	uintptr_t frame_pointer;
+};
+
+#define MT_CALLER()                                                                      \
+	((struct mt_caller){.slot = (const uintptr_t *)__builtin_frame_address(0) + 1,   \
+			    .frame_pointer =                                             \
+				    *(const uintptr_t *)__builtin_frame_address(0)})
+
+struct mt_recorder {
+	struct mt_guard guard;
+	uint32_t slot;                  /* thread slot */
+	struct mt_state_thread *shared; /* its line in the shared state */
+	/*
+	 * The counters of traceback id are at
+	 * mt_state.counters[directory[id / 64] * 64 + id % 64]; directory entry 0: none yet.
+	 */
+	uint32_t *directory;
+	/* shared->delta_bytes beyond these calls mt_counters_flush. */
+	int64_t delta_high, delta_low;
+	struct mt_unwinder *unwinder;
+};
+
+/*
+ * Once per process, when the state is open; and again in a forked child (fresh tables).
+ * False: no memory; then nothing is recorded.
+ */
+bool mt_recorder_start_process(void);
+
+/*
+ * Make *recorder ready for the calling thread in slot. The struct is zeroed memory or
+ * one that mt_recorder_close left: then directory and tables are kept.
+ */
+bool mt_recorder_open(struct mt_recorder *recorder, uint32_t slot);
+void mt_recorder_close(struct mt_recorder *recorder);
+
+/* In a forked child: forget all that the parent recorded. For the surviving thread. */
+bool mt_recorder_reopen_after_fork(struct mt_recorder *recorder, uint32_t slot);
+
+/*
+ * A new domain for memtrace_track: the traceback of the caller beneath the domain's root.
+ * Domain 0 is plain mt_unwind_traceback. Returns 0 when it cannot be had (counted).
+ */
+mt_traceback_id mt_recorder_traceback_in_domain(struct mt_recorder *recorder,
+						struct mt_caller caller, uint32_t domain);
+
+/*
+ * The frames of a traceback, most recent first, as addresses; returns how many there are
+ * in all, stores at most n. For memtrace_get_object_traceback and reports.
+ */
+int mt_recorder_frames(mt_traceback_id id, uintptr_t *frames, int n);
+
+#endif
