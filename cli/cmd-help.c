@@ -1,0 +1,27 @@
+/*
+ * cmd-help.c - memtrace help: the commands, or the options of one. Outside.
+ */
+#include "cli/command.h"
+#include "cli/help.h"
+
+static int help_run(const struct invocation *invocation, struct mt_error *err)
+{
+	if (!invocation->operand_count) {
+		mt_help_overview(stdout);
+		return 0;
+	}
+	const struct command *command = mt_command_find(invocation->operands[0]);
+	if (!command)
+		return mt_fail(err, MT_ERR_USAGE, "there is no command '%s'",
+			       invocation->operands[0]);
+	mt_help_command(stdout, command);
+	return 0;
+}
+
+const struct command cmd_help = {
+	.name = "help",
+	.args = "[COMMAND]",
+	.summary = "show the commands, or the options of one",
+	.max_operands = 1,
+	.run = help_run,
+};
