@@ -37,7 +37,8 @@ struct mt_state {
 	uint32_t max_pools, max_arenas, max_strings_bytes;
 
 	unsigned char *heap; /* the small-object heap: reserved, PROT_NONE until used */
-	size_t heap_bytes;   /* 0: no address space for it; all goes to the C library */
+	/* 0: no address space for it; all goes to the C library. May shrink: see below. */
+	size_t heap_bytes;
 };
 
 extern struct mt_state mt_state;
@@ -64,6 +65,23 @@ bool mt_state_open(const struct mt_state_options *options);
 bool mt_state_reopen_after_fork(void);
 
 /*
+ * In a forked child that must not or cannot have a state of its own: private memory over
+ * the old addresses, so that nothing more reaches the parent's state. Nothing is recorded
+ * from now on.
+ */
+void mt_state_detach(void);
+
+/*
+ * The program is about to limit its address space to limit bytes: give up what the heap
+ * and the tables have reserved and not used, so that mmap goes on working. Lowers
+ * heap_bytes and the max_ values.
+ */
+void mt_state_shrink(uint64_t limit);
+
+/* The two memfds, state then control, if they are still open; the caller closes them. */
+bool mt_state_take_fds(int fds[2]);
+
+/*
  * Send both memfds to the collector behind the abstract socket `name` and close them
  * here. Waits at most timeout_ms. False: nobody there; both are closed all the same.
  */
@@ -71,6 +89,9 @@ bool mt_state_hand_over(const char *name, int timeout_ms);
 
 /* Whether this process has a state that a collector received. */
 bool mt_state_is_handed_over(void);
+
+/* The collector's pid as the kernel gave it; 0 when unknown or not handed over. */
+uint32_t mt_state_collector_pid(void);
 
 /* Count an event that could not be recorded as it should. */
 static inline void mt_state_lose(enum mt_loss reason)

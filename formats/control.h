@@ -1,0 +1,60 @@
+/*
+ * control.h - messages between the library, the collector and the commands.
+ *
+ * All travel over an abstract SEQPACKET socket that the collector listens on. One packet
+ * is one message: the fixed part and as much of text as is needed. The receiver trusts
+ * nothing but the credentials that the kernel vouches for.
+ *
+ *   library   HELLO with the state's two memfds  -> ANSWER
+ *   run       WATCH (the main process's pid)     -> nothing
+ *             WAIT (its pid and wait status)     -> ANSWER when its traces are written
+ *   snapshot  SNAPSHOT (pid, label)              -> ANSWER, MT_ERR_MISSING: not mine
+ */
+#ifndef MT_FORMATS_CONTROL_H
+#define MT_FORMATS_CONTROL_H
+
+#include <assert.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum {
+	MT_MESSAGE_MAGIC = 0x434d544d, /* "MTMC" */
+	MT_MESSAGE_VERSION = 1,
+	MT_MESSAGE_TEXT_BYTES = 8192,
+	MT_HELLO_FDS = 2, /* the state, then the control page */
+	MT_SOCKET_NAME_BYTES = 64,
+};
+
+/* Abstract socket names are this, the listener's pid, a dot and a random token. */
+#define MT_SOCKET_PREFIX "memtrace."
+
+enum mt_message_kind {
+	MT_MESSAGE_HELLO = 1,
+	MT_MESSAGE_WATCH = 2,
+	MT_MESSAGE_WAIT = 3,
+	MT_MESSAGE_SNAPSHOT = 4,
+	MT_MESSAGE_ANSWER = 5,
+};
+
+struct mt_message_head {
+	uint32_t magic;
+	uint16_t version;
+	uint16_t kind; /* enum mt_message_kind */
+	uint32_t pid;
+	int32_t status;    /* ANSWER: 0 or a negative enum mt_code; WAIT: as waitpid's */
+	uint32_t running;  /* ANSWER to WAIT: recorded processes that go on */
+	uint32_t recorded; /* ANSWER to WAIT: traces written or begun */
+};
+static_assert(sizeof(struct mt_message_head) == 24, "the fixed part of a message");
+
+struct mt_message {
+	struct mt_message_head head;
+	/*
+	 * SNAPSHOT: the label. ANSWER: to WAIT the path of the main process's trace, a
+	 * NUL, and words for the user, one line each; otherwise why not. Not
+	 * NUL-terminated in the packet.
+	 */
+	char text[MT_MESSAGE_TEXT_BYTES];
+};
+
+#endif
