@@ -1,0 +1,80 @@
+#!/usr/bin/env bats
+# Threads, forks, signals and libraries that come and go: no crash, no hang, no drift.
+
+setup_file() {
+	export PROGRAMS="$BATS_FILE_TMPDIR" SOURCES="$BATS_TEST_DIRNAME/../programs"
+	for source in "$SOURCES"/{threads-,fork-while,dlopen-while,allocate-in,free-in}*.c; do
+		name="$(basename "$source" .c)"
+		${CC:-cc} -g -O2 -fno-builtin -pthread "$source" -o "$PROGRAMS/$name"
+	done
+	${CC:-cc} -g -O2 -fno-builtin -shared -fPIC "$SOURCES/plugin.c" -o "$PROGRAMS/plugin.so"
+	export PATH="$BATS_TEST_DIRNAME/../../${BUILD:-build}:$PATH"
+}
+
+setup() {
+	cd "$BATS_TEST_TMPDIR"
+}
+
+# at TRACE SOURCE MARKER [OPTION...]: "size count" of the line that has the marker comment.
+at() {
+	local trace="$1" source="$2.c" marker="$3"
+	shift 3
+	local line="$(grep -n "/\* $marker \*/" "$SOURCES/$source" | cut -d: -f1)"
+	memtrace top --json -n 0 "$@" "$trace" | python3 -c '
+import json, os, sys
+rows = [r for r in json.load(sys.stdin)["rows"]
+        if os.path.basename(r["file"] or "") == sys.argv[1] and r["line"] == int(sys.argv[2])]
+print(sum(r["size"] for r in rows), sum(r["count"] for r in rows))' "$source" "$line"
+}
+
+# In 60 s at most: a deadlock is a failure, not a hang.
+record() {
+	timeout 60 memtrace run -q -o trace.mtz -- "$@"
+}
+
+@test "threads: ten thousand that come and go leave exact numbers" {
+	record "$PROGRAMS/threads-come-and-go"
+	[ "$(at trace.mtz threads-come-and-go kept)" = "480000 10000" ]
+	[ "$(at trace.mtz threads-come-and-go left)" = "0 0" ]
+	[ "$(at trace.mtz threads-come-and-go own)" = "0 0" ]
+	[ "$(at trace.mtz threads-come-and-go left --metric total)" = "2000000 10000" ]
+	[ "$(at trace.mtz threads-come-and-go own --metric total)" = "5760000 80000" ]
+}
+
+@test "threads: 64 that free each other's blocks leave exact numbers" {
+	record "$PROGRAMS/threads-exchange"
+	[ "$(at trace.mtz threads-exchange exchanged)" = "0 0" ]
+	[ "$(at trace.mtz threads-exchange kept)" = "6400 64" ]
+	run at trace.mtz threads-exchange exchanged --metric total
+	[ "${output#* }" = 1280000 ]
+}
+
+@test "threads: a fork while others allocate gives the child a trace of its own" {
+	record "$PROGRAMS/fork-while-threads-allocate"
+	[ "$(ls trace.mtz.* | wc -l)" -eq 100 ]
+	for trace in trace.mtz.{1,50,100}; do
+		run at "$trace" fork-while-threads-allocate child
+		[ "${output#* }" = 100 ]
+	done
+}
+
+@test "threads: libraries that come and go while others allocate" {
+	record "$PROGRAMS/dlopen-while-threads-allocate" "$PROGRAMS/plugin.so"
+	[ "$(at trace.mtz plugin plugin)" = "19200 300" ]
+	[ "$(at trace.mtz plugin dropped)" = "0 0" ]
+	[ "$(at trace.mtz dlopen-while-threads-allocate churn)" = "0 0" ]
+}
+
+@test "threads: a signal handler that allocates in the middle of malloc" {
+	record "$PROGRAMS/allocate-in-signal-handler"
+	run at trace.mtz allocate-in-signal-handler slots
+	[ "${output#* }" = 25 ]
+	[ "$(at trace.mtz allocate-in-signal-handler handed)" = "0 0" ]
+}
+
+@test "threads: destructors of thread-specific values that free and allocate late" {
+	record "$PROGRAMS/free-in-thread-destructor"
+	[ "$(at trace.mtz free-in-thread-destructor value)" = "0 0" ]
+	[ "$(at trace.mtz free-in-thread-destructor again)" = "0 0" ]
+	[ "$(at trace.mtz free-in-thread-destructor late)" = "8000 200" ]
+}
