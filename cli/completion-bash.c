@@ -6,6 +6,8 @@
 #include "cli/command.h"
 #include "cli/options.h"
 
+#include <string.h>
+
 static const char head[] =
 	"# bash completion for memtrace; generated from its option tables\n"
 	"_memtrace()\n"
@@ -81,8 +83,13 @@ static void print_command(FILE *out, const struct command *command)
 		command->name);
 	print_flags(out, command);
 	fputs("'\n", out);
-	if (command->stops_at_operand)
+	if (command->stops_at_operand) {
 		fputs("\t\telse\n\t\t\tmode=program\n", out);
+	} else if (!strcmp(command->name, "help")) {
+		fputs("\t\telse\n\t\t\tmode=words words='", out);
+		print_command_names(out);
+		fputs("'\n", out);
+	}
 	fputs("\t\tfi ;;\n", out);
 }
 
@@ -91,7 +98,7 @@ void mt_completion_bash(FILE *out)
 	fputs(head, out);
 	fputs("\tif ((COMP_CWORD == 1)); then\n\t\tcommand= previous=first\n\tfi\n"
 	      "\tcase $command,$previous in\n"
-	      "\t,first|help,help) mode=words words='--help --version ",
+	      "\t,first) mode=words words='--help --version ",
 	      out);
 	print_command_names(out);
 	fputs("' ;;\n", out);

@@ -1,0 +1,28 @@
+#!/bin/sh
+# What libmemtrace.so needs, imports and exports. It lives in every recorded program, so
+# each new import is reviewed: tests/lint/imports lists those that are.
+. "$(dirname "$0")/tap.sh"
+library=$build/libmemtrace.so
+here=tests/lint
+
+readelf -d "$library" | sed -n 's/.*(NEEDED).*\[\(.*\)\]/\1/p' |
+	grep -vxE 'libc\.so\.6|ld-linux-x86-64\.so\.2' |
+	check "the library needs libc and the loader only"
+
+nm -D --undefined-only "$library" | awk '{ sub(/@.*/, "", $2); print $2 }' | sort -u |
+	comm -13 "$here/imports" - | sed 's/$/: imported, but not in tests\/lint\/imports/' |
+	check "every imported symbol has been reviewed"
+
+nm -D --defined-only "$library" | awk '{ sub(/@.*/, "", $3); print $3 }' | sort -u \
+	>"$scratch/exported"
+sed -n '/global:/,/local:/s/^[	 ]*\([A-Za-z_*][A-Za-z0-9_*]*\);.*/\1/p' preload/memtrace.map |
+	grep -vx '\*' | sort -u >"$scratch/mapped"
+comm -3 "$scratch/exported" "$scratch/mapped" | tr -d '\t' |
+	check "the exports are those of preload/memtrace.map"
+
+readelf -d "$library" | grep -E 'TEXTREL|EXEC.?STACK' |
+	check "no text relocations"
+readelf -lW "$library" | grep 'GNU_STACK.*RWE' | check "no executable stack"
+readelf -rW "$library" | grep -E 'DTPMOD|TLSDESC' |
+	check "thread-locals use the initial-exec model"
+plan
