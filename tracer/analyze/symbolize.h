@@ -42,6 +42,7 @@ struct mt_symbolizer_options {
 	const char *debug_dir; /* NULL: /usr/lib/debug */
 	bool use_debuginfod;   /* false: never touch the network */
 	bool no_cache;         /* do not read or write the cache of resolved addresses */
+	bool in_process;       /* no child process: damaged debug info may crash us */
 	/* Called once for each module that cannot be used as recorded; NULL: not wanted. */
 	void (*notice)(void *context, const char *module_path, const char *text);
 	void *notice_context;

@@ -1,0 +1,114 @@
+/*
+ * symbolize-names.c - see symbolize-names.h. Outside.
+ */
+#include "tracer/analyze/symbolize-names.h"
+
+#include "tracer/analyze/symbolize-demangle.h"
+
+#include <dwarf.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum {
+	MAX_SOURCE_BYTES = 8192
+};
+
+void mt_symbol_names_deinit(struct mt_symbol_names *names)
+{
+	mt_symtab_deinit(&names->symtab);
+	mt_memo_deinit(&names->functions);
+	mt_memo_deinit(&names->sources);
+}
+
+static uint32_t function_text(struct mt_symbol_names *names, const char *name)
+{
+	uint32_t text;
+	if (!name)
+		return 0;
+	if (mt_memo_find(&names->functions, name, &text))
+		return text;
+	char *plain = mt_demangle(name);
+	text = mt_resolved_text(names->resolved, plain ? plain : name);
+	free(plain);
+	mt_memo_put(&names->functions, name, text);
+	return text;
+}
+
+static const char *symbol_at(struct mt_symbol_names *names, uint64_t pc)
+{
+	if (!names->has_symtab) {
+		names->has_symtab = true;
+		mt_symtab_load(&names->symtab, names->files);
+	}
+	return mt_symtab_find(&names->symtab, pc);
+}
+
+uint32_t mt_symbol_names_at(struct mt_symbol_names *names, uint64_t pc)
+{
+	return function_text(names, symbol_at(names, pc));
+}
+
+static const char *string_of(Dwarf_Die *die, unsigned name)
+{
+	Dwarf_Attribute attribute;
+	return dwarf_formstring(dwarf_attr_integrate(die, name, &attribute));
+}
+
+static const char *linker_name(Dwarf_Die *die)
+{
+	const char *name = string_of(die, DW_AT_linkage_name);
+	return name ? name : string_of(die, DW_AT_MIPS_linkage_name);
+}
+
+uint32_t mt_symbol_names_function(struct mt_symbol_names *names, Dwarf_Die *die,
+				  bool wants_symtab, uint64_t pc)
+{
+	uint32_t text;
+	if (mt_memo_find(&names->functions, die->addr, &text))
+		return text;
+	const char *name = linker_name(die);
+	if (!name && wants_symtab) {
+		text = mt_symbol_names_at(names, pc);
+		if (text)
+			return text;
+	}
+	text = function_text(names, name ? name : string_of(die, DW_AT_name));
+	mt_memo_put(&names->functions, die->addr, text);
+	return text;
+}
+
+/* Drop "/./" and doubled slashes; ".." stays, it may cross a symbolic link. */
+static void tidy(char *path)
+{
+	char *out = path;
+	for (const char *in = path; *in;) {
+		if (in[0] == '/' && in[1] == '/')
+			in++;
+		else if (in[0] == '/' && in[1] == '.' && in[2] == '/')
+			in += 2;
+		else
+			*out++ = *in++;
+	}
+	*out = '\0';
+}
+
+uint32_t mt_symbol_names_source(struct mt_symbol_names *names, const char *path,
+				const char *directory)
+{
+	uint32_t text;
+	if (!path || !*path || !strcmp(path, "???"))
+		return 0;
+	if (mt_memo_find(&names->sources, path, &text))
+		return text;
+	char joined[MAX_SOURCE_BYTES];
+	bool is_joined = path[0] != '/' && path[0] != '<' && directory;
+	int length = snprintf(joined, sizeof joined, "%s%s%s", is_joined ? directory : "",
+			      is_joined ? "/" : "", path);
+	if (length < 0 || (size_t)length >= sizeof joined)
+		return 0;
+	tidy(joined);
+	text = mt_resolved_text(names->resolved, joined);
+	mt_memo_put(&names->sources, path, text);
+	return text;
+}

@@ -1,0 +1,194 @@
+/*
+ * symbolize-symtab.c - see symbolize-symtab.h. Outside.
+ */
+#include "tracer/analyze/symbolize-symtab.h"
+
+#include "tracer/analyze/symbolize-list.h"
+
+#include <gelf.h>
+#include <string.h>
+#include <unistd.h>
+
+struct mt_symtab_entry {
+	uint64_t start;
+	uint64_t end; /* start: the symbol has no size */
+	const char *name;
+	uint8_t rank; /* of several at one address the lowest is shown */
+};
+
+enum {
+	/* How many symbols may begin within another one before it is no longer seen. */
+	MAX_NESTED = 64
+};
+
+static unsigned underscores(const char *name)
+{
+	return (unsigned)strspn(name, "_");
+}
+
+/* Functions before labels, global before weak before local, `malloc` before `__malloc`. */
+static uint8_t rank_of(const GElf_Sym *symbol, const char *name)
+{
+	unsigned binding = GELF_ST_BIND(symbol->st_info);
+	unsigned rank = binding == STB_GLOBAL ? 0 : binding == STB_WEAK ? 1 : 2;
+	if (GELF_ST_TYPE(symbol->st_info) == STT_NOTYPE)
+		rank += 4;
+	unsigned lead = underscores(name);
+	return (uint8_t)(rank << 4 | (lead < 15 ? lead : 15));
+}
+
+static bool is_code(const GElf_Sym *symbol, Elf *elf)
+{
+	unsigned type = GELF_ST_TYPE(symbol->st_info);
+	if (symbol->st_shndx == SHN_UNDEF || symbol->st_shndx == SHN_ABS)
+		return false;
+	if (type == STT_FUNC || type == STT_GNU_IFUNC)
+		return true;
+	GElf_Shdr section;
+	return type == STT_NOTYPE && symbol->st_shndx < SHN_LORESERVE &&
+	       gelf_getshdr(elf_getscn(elf, symbol->st_shndx), &section) &&
+	       section.sh_flags & SHF_EXECINSTR;
+}
+
+static void add(struct mt_symtab *symtab, const GElf_Sym *symbol, uint64_t address,
+		const char *name, Elf *elf)
+{
+	if (!name || !*name || name[0] == '$' || name[0] == '.' || !is_code(symbol, elf))
+		return;
+	void *room = mt_list_room(symtab->entries, symtab->count, &symtab->capacity,
+				  sizeof *symtab->entries);
+	if (!room)
+		return;
+	symtab->entries = room;
+	uint64_t end = address + symbol->st_size;
+	symtab->entries[symtab->count++] = (struct mt_symtab_entry){
+		address, end < address ? address : end, name, rank_of(symbol, name)};
+}
+
+static void add_table(struct mt_symtab *symtab, Elf *elf, Elf_Scn *section,
+		      const GElf_Shdr *header)
+{
+	Elf_Data *data = elf_getdata(section, NULL);
+	if (!data || !header->sh_entsize)
+		return;
+	size_t count = data->d_size / gelf_fsize(elf, ELF_T_SYM, 1, EV_CURRENT);
+	for (size_t i = 1; i < count && i <= INT32_MAX; i++) {
+		GElf_Sym symbol;
+		if (!gelf_getsym(data, (int)i, &symbol))
+			return;
+		add(symtab, &symbol, symbol.st_value,
+		    elf_strptr(elf, header->sh_link, symbol.st_name), elf);
+	}
+}
+
+static void add_tables(struct mt_symtab *symtab, Elf *elf, uint32_t type)
+{
+	if (!elf)
+		return;
+	for (Elf_Scn *section = NULL; (section = elf_nextscn(elf, section));) {
+		GElf_Shdr header;
+		if (gelf_getshdr(section, &header) && header.sh_type == type)
+			add_table(symtab, elf, section, &header);
+	}
+}
+
+static int no_debug_file(Dwfl_Module *module, void **user, const char *name,
+			 Dwarf_Addr base, const char *file, const char *link,
+			 GElf_Word crc, char **found)
+{
+	(void)module, (void)user, (void)name, (void)base;
+	(void)file, (void)link, (void)crc, (void)found;
+	return -1;
+}
+
+/* libdwfl can unpack .gnu_debugdata, libdw alone cannot. */
+static void add_unpacked(struct mt_symtab *symtab, const struct mt_symbol_file *binary)
+{
+	static const Dwfl_Callbacks callbacks = {.find_elf = dwfl_build_id_find_elf,
+						 .find_debuginfo = no_debug_file};
+	int fd = binary->elf ? dup(binary->fd) : -1;
+	if (fd < 0)
+		return;
+	symtab->unpacker = dwfl_begin(&callbacks);
+	Dwfl_Module *module = NULL;
+	if (symtab->unpacker)
+		module = dwfl_report_elf(symtab->unpacker, "module", binary->path, fd, 0,
+					 true);
+	if (!module)
+		close(fd);
+	int count = module ? dwfl_module_getsymtab(module) : 0;
+	for (int i = 1; i < count; i++) {
+		GElf_Sym symbol;
+		GElf_Addr address;
+		Elf *elf = NULL;
+		Dwarf_Addr bias = 0;
+		const char *name = dwfl_module_getsym_info(module, i, &symbol, &address,
+							   NULL, &elf, &bias);
+		if (name && elf)
+			add(symtab, &symbol, symbol.st_value, name, elf);
+	}
+}
+
+static int by_start_and_rank(const void *left, const void *right)
+{
+	const struct mt_symtab_entry *a = left, *b = right;
+	if (a->start != b->start)
+		return a->start < b->start ? -1 : 1;
+	if (a->rank != b->rank)
+		return a->rank < b->rank ? -1 : 1;
+	return strcmp(a->name, b->name);
+}
+
+void mt_symtab_load(struct mt_symtab *symtab, const struct mt_symbol_files *files)
+{
+	add_tables(symtab, files->debug.elf, SHT_SYMTAB);
+	if (!symtab->count)
+		add_tables(symtab, files->binary.elf, SHT_SYMTAB);
+	if (!symtab->count)
+		add_unpacked(symtab, &files->binary);
+	if (!symtab->count)
+		add_tables(symtab, files->binary.elf, SHT_DYNSYM);
+	if (symtab->count)
+		qsort(symtab->entries, symtab->count, sizeof *symtab->entries,
+		      by_start_and_rank);
+}
+
+void mt_symtab_deinit(struct mt_symtab *symtab)
+{
+	free(symtab->entries);
+	dwfl_end(symtab->unpacker);
+	*symtab = (struct mt_symtab){0};
+}
+
+/* The number of symbols that begin at pc or before. */
+static size_t count_until(const struct mt_symtab *symtab, uint64_t pc)
+{
+	size_t low = 0, high = symtab->count;
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+		if (symtab->entries[middle].start <= pc)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low;
+}
+
+const char *mt_symtab_find(const struct mt_symtab *symtab, uint64_t pc)
+{
+	size_t i = count_until(symtab, pc);
+	const struct mt_symtab_entry *best = NULL, *sizeless = NULL;
+	for (size_t seen = 0; i && seen < MAX_NESTED; seen++) {
+		const struct mt_symtab_entry *entry = &symtab->entries[--i];
+		if (best && entry->start < best->start)
+			break;
+		if (pc < entry->end && (!best || entry->rank < best->rank))
+			best = entry;
+		else if (entry->start == entry->end &&
+			 (!seen || (sizeless && entry->start == sizeless->start)))
+			sizeless = entry;
+	}
+	if (best)
+		return best->name;
+	return sizeless ? sizeless->name : NULL;
+}
