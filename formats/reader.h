@@ -24,7 +24,7 @@ struct mt_source {
 	const char *name; /* for messages; borrowed until the reader is closed */
 };
 
-/* What reading met so far. */
+/* What reading met so far; each piece of damage counts once, however often it is met. */
 struct mt_reader_status {
 	bool is_closed;          /* END was found: the writer finished */
 	uint64_t damaged_chunks; /* failed a check and were left out */
@@ -48,17 +48,29 @@ void mt_reader_close(struct mt_reader *reader);
  * inflated from now on; records of other kinds are not returned. Default: all.
  * Snapshot headers, snapshot rows and the dictionaries are in chunks of their own, so
  * that going over a large trace for its snapshots' headers costs next to nothing.
+ * What the wanted kinds refer to is decoded too, to check them.
  */
 void mt_reader_want(struct mt_reader *reader, uint32_t kinds);
 
 /*
  * Next record into *rec; its bytes stay valid until the next call.
  * Returns 1, 0 at the end, negative on damage; after damage, call again to resume at the
- * next intact chunk. MT_ERR_NEWER (an essential chunk of a later format) is final.
+ * next intact chunk. MT_ERR_NEWER (an essential chunk of a later format) and
+ * MT_ERR_SYSTEM are final: 0 follows them.
+ *
+ * Records can be used without further checks: ids of modules, frames and tracebacks count
+ * up from 1 without a gap, slots from 0; a parent is below its child; whatever a record
+ * refers to has been returned before (where its kind is wanted). Where damage took records
+ * of the dictionaries, others stand in for them: modules without path, frames without
+ * module, tracebacks with the root MT_TRACEBACK_LOST, threads without name.
  */
 int mt_reader_next(struct mt_reader *reader, struct mt_record *rec, struct mt_error *err);
 
-/* The place of the chunk that the last record came from, and back to it (or 0: start). */
+/*
+ * The place of the chunk that the last record came from, and back to it (or 0: start).
+ * A SNAPSHOT is the first record of its chunk. Rows read after seeking are checked against
+ * the dictionaries that were read earlier.
+ */
 uint64_t mt_reader_tell(const struct mt_reader *reader);
 int mt_reader_seek(struct mt_reader *reader, uint64_t place, struct mt_error *err);
 

@@ -31,6 +31,14 @@ enum mt_record_kind {
 	MT_RECORD_KIND_COUNT
 };
 
+/* How much of the dictionaries is defined: the highest ids, and the number of slots. */
+struct mt_defined {
+	uint32_t modules;
+	uint32_t frames;
+	uint32_t tracebacks;
+	uint32_t slots;
+};
+
 /* Bytes in a trace: not NUL-terminated, may hold anything. */
 struct mt_bytes {
 	const char *data;
@@ -65,7 +73,7 @@ struct mt_record_module {
 
 struct mt_record_frame {
 	uint32_t id;
-	uint8_t kind; /* enum mt_frame_kind */
+	uint8_t kind; /* enum mt_frame_kind; later formats may add to it, below 16 */
 	bool exact;   /* offset is the instruction itself, not a return address */
 	uint32_t
 		module; /* 0: none, offset is the address in the process, or the domain */
@@ -79,18 +87,19 @@ enum mt_traceback_root {
 	MT_TRACEBACK_TRUNCATED = 2,
 	MT_TRACEBACK_DEEP = 3,
 	MT_TRACEBACK_INHERITED = 4,
-	MT_TRACEBACK_CUT = 5, /* --nframe: outer frames left out when written */
+	MT_TRACEBACK_CUT = 5,  /* --nframe: outer frames left out when written */
+	MT_TRACEBACK_LOST = 6, /* stands in for one that the reader found damaged */
 };
 
 struct mt_record_traceback {
 	uint32_t id;
 	uint32_t parent; /* id of an earlier traceback; 0 for a root */
 	uint32_t frame;  /* 0 for a root */
-	uint8_t root;    /* enum mt_traceback_root */
+	uint8_t root;    /* enum mt_traceback_root; later formats may add, below 16 */
 };
 
 struct mt_record_thread {
-	uint32_t slot; /* from 0 */
+	uint32_t slot; /* from 0; new slots come in order */
 	uint32_t tid;
 	uint32_t serial;
 	bool alive;
@@ -108,7 +117,7 @@ enum mt_snapshot_kind {
 
 struct mt_record_snapshot {
 	uint32_t index; /* in file order, from 0; checkpoints: UINT32_MAX */
-	uint8_t kind;   /* enum mt_snapshot_kind */
+	uint8_t kind;   /* enum mt_snapshot_kind; later formats may add, below 16 */
 	bool is_delta;  /* rows replace those of the previous snapshot in the file */
 	struct mt_bytes label; /* empty: none */
 	uint64_t time_ns;      /* since the process's start, when copying began */
@@ -120,6 +129,11 @@ struct mt_record_snapshot {
 	uint64_t total_bytes;
 	uint64_t total_count;
 	uint64_t peak_bound_bytes; /* 0: exact */
+
+	/* The writer sets these. */
+	uint32_t ordinal; /* counts the SNAPSHOT records of the file, from 1 */
+	uint32_t base; /* delta: ordinal of the snapshot whose rows it changes; else 0 */
+	struct mt_defined defined; /* what of the dictionaries came before */
 };
 
 struct mt_record_counter {
@@ -133,17 +147,17 @@ struct mt_record_counter {
 struct mt_record_cell {
 	uint32_t traceback;
 	uint32_t slot;
-	uint8_t class_index; /* MT_CLASS_LARGE: beyond the threshold */
+	uint8_t class_index; /* below MT_MAX_CLASSES, or MT_CLASS_LARGE */
 	uint64_t count;
 	uint64_t bytes; /* requested */
 };
 
 enum {
-	MT_CLASS_LARGE = 255,
+	MT_CLASS_LARGE = 255, /* beyond the threshold */
 };
 
 struct mt_record_class {
-	uint8_t index;
+	uint8_t index; /* below MT_MAX_CLASSES */
 	uint32_t block_bytes;
 	uint64_t pools; /* used and full */
 	uint64_t blocks_in_use;
@@ -158,7 +172,7 @@ struct mt_record_arenas {
 };
 
 struct mt_record_loss {
-	uint32_t reason; /* enum mt_loss */
+	uint32_t reason; /* enum mt_loss; later formats may add to it, below 256 */
 	uint64_t count;  /* since the start */
 };
 
@@ -197,5 +211,53 @@ struct mt_record {
 		struct mt_record_process process;
 	};
 };
+
+/*
+ * To bytes and back, for writer and reader. Rows of one kind follow each other in a
+ * group; a context carries what a row is written against and is zeroed where a group
+ * begins.
+ */
+struct mt_cursor;
+struct mt_output;
+
+struct mt_record_context {
+	bool is_begun;
+	uint32_t id; /* of the row before, or the traceback that it is about */
+	uint32_t module, frame, slot;
+	uint64_t offset;
+	struct mt_record_sample sample;
+};
+
+/* Many records of such a kind share a group; of the others each has its own. */
+bool mt_record_is_packed(enum mt_record_kind kind);
+
+/* Of chunks that hold records of this kind: enum mt_chunk_type; 0 for an unknown kind. */
+uint16_t mt_record_chunk_type(uint64_t kind);
+
+/* Bytes that suffice to encode rec. */
+size_t mt_record_size_limit(const struct mt_record *rec);
+
+void mt_record_encode(struct mt_output *out, struct mt_record_context *context,
+		      const struct mt_record *rec);
+
+/*
+ * The record at the cursor, its kind set by the caller; its bytes stay in the cursor's
+ * buffer. Where bytes are missing the cursor says so. Nothing is checked but that.
+ */
+void mt_record_decode(struct mt_cursor *in, struct mt_record_context *context,
+		      struct mt_record *rec);
+
+/* What is wrong with rec, whatever came before it; NULL: nothing. */
+const char *mt_record_fault(const struct mt_record *rec);
+
+/*
+ * Whether something that rec refers to is missing in *defined (for a dictionary's record
+ * also the id before its own). Then *needs is what ought to be defined.
+ */
+bool mt_record_lacks(const struct mt_record *rec, const struct mt_defined *defined,
+		     struct mt_defined *needs);
+
+/* Counts what rec defines in. */
+void mt_record_define(const struct mt_record *rec, struct mt_defined *defined);
 
 #endif

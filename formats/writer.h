@@ -18,6 +18,8 @@ struct mt_writer_options {
 	uint8_t uuid[16];
 	uint64_t start_realtime_ns;
 	int level; /* zlib's, 0: the default of the format (1) */
+	const char *
+		name; /* of the file, for messages; borrowed until close. NULL: "trace" */
 };
 
 /*
@@ -29,7 +31,12 @@ struct mt_writer_options {
 int mt_writer_open(struct mt_writer **writer, int fd,
 		   const struct mt_writer_options *options, struct mt_error *err);
 
-/* rec's bytes are copied. The record is checked as the reader would check it. */
+/*
+ * rec's bytes are copied. The record is checked as the reader would check it:
+ * MT_ERR_USAGE, and nothing is written. Ids of modules, frames and tracebacks count up by
+ * one, as do new thread slots. Rows need a SNAPSHOT before them that is no MT_SNAPSHOT_PEAK.
+ * After SNAPSHOT_END the snapshot is in the file, readable from then on.
+ */
 int mt_writer_put(struct mt_writer *writer, const struct mt_record *rec,
 		  struct mt_error *err);
 
