@@ -1,0 +1,149 @@
+/*
+ * interpose.c - the doors of the malloc family.
+ * Inside the traced process. Errors, zero sizes, overflow and alignment are as glibc has
+ * them; doors that only translate their arguments still take the caller themselves.
+ */
+#include "preload/door.h"
+#include "preload/serve.h"
+
+#include <errno.h>
+#include <malloc.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+void cfree(void *p);
+void free_sized(void *p, size_t size);
+void free_aligned_sized(void *p, size_t alignment, size_t size);
+
+static inline bool is_power_of_two(size_t n)
+{
+	return n && !(n & (n - 1));
+}
+
+static void *fail(int error)
+{
+	errno = error;
+	return NULL;
+}
+
+DOOR void *malloc(size_t size)
+{
+	return serve_alloc(MT_CALLER(), (struct request){.size = size, .alignment = 1});
+}
+
+DOOR void *calloc(size_t count, size_t size)
+{
+	size_t bytes;
+	if (__builtin_mul_overflow(count, size, &bytes))
+		return fail(ENOMEM);
+	return serve_alloc(
+		MT_CALLER(),
+		(struct request){.size = bytes, .alignment = 1, .is_zeroed = true});
+}
+
+SERVE_INLINE void *resize(struct mt_caller caller, void *p, size_t size)
+{
+	const struct request request = {.size = size, .alignment = 1};
+	if (!p)
+		return serve_alloc(caller, request);
+	if (size)
+		return serve_realloc(caller, p, request);
+	serve_free(p);
+	return NULL;
+}
+
+DOOR void *realloc(void *p, size_t size)
+{
+	return resize(MT_CALLER(), p, size);
+}
+
+DOOR void *reallocarray(void *p, size_t count, size_t size)
+{
+	size_t bytes;
+	if (__builtin_mul_overflow(count, size, &bytes))
+		return fail(ENOMEM);
+	return resize(MT_CALLER(), p, bytes);
+}
+
+DOOR void free(void *p)
+{
+	serve_free(p);
+}
+
+DOOR void cfree(void *p)
+{
+	serve_free(p);
+}
+
+DOOR void free_sized(void *p, size_t size)
+{
+	(void)size;
+	serve_free(p);
+}
+
+DOOR void free_aligned_sized(void *p, size_t alignment, size_t size)
+{
+	(void)alignment;
+	(void)size;
+	serve_free(p);
+}
+
+/* An alignment that is no power of two is rounded up to one. */
+SERVE_INLINE void *align(struct mt_caller caller, size_t alignment, size_t size)
+{
+	if (alignment > SIZE_MAX / 2 + 1)
+		return fail(EINVAL);
+	if (size > PTRDIFF_MAX || alignment > PTRDIFF_MAX - size)
+		return fail(ENOMEM);
+	size_t power = 1;
+	while (power < alignment)
+		power <<= 1;
+	return serve_alloc(caller, (struct request){.size = size, .alignment = power});
+}
+
+DOOR void *memalign(size_t alignment, size_t size)
+{
+	return align(MT_CALLER(), alignment, size);
+}
+
+DOOR void *aligned_alloc(size_t alignment, size_t size)
+{
+	return align(MT_CALLER(), alignment, size);
+}
+
+DOOR int posix_memalign(void **result, size_t alignment, size_t size)
+{
+	if (!is_power_of_two(alignment) || alignment % sizeof(void *) != 0)
+		return EINVAL;
+	int before = errno;
+	void *p = align(MT_CALLER(), alignment, size);
+	errno = before;
+	if (!p)
+		return ENOMEM;
+	*result = p;
+	return 0;
+}
+
+static size_t page_bytes(void)
+{
+	return (size_t)sysconf(_SC_PAGESIZE);
+}
+
+DOOR void *valloc(size_t size)
+{
+	return align(MT_CALLER(), page_bytes(), size);
+}
+
+DOOR void *pvalloc(size_t size)
+{
+	size_t page = page_bytes();
+	size_t bytes;
+	if (__builtin_add_overflow(size, page - 1, &bytes))
+		return fail(ENOMEM);
+	return align(MT_CALLER(), page, bytes & ~(page - 1));
+}
+
+DOOR size_t malloc_usable_size(void *p)
+{
+	return p ? serve_usable_size(p) : 0;
+}

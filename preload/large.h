@@ -1,0 +1,90 @@
+/*
+ * large.h - blocks outside the small-object heap: they come from the C library.
+ * Inside the traced process, under the guard.
+ *
+ * Four kinds of pointers reach this side. A block with a header of ours just below it; an
+ * emergency block (bump.h), which has the same header with another kind; a plain block,
+ * exactly as the C library made it (in malloc mode, and with alignments for which a header
+ * would be a waste), whose record is found by its address; and a foreign one, which came
+ * past us and is none of our business: that goes back to the C library as it is.
+ */
+#ifndef MT_PRELOAD_LARGE_H
+#define MT_PRELOAD_LARGE_H
+
+#include "preload/thread.h"
+#include "tracer/record/recorder.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum {
+	LARGE_ALIGNMENT = 16, /* of the C library's blocks, and the header's size */
+	LARGE_ALIGNMENT_SHIFT = 4,
+	LARGE_HEADER_ALIGNMENT_MAX = 512, /* beyond: plain */
+};
+
+/*
+ * Just below the block. The place of the tag is the size field of a C library's chunk,
+ * in which bit 3 is never set.
+ */
+struct large_header {
+	uint64_t size; /* requested */
+	uint64_t mark : 4;
+	uint64_t
+		shift : 6; /* the C library's block begins 1 << shift bytes before ours */
+	uint64_t kind : 6; /* enum large_kind */
+	uint64_t generation : 16; /* inherited_generation at the time */
+	uint64_t entry : 32;      /* mt_blocks index; 0: not recorded */
+};
+static_assert(sizeof(struct large_header) == LARGE_ALIGNMENT, "alignment is kept");
+
+enum large_kind {
+	LARGE_MARK = 8,
+	LARGE_HEADED = 0x2a,
+	LARGE_BUMP = 0x15,
+	LARGE_OTHER = 0, /* plain or foreign; never written */
+};
+
+static inline struct large_header *large_header(const void *p)
+{
+	return (struct large_header *)p - 1;
+}
+
+static inline enum large_kind large_kind(const void *p)
+{
+	const struct large_header *header = large_header(p);
+	if (header->mark != LARGE_MARK ||
+	    (header->kind != LARGE_HEADED && header->kind != LARGE_BUMP))
+		return LARGE_OTHER;
+	return (enum large_kind)header->kind;
+}
+
+/*
+ * A block without a record yet, then its record. Alignment is a power of two. NULL with
+ * errno ENOMEM.
+ */
+void *large_place(struct thread *thread, size_t size, size_t alignment, bool is_zeroed);
+void large_record(struct thread *thread, struct mt_caller caller, void *p, size_t size);
+
+/* End the record, then the block. */
+void large_forget(struct thread *thread, void *p);
+void large_release(void *p);
+
+/*
+ * Grow or shrink with the C library's realloc, which may leave it in place. False: this
+ * block must be moved by the caller.
+ */
+bool large_realloc(struct thread *thread, struct mt_caller caller, void *p, size_t size,
+		   void **result);
+
+/* Bytes that the program may use. */
+size_t large_usable_size(const void *p);
+
+/*
+ * Free later: from a signal handler that may have interrupted the C library, or a thread
+ * without a slot. The first words of the block serve as a link.
+ */
+void large_defer_free(void *p);
+
+#endif

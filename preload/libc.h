@@ -1,0 +1,32 @@
+/*
+ * libc.h - the C library's own allocator, by the names that nobody interposes.
+ * Inside the traced process; called under the guard.
+ */
+#ifndef MT_PRELOAD_LIBC_H
+#define MT_PRELOAD_LIBC_H
+
+#include <stddef.h>
+
+void *__libc_malloc(size_t size);
+void *__libc_calloc(size_t count, size_t size);
+void *__libc_realloc(void *p, size_t size);
+void *__libc_memalign(size_t alignment, size_t size);
+void __libc_free(void *p);
+
+/*
+ * What malloc_usable_size would say. It has no second name, and a look-up by name may
+ * allocate, so the chunk's size field is read as the C library itself reads it: a
+ * layout that gdb scripts and sanitizers have relied on since dlmalloc.
+ */
+static inline size_t libc_usable_size(const void *p)
+{
+	enum {
+		IS_MMAPPED = 2,
+		FLAGS = 7,
+	};
+	size_t chunk = ((const size_t *)p)[-1];
+	size_t overhead = chunk & IS_MMAPPED ? 2 * sizeof chunk : sizeof chunk;
+	return (chunk & ~(size_t)FLAGS) - overhead;
+}
+
+#endif

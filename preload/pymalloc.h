@@ -1,0 +1,184 @@
+/*
+ * pymalloc.h - blocks of 1 to 512 bytes, in pools, in arenas: CPython's small-object
+ * allocator with one heap per thread.
+ * Inside the traced process; everything here runs under the thread's guard.
+ *
+ * Sizes, offsets, free-list order, pool states and the choice of arenas are CPython's
+ * (3.10 and later): on one thread the same requests give the same blocks. What differs is
+ * where the bookkeeping lies: the 48 bytes at the start of each pool stay untouched, and
+ * the pool's fields are in tables indexed by pool, so that what the owner writes, what
+ * every thread reads and what other threads write are on different cache lines.
+ *
+ * A heap owns its used and full pools. Empty pools belong to their arena, arenas to all
+ * heaps; both change hands under one lock.
+ */
+#ifndef MT_PRELOAD_PYMALLOC_H
+#define MT_PRELOAD_PYMALLOC_H
+
+#include "formats/state.h"
+#include "tracer/record/state.h"
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum {
+	PYMALLOC_THRESHOLD = 512,
+	PYMALLOC_POOL_HEADER_BYTES = 48,
+	PYMALLOC_POOLS_PER_ARENA = 64,
+	PYMALLOC_CLASS_NONE = 0xff, /* carved, never used */
+	PYMALLOC_BATCHES = 16,      /* remote frees under way, by pool */
+	PYMALLOC_BATCH_BLOCKS = 32,
+	PYMALLOC_SLOT_FROZEN = UINT32_MAX, /* pool of a thread that a fork left behind */
+};
+
+/* What a geometry comes down to on the hot path: two shifts. */
+struct pymalloc_geometry {
+	uint8_t class_shift;
+	uint8_t pool_shift;
+};
+
+#define PYMALLOC_MODERN  ((struct pymalloc_geometry){.class_shift = 4, .pool_shift = 14})
+#define PYMALLOC_CLASSIC ((struct pymalloc_geometry){.class_shift = 3, .pool_shift = 12})
+
+/* A pool as its owner sees it. */
+struct pool {
+	void *free;                /* newest free block; NULL: full */
+	struct pool *next;         /* used: in its class; empty: in its arena */
+	struct pool *prev;         /* used only; NULL: front */
+	unsigned char *fresh;      /* next block that was never handed out */
+	unsigned char *fresh_last; /* the last place where one fits */
+	uint32_t used;             /* blocks handed out and not yet back */
+	uint16_t block_bytes;
+	uint8_t class_index; /* kept while empty, with the free list */
+	uint8_t padding[17];
+};
+static_assert(sizeof(struct pool) == 64, "one cache line");
+
+/* A pool as every thread sees it: written when the pool changes hands. */
+struct pool_tag {
+	uint32_t slot;
+	uint16_t block_bytes;
+	uint8_t class_index;
+	uint8_t padding;
+};
+static_assert(sizeof(struct pool_tag) == 8, "read with one load");
+
+/* Blocks of a pool that other threads freed, linked by their first words. */
+struct pool_remote {
+	_Atomic(void *) blocks;
+	struct pool_remote *next;       /* in the owner's list of such pools */
+	_Atomic uint32_t is_unrecorded; /* some were freed without a record */
+	uint8_t padding[44];
+};
+static_assert(sizeof(struct pool_remote) == 64, "one cache line");
+
+/* Blocks of one pool that this thread has freed and not yet handed over. */
+struct remote_batch {
+	void *first, *last;
+	uint32_t pool_index;
+	uint32_t count;
+};
+
+struct heap {
+	struct pool
+		*front[MT_MAX_CLASSES]; /* by class; never NULL, see pymalloc_no_pool */
+	uint32_t slot;
+	struct pool *parked; /* single-threaded: may be empty but not yet back */
+	struct remote_batch batches[PYMALLOC_BATCHES];
+	_Alignas(64) _Atomic(struct pool_remote *) pending; /* pools with remote blocks */
+};
+
+/* The tables, by pool index. NULL: there is no small-object heap. */
+struct pymalloc {
+	struct pool *pools;
+	struct pool_tag *tags;
+	struct pool_remote *remotes;
+	struct pymalloc_geometry geometry;
+	bool is_modern; /* and there is a heap: the fast path's only question */
+};
+
+extern struct pymalloc pymalloc;
+extern struct pool pymalloc_no_pool; /* front of a class without used pools */
+
+/* Reserve the tables for mt_state.heap. False: no memory, all goes to the C library. */
+bool pymalloc_start(void);
+
+void pymalloc_heap_init(struct heap *heap, uint32_t slot);
+
+/* Give empty pools back to their arenas; the heap's thread ends. */
+void pymalloc_heap_settle(struct heap *heap);
+
+/* Take the lock of the arenas for a fork, and give it back on both sides. */
+void pymalloc_before_fork(void);
+void pymalloc_after_fork(void);
+
+/*
+ * In a forked child, before other threads exist: enter all pools into the fresh state.
+ * Pools of `from` now belong to slot `to`; those of all others are frozen.
+ */
+void pymalloc_reopen_after_fork(struct heap *heap, uint32_t from, uint32_t to);
+
+/* The slow sides of the two functions below. */
+void *pymalloc_alloc_slow(struct heap *heap, uint32_t class_index);
+void pymalloc_pool_is_full(struct heap *heap, struct pool *pool);
+void pymalloc_pool_was_full(struct heap *heap, struct pool *pool);
+void pymalloc_pool_is_empty(struct heap *heap, struct pool *pool);
+
+static inline uint32_t pymalloc_pool_index(struct pymalloc_geometry geometry,
+					   const void *p)
+{
+	return (uint32_t)((size_t)((const unsigned char *)p - mt_state.heap) >>
+			  geometry.pool_shift);
+}
+
+static inline bool pymalloc_is_inside(const void *p)
+{
+	return (size_t)((const unsigned char *)p - mt_state.heap) < mt_state.heap_bytes;
+}
+
+static inline uint32_t pymalloc_class(struct pymalloc_geometry geometry, size_t size)
+{
+	return (uint32_t)((size - 1) >> geometry.class_shift);
+}
+
+/*
+ * The next free block is made ready when the last one goes: either a link leads to it,
+ * or it is carved, or the pool is full and leaves its class.
+ */
+static inline void *pymalloc_alloc(struct heap *heap, uint32_t class_index)
+{
+	struct pool *pool = heap->front[class_index];
+	void *block = pool->free;
+	if (__builtin_expect(!block, 0))
+		return pymalloc_alloc_slow(heap, class_index);
+	void *next = *(void **)block;
+	pool->used++;
+	pool->free = next;
+	if (__builtin_expect(!next, 0)) {
+		if (pool->fresh > pool->fresh_last) {
+			pymalloc_pool_is_full(heap, pool);
+		} else {
+			*(void **)pool->fresh = NULL;
+			pool->free = pool->fresh;
+			pool->fresh += pool->block_bytes;
+		}
+	}
+	return block;
+}
+
+/* A block of a pool that this heap owns. */
+static inline void pymalloc_free(struct heap *heap, struct pool *pool, void *block)
+{
+	void *last = pool->free;
+	*(void **)block = last;
+	pool->free = block;
+	uint32_t used = --pool->used;
+	if (__builtin_expect(!last, 0))
+		pymalloc_pool_was_full(heap, pool);
+	else if (__builtin_expect(!used, 0))
+		pymalloc_pool_is_empty(heap, pool);
+}
+
+#endif

@@ -1,0 +1,135 @@
+/*
+ * python.c - CPython's mem and obj domains go through doors of their own.
+ * Inside the traced process. The doors keep Python's contract, which is not C's: a request
+ * for nothing is one for a byte, and a realloc to nothing frees nothing.
+ */
+#include "preload/python.h"
+
+#include "preload/config.h"
+#include "preload/serve.h"
+#include "tracer/record/syscall.h"
+
+#include <dlfcn.h>
+#include <fcntl.h>
+#include <string.h>
+
+enum domain {
+	DOMAIN_MEM = 1,
+	DOMAIN_OBJ = 2,
+};
+
+/* PyMemAllocatorEx of Python 3.5 and later. */
+struct allocator {
+	void *context;
+	void *(*malloc)(void *context, size_t size);
+	void *(*calloc)(void *context, size_t count, size_t size);
+	void *(*realloc)(void *context, void *p, size_t size);
+	void (*free)(void *context, void *p);
+};
+
+/* The byte that nothing gets comes from the C library, as CPython's own. */
+SERVE_INLINE struct request request_of(size_t size, bool is_zeroed)
+{
+	return (struct request){.size = size ? size : 1,
+				.alignment = 1,
+				.is_zeroed = is_zeroed,
+				.is_outside = !size};
+}
+
+static __attribute__((noinline)) void *python_malloc(void *context, size_t size)
+{
+	(void)context;
+	return serve_alloc(MT_CALLER(), request_of(size, false));
+}
+
+static __attribute__((noinline)) void *python_calloc(void *context, size_t count,
+						     size_t size)
+{
+	(void)context;
+	size_t bytes;
+	if (__builtin_mul_overflow(count, size, &bytes))
+		return NULL;
+	return serve_alloc(MT_CALLER(), request_of(bytes, true));
+}
+
+static __attribute__((noinline)) void *python_realloc(void *context, void *p, size_t size)
+{
+	(void)context;
+	if (!p)
+		return serve_alloc(MT_CALLER(), request_of(size, false));
+	return serve_realloc(MT_CALLER(), p, request_of(size, false));
+}
+
+static __attribute__((noinline)) void python_free(void *context, void *p)
+{
+	(void)context;
+	serve_free(p);
+}
+
+/*
+ * In development mode the interpreter sets its own allocators while it starts, over
+ * ours: -X dev before the first argument that is no option, or the variable.
+ */
+static bool is_dev_option(const char *argument, const char *next)
+{
+	if (argument[0] != '-' || argument[1] != 'X')
+		return false;
+	const char *value = argument[2] ? argument + 2 : next;
+	return value && !strcmp(value, "dev");
+}
+
+static bool is_dev_asked(const char *arguments, size_t size)
+{
+	const char *end = arguments + size;
+	const char *argument = arguments + strlen(arguments) + 1;
+	while (argument < end && argument[0] == '-' && strcmp(argument, "-c")) {
+		const char *next = argument + strlen(argument) + 1;
+		if (is_dev_option(argument, next < end ? next : NULL))
+			return true;
+		bool takes_value = !strcmp(argument, "-X") || !strcmp(argument, "-W");
+		argument = next;
+		if (takes_value && argument < end)
+			argument += strlen(argument) + 1;
+	}
+	return false;
+}
+
+static bool is_dev_mode(void)
+{
+	static char arguments[4096];
+	const char *variable = config_find(config_environment(), "PYTHONDEVMODE");
+	if (variable && variable[0])
+		return true;
+	long fd = mt_syscall6(SYS_openat, AT_FDCWD, (long)"/proc/self/cmdline",
+			      O_RDONLY | O_CLOEXEC, 0, 0, 0);
+	if (fd < 0)
+		return false;
+	long size = mt_syscall3(SYS_read, fd, (long)arguments, sizeof arguments - 1);
+	mt_syscall3(SYS_close, fd, 0, 0);
+	return size > 0 && is_dev_asked(arguments, (size_t)size);
+}
+
+/* A build without the GIL keeps its objects in an allocator that its collector walks. */
+static bool is_free_threaded(void)
+{
+	return dlsym(RTLD_DEFAULT, "_Py_DecRefShared") != NULL;
+}
+
+void python_start(void)
+{
+	void (*set)(int, struct allocator *) = (void (*)(int, struct allocator *))dlsym(
+		RTLD_DEFAULT, "PyMem_SetAllocator");
+	if (!set)
+		return;
+	if (!config.python_is_ours || is_dev_mode() || is_free_threaded()) {
+		mt_state.header->python = MT_PYTHON_OWN;
+		return;
+	}
+	struct allocator ours = {.malloc = python_malloc,
+				 .calloc = python_calloc,
+				 .realloc = python_realloc,
+				 .free = python_free};
+	set(DOMAIN_MEM, &ours);
+	set(DOMAIN_OBJ, &ours);
+	mt_state.header->python = MT_PYTHON_OURS;
+}

@@ -1,0 +1,149 @@
+/*
+ * serve.c - events off the fast path: classic geometry, large blocks, realloc.
+ * Inside the traced process, under the guard.
+ */
+#include "preload/serve.h"
+
+#include "preload/large.h"
+
+enum {
+	/* realloc stays in place down to this part of the block, as CPython's. */
+	KEEP_NUMERATOR = 3,
+	KEEP_DENOMINATOR = 4,
+};
+
+static bool is_for_heap(struct request request)
+{
+	return pymalloc.pools && serve_is_small(request.size) && !request.is_outside &&
+	       request.alignment <= (size_t)1 << pymalloc.geometry.class_shift;
+}
+
+/* A block without a record yet. */
+static void *place(struct thread *thread, struct request request)
+{
+	if (is_for_heap(request)) {
+		void *p = pymalloc_alloc(&thread->heap,
+					 pymalloc_class(pymalloc.geometry, request.size));
+		if (p && request.is_zeroed)
+			__builtin_memset(p, 0, request.size);
+		if (p)
+			return p;
+		mt_state_lose(MT_LOSS_HEAP_FULL);
+	}
+	return large_place(thread, request.size, request.alignment, request.is_zeroed);
+}
+
+static struct pool_tag tag_of(const void *p, uint32_t *pool_index)
+{
+	*pool_index = pymalloc_pool_index(pymalloc.geometry, p);
+	return pymalloc.tags[*pool_index];
+}
+
+static void record(struct thread *thread, struct mt_caller caller, void *p, size_t size)
+{
+	uint32_t pool_index;
+	if (pymalloc_is_inside(p))
+		serve_record_small(thread, caller, p, size,
+				   tag_of(p, &pool_index).block_bytes);
+	else
+		large_record(thread, caller, p, size);
+}
+
+static void forget(struct thread *thread, void *p)
+{
+	uint32_t pool_index;
+	if (!pymalloc_is_inside(p)) {
+		large_forget(thread, p);
+		return;
+	}
+	struct pool_tag tag = tag_of(p, &pool_index);
+	serve_forget_small(thread, p, pool_index, tag.block_bytes);
+}
+
+static void release(struct thread *thread, void *p)
+{
+	uint32_t pool_index;
+	if (!pymalloc_is_inside(p)) {
+		large_release(p);
+		return;
+	}
+	struct pool_tag tag = tag_of(p, &pool_index);
+	serve_release_small(thread, tag, pool_index, p);
+}
+
+void *serve_alloc_other(struct thread *thread, struct mt_caller caller,
+			struct request request)
+{
+	void *p = place(thread, request);
+	if (p)
+		record(thread, caller, p, request.size);
+	return p;
+}
+
+void serve_free_other(struct thread *thread, void *p)
+{
+	forget(thread, p);
+	release(thread, p);
+}
+
+size_t serve_usable_size(const void *p)
+{
+	uint32_t pool_index;
+	if (pymalloc_is_inside(p))
+		return tag_of(p, &pool_index).block_bytes;
+	return large_usable_size(p);
+}
+
+/* The record of the old block ends before the new one's begins: the peak has one. */
+static void *move(struct thread *thread, struct mt_caller caller, void *p,
+		  struct request request)
+{
+	void *moved = place(thread, request);
+	if (!moved)
+		return NULL;
+	size_t old = serve_usable_size(p);
+	__builtin_memcpy(moved, p, old < request.size ? old : request.size);
+	forget(thread, p);
+	record(thread, caller, moved, request.size);
+	release(thread, p);
+	return moved;
+}
+
+static void *realloc_small(struct thread *thread, struct mt_caller caller, void *p,
+			   struct request request)
+{
+	uint32_t pool_index;
+	struct pool_tag tag = tag_of(p, &pool_index);
+	size_t size = request.size;
+	if (request.is_outside || size > tag.block_bytes ||
+	    size * KEEP_DENOMINATOR <= (size_t)tag.block_bytes * KEEP_NUMERATOR)
+		return move(thread, caller, p, request);
+	serve_forget_small(thread, p, pool_index, tag.block_bytes);
+	serve_record_small(thread, caller, p, size, tag.block_bytes);
+	return p;
+}
+
+static void *realloc_nested(void *p, struct request request)
+{
+	void *moved = serve_alloc_nested(request);
+	if (!moved)
+		return NULL;
+	size_t old = serve_usable_size(p);
+	__builtin_memcpy(moved, p, old < request.size ? old : request.size);
+	serve_free_nested(p);
+	return moved;
+}
+
+void *serve_realloc(struct mt_caller caller, void *p, struct request request)
+{
+	struct thread *thread = thread_enter();
+	if (!thread)
+		return realloc_nested(p, request);
+	void *result;
+	if (pymalloc_is_inside(p))
+		result = realloc_small(thread, caller, p, request);
+	else if (!large_realloc(thread, caller, p, request.size, &result))
+		result = move(thread, caller, p, request);
+	thread_leave(thread);
+	return result;
+}
