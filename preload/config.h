@@ -1,0 +1,44 @@
+/*
+ * config.h - what the environment asks of the library.
+ * Inside the traced process. Read once, at the first event, which may come before the C
+ * library knows its own environment.
+ */
+#ifndef MT_PRELOAD_CONFIG_H
+#define MT_PRELOAD_CONFIG_H
+
+#include "formats/control.h"
+#include "formats/state.h"
+
+#include <stdbool.h>
+
+struct config {
+	enum mt_malloc_mode malloc_mode; /* MEMTRACE_MALLOC */
+	enum mt_geometry_kind geometry;  /* MEMTRACE_GEOMETRY */
+	uint32_t nframe;                 /* MEMTRACE_NFRAME */
+	/*
+	 * MEMTRACE_PYTHON_MALLOC: ours unless it says own; false also where PYTHONMALLOC
+	 * chooses an allocator.
+	 */
+	bool python_is_ours;
+	/* MEMTRACE_ONLY, from run --no-children: record this process alone. 0: all. */
+	uint32_t only_pid;
+	/* MEMTRACE_SOCKET: where the collector listens; empty: there is none yet. */
+	char socket[MT_SOCKET_NAME_BYTES];
+	/* MEMTRACE_COLLECTOR: the command that collects; NULL: found beside the library. */
+	const char *collector;
+	/* A variable with a value that we do not understand, to be told; NULL: none. */
+	const char *misunderstood;
+};
+
+extern struct config config;
+
+/* Fill config; no effect the second time. */
+void config_read(void);
+
+/* The value of a variable in an environment, NULL: not set. */
+const char *config_find(char *const *environment, const char *name);
+
+/* The environment of this process, at any time: as the C library has it, or the stack. */
+char *const *config_environment(void);
+
+#endif

@@ -1,0 +1,109 @@
+/*
+ * control.c - ask the collector for a snapshot and wait for it.
+ * Inside the traced process: a futex in the shared control page, system calls only.
+ */
+#include "preload/control.h"
+
+#include "preload/process.h"
+#include "tracer/record/state.h"
+#include "tracer/record/syscall.h"
+
+#include <errno.h>
+#include <linux/futex.h>
+#include <stddef.h>
+#include <time.h>
+
+enum {
+	STEP_MS = 100, /* between looks whether the collector is there */
+	LIMIT_STEPS = 100,
+};
+
+/* Not private: the page is mapped by two processes. */
+static void futex_wait(_Atomic uint32_t *word, uint32_t value)
+{
+	struct timespec step = {.tv_nsec = STEP_MS * 1000000L};
+	mt_syscall6(SYS_futex, (long)word, FUTEX_WAIT, value, (long)&step, 0, 0);
+}
+
+static void futex_wake(_Atomic uint32_t *word)
+{
+	mt_syscall3(SYS_futex, (long)word, FUTEX_WAKE, INT32_MAX);
+}
+
+bool control_is_collector_alive(void)
+{
+	uint32_t pid = mt_state_collector_pid();
+	return !pid || mt_syscall3(SYS_kill, pid, 0, 0) != -ESRCH;
+}
+
+static bool lock(struct mt_control *control)
+{
+	for (int step = 0; step < LIMIT_STEPS; step++) {
+		uint32_t free = 0;
+		if (atomic_compare_exchange_strong(&control->lock, &free, 1))
+			return true;
+		futex_wait(&control->lock, free);
+	}
+	return false;
+}
+
+static void unlock(struct mt_control *control)
+{
+	atomic_store(&control->lock, 0);
+	futex_wake(&control->lock);
+}
+
+static bool wait_until_done(struct mt_control *control, uint32_t request)
+{
+	for (int step = 0; step < LIMIT_STEPS; step++) {
+		uint32_t done = atomic_load(&control->done);
+		if (done == request)
+			return true;
+		futex_wait(&control->done, done);
+		if (atomic_load(&control->done) != request &&
+		    !control_is_collector_alive())
+			break;
+	}
+	return atomic_load(&control->done) == request;
+}
+
+static int ask(struct mt_control *control, enum mt_request_kind kind, const char *label)
+{
+	control->kind = kind;
+	size_t i = 0;
+	for (; label && label[i] && i < MT_LABEL_BYTES - 1; i++)
+		control->label[i] = label[i];
+	control->label[i] = '\0';
+	uint32_t request = atomic_fetch_add(&control->request, 1) + 1;
+	futex_wake(&control->request);
+	if (wait_until_done(control, request))
+		return control->result;
+	atomic_store(&control->collector_gone, 1);
+	process_give_up("the collector is gone: the trace ends early");
+	return -1;
+}
+
+static int request(enum mt_request_kind kind, const char *label)
+{
+	struct mt_control *control = mt_state.control;
+	if (!mt_state_is_handed_over() || atomic_load(&control->collector_gone))
+		return -1;
+	int result = -1;
+	if (lock(control)) {
+		result = ask(control, kind, label);
+		unlock(control);
+	}
+	if (result < 0)
+		mt_state_lose(MT_LOSS_SNAPSHOT);
+	return result;
+}
+
+void control_request_start(void)
+{
+	request(MT_REQUEST_SNAPSHOT_START, NULL);
+}
+
+int control_request_snapshot(const char *label)
+{
+	return request(MT_REQUEST_SNAPSHOT_LABEL, label);
+}

@@ -1,0 +1,20 @@
+/*
+ * control.h - requests to the collector through the control page.
+ * Inside the traced process. Every wait has a limit; a collector that does not answer
+ * costs the program that time once.
+ */
+#ifndef MT_PRELOAD_CONTROL_H
+#define MT_PRELOAD_CONTROL_H
+
+#include <stdbool.h>
+
+/* The snapshot `start`: main is about to be entered. Failure is counted. */
+void control_request_start(void);
+
+/* A snapshot with a valid label; returns when it is taken. 0, or -1. */
+int control_request_snapshot(const char *label);
+
+/* Whether the collector that has our state still runs, as far as can be seen. */
+bool control_is_collector_alive(void);
+
+#endif

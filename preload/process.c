@@ -1,0 +1,219 @@
+/*
+ * process.c - the life of the traced process: first event, constructor, main, forked child.
+ * Inside the traced process.
+ */
+#include "preload/process.h"
+
+#include "preload/config.h"
+#include "preload/control.h"
+#include "preload/exec.h"
+#include "preload/heaps.h"
+#include "preload/launch.h"
+#include "preload/python.h"
+#include "preload/thread.h"
+#include "tracer/record/modules.h"
+#include "tracer/record/pages.h"
+#include "tracer/record/recorder.h"
+#include "tracer/record/say.h"
+#include "tracer/record/state.h"
+#include "tracer/record/syscall.h"
+
+#include <dlfcn.h>
+#include <signal.h>
+#include <stdlib.h>
+
+enum {
+	HAND_OVER_TIMEOUT_MS = 5000, /* a loaded machine's collector may be slow to start */
+	CHILD_TIMEOUT_MS = 2000,
+};
+
+static uint32_t never_forked = 1;
+volatile uint32_t *process_fork_word = &never_forked;
+
+static bool has_filter;
+
+void process_note_filter(void)
+{
+	has_filter = true;
+}
+
+void process_give_up(const char *why)
+{
+	static bool is_said;
+	atomic_store(&mt_state.header->totals.tracing, 0);
+	if (!is_said)
+		mt_say(why);
+	is_said = true;
+}
+
+/* Without the word, forks would go unseen: then nothing is recorded. */
+static bool make_fork_word(void)
+{
+	uint32_t *word = mt_pages_map(MT_PAGE_BYTES);
+	if (!word || mt_syscall3(SYS_madvise, (long)word, MT_PAGE_BYTES, MADV_WIPEONFORK))
+		return false;
+	*word = 1;
+	process_fork_word = word;
+	return true;
+}
+
+static bool is_to_be_recorded(void)
+{
+	return !config.only_pid ||
+	       config.only_pid == (uint32_t)mt_syscall3(SYS_getpid, 0, 0, 0);
+}
+
+bool process_start(void)
+{
+	static bool is_begun, is_recorded;
+	if (is_begun)
+		return is_recorded;
+	is_begun = true;
+	config_read();
+	if (!is_to_be_recorded() || !make_fork_word())
+		return false;
+	const struct mt_state_options options = {.malloc_mode = config.malloc_mode,
+						 .geometry = config.geometry,
+						 .nframe = config.nframe};
+	is_recorded = mt_state_open(&options) && mt_recorder_start_process() &&
+		      heaps_start();
+	if (!is_recorded)
+		atomic_store(&mt_state.header->totals.tracing, 0);
+	return is_recorded;
+}
+
+/* To the tree's collector; where there is none, or none any more, to one of our own. */
+static bool reach_collector(void)
+{
+	if (config.socket[0] &&
+	    mt_state_hand_over(config.socket, HAND_OVER_TIMEOUT_MS))
+		return true;
+	return launch_collector() &&
+	       mt_state_hand_over(config.socket, HAND_OVER_TIMEOUT_MS);
+}
+
+static void say_misunderstood(void)
+{
+	char line[128];
+	size_t length = 0;
+	for (const char *from = config.misunderstood; *from && length < 64; from++)
+		line[length++] = *from;
+	for (const char *from = " has a value that is not known; it is ignored"; *from;
+	     from++)
+		line[length++] = *from;
+	line[length] = '\0';
+	mt_say(line);
+}
+
+__attribute__((constructor(101))) static void process_construct(void)
+{
+	bool is_recorded = process_start();
+	exec_start();
+	if (!is_to_be_recorded())
+		return;
+	if (!is_recorded) {
+		process_give_up("not recorded: no room for the recorder's state "
+				"(address space or file size limit)");
+		return;
+	}
+	if (config.misunderstood)
+		say_misunderstood();
+	mt_modules_scan();
+	thread_start();
+	python_start();
+	mt_state.header->ready = 1;
+	if (!reach_collector())
+		process_give_up("not recorded: no collector can be reached");
+}
+
+/*
+ * A collector that died is told to the user at the latest here. Killed programs cannot
+ * say it; their trace ends early and `memtrace info` tells that.
+ */
+__attribute__((destructor)) static void process_destruct(void)
+{
+	if (process_is_child() || !mt_state_is_handed_over())
+		return;
+	if (!control_is_collector_alive())
+		process_give_up("the collector is gone: the trace ends early");
+}
+
+static int (*real_main)(int, char **, char **);
+
+/* The frame of main's caller is as it would be without us: this one is left by a jump. */
+static int main_door(int argc, char **argv, char **environment)
+{
+	control_request_start();
+	return real_main(argc, argv, environment);
+}
+
+typedef int start_main(int (*main)(int, char **, char **), int argc, char **argv,
+		       void (*init)(void), void (*fini)(void), void (*rtld_fini)(void),
+		       void *stack_end);
+
+start_main __libc_start_main;
+
+/* Wrapped to take the snapshot `start` at the moment at which main is entered. */
+__attribute__((visibility("default"))) int
+__libc_start_main(int (*main)(int, char **, char **), int argc, char **argv,
+		  void (*init)(void), void (*fini)(void), void (*rtld_fini)(void),
+		  void *stack_end)
+{
+	start_main *next = (start_main *)dlsym(RTLD_NEXT, "__libc_start_main");
+	if (!next)
+		abort();
+	real_main = main;
+	bool is_wanted = mt_state_is_handed_over();
+	return next(is_wanted ? main_door : main, argc, argv, init, fini, rtld_fini,
+		    stack_end);
+}
+
+/*
+ * Losses of a child that stays unrecorded are the parent's to tell: one more mapping of
+ * its header, while the child's own takes the place of the old one.
+ */
+static struct mt_state_header *keep_parents_header(void)
+{
+	long at = mt_syscall6(SYS_mremap, (long)mt_state.header, 0, MT_PAGE_BYTES,
+			      MREMAP_MAYMOVE, 0, 0);
+	return mt_syscall_is_address(at) ? (struct mt_state_header *)at : NULL;
+}
+
+static bool is_child_recorded(void)
+{
+	return !has_filter && is_to_be_recorded() && mt_state_is_handed_over() &&
+	       atomic_load(&mt_state.header->ready);
+}
+
+static void begin_child(struct thread *thread)
+{
+	uint32_t from = thread->recorder.slot;
+	uint32_t to = mt_state_slot_open((uint32_t)mt_syscall3(SYS_gettid, 0, 0, 0));
+	if (!mt_recorder_reopen_after_fork(&thread->recorder, to))
+		atomic_store(&mt_state.header->totals.tracing, 0);
+	heaps_after_fork(thread, from, to);
+}
+
+void process_enter_child(struct thread *thread)
+{
+	*process_fork_word = 1;
+	bool is_wanted = is_child_recorded();
+	bool was_recorded = mt_state_is_handed_over();
+	struct mt_state_header *parent = was_recorded ? keep_parents_header() : NULL;
+	bool has_state = is_wanted && mt_state_reopen_after_fork();
+	if (!is_wanted)
+		mt_state_detach();
+	begin_child(thread);
+	bool is_recorded = false;
+	if (has_state) {
+		mt_state.header->ready = 1;
+		is_recorded = mt_state_hand_over(config.socket, CHILD_TIMEOUT_MS);
+	}
+	if (!is_recorded) {
+		atomic_store(&mt_state.header->totals.tracing, 0);
+		if (parent && is_to_be_recorded())
+			atomic_fetch_add(&parent->losses[MT_LOSS_CHILD_NO_HANDOVER], 1);
+	}
+	if (parent)
+		mt_pages_unmap(parent, MT_PAGE_BYTES);
+}

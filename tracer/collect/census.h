@@ -1,0 +1,30 @@
+/*
+ * census.h - all that is live in a process's state, counted once for one snapshot. Outside.
+ */
+#ifndef MT_TRACER_COLLECT_CENSUS_H
+#define MT_TRACER_COLLECT_CENSUS_H
+
+#include "formats/error.h"
+#include "formats/record.h"
+#include "tracer/collect/cells.h"
+#include "tracer/collect/dictionary.h"
+#include "tracer/collect/image.h"
+
+struct mt_census {
+	struct mt_record_counter *rows; /* by traceback in the file; [0] not used */
+	size_t row_count;
+	struct mt_cells cells; /* sorted */
+	struct mt_record_class classes[MT_MAX_CLASSES];
+	uint32_t class_count;
+	struct mt_record_arenas arenas;
+};
+
+/*
+ * Count image anew into *census (zeroed, or of an earlier snapshot). The image was
+ * refreshed; tracebacks that are new are written by dictionary on the way.
+ */
+int mt_census_take(struct mt_census *census, const struct mt_image *image,
+		   struct mt_dictionary *dictionary, struct mt_error *err);
+void mt_census_deinit(struct mt_census *census);
+
+#endif

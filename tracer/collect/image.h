@@ -1,0 +1,51 @@
+/*
+ * image.h - the shared state of one process image, read from outside.
+ *
+ * Works alike for a live and for a dead process: all is pread from the memfd. Nothing in
+ * it is trusted: regions are checked against the file once, every read against its region.
+ */
+#ifndef MT_TRACER_COLLECT_IMAGE_H
+#define MT_TRACER_COLLECT_IMAGE_H
+
+#include "formats/error.h"
+#include "formats/state.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct mt_image {
+	int fd;
+	uint64_t inode;
+	struct mt_state_header header; /* as of the last refresh; regions checked */
+};
+
+/* Takes fd over on success. MT_ERR_DAMAGED: not a state that we can read. */
+int mt_image_open(struct mt_image *image, int fd, struct mt_error *err);
+void mt_image_close(struct mt_image *image);
+
+/* Read the changing part of the header anew. */
+bool mt_image_refresh(struct mt_image *image);
+
+/*
+ * Up to count entries from entry `first` of a region. Returns how many; what lies beyond
+ * the region does not exist.
+ */
+size_t mt_image_read(const struct mt_image *image, enum mt_region_id region,
+		     size_t entry_bytes, uint64_t first, size_t count, void *entries);
+
+/* How many of the entries in use the region really has room for. */
+uint64_t mt_image_clamp(const struct mt_image *image, enum mt_region_id region,
+			size_t entry_bytes, uint64_t used);
+
+/* A string of the string table into buffer, cut if need be; empty where there is none. */
+void mt_image_string(const struct mt_image *image, uint32_t at, char *buffer,
+		     size_t size);
+
+/* Live bytes with the threads' deltas. */
+int64_t mt_image_live_bytes(const struct mt_image *image);
+
+/* Memory that the state takes. */
+uint64_t mt_image_resident_bytes(const struct mt_image *image);
+
+#endif
