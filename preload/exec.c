@@ -39,8 +39,7 @@ void exec_start(void)
 	next.execvpe = (int (*)(const char *, char *const[], char *const[]))dlsym(
 		RTLD_NEXT, "execvpe");
 	next.system = (int (*)(const char *))dlsym(RTLD_NEXT, "system");
-	next.popen =
-		(FILE * (*)(const char *, const char *)) dlsym(RTLD_NEXT, "popen");
+	next.popen = (FILE * (*)(const char *, const char *)) dlsym(RTLD_NEXT, "popen");
 }
 
 /* A constructor that runs before ours may come through a door already. */
@@ -90,7 +89,7 @@ DOOR int execveat(int directory, const char *path, char *const argv[],
 
 DOOR int fexecve(int fd, char *const argv[], char *const environment[])
 {
-	if (fd >= 0 && argv && environment)
+	if (fd >= 0)
 		return exec_now(fd, "", argv, environment, AT_EMPTY_PATH);
 	errno = EINVAL;
 	return -1;

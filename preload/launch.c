@@ -145,16 +145,15 @@ __attribute__((noreturn)) static void exit_now(int status)
 }
 
 /* In the child: leave the program's session and process tree, then become the collector. */
-__attribute__((noreturn)) static void become_collector(int fd, const char *pid,
-							const struct places *places,
-							char **environment)
+__attribute__((noreturn)) static void
+become_collector(int fd, const char *pid, const struct places *places, char **environment)
 {
 	mt_syscall3(SYS_setsid, 0, 0, 0);
 	if (mt_syscall6(SYS_clone, 0, 0, 0, 0, 0, 0))
 		exit_now(0);
 	close_all_but_socket(fd);
-	const char *argv[] = {"memtrace", "collect", "--fd",    "3",
-			      "--name",   config.socket, "--main", pid, NULL};
+	const char *argv[] = {"memtrace",    "collect", "--fd", "3", "--name",
+			      config.socket, "--main",  pid,    NULL};
 	if (config.collector)
 		mt_syscall3(SYS_execve, (long)config.collector, (long)argv,
 			    (long)environment);

@@ -23,7 +23,8 @@
 #include <stdlib.h>
 
 enum {
-	HAND_OVER_TIMEOUT_MS = 5000, /* a loaded machine's collector may be slow to start */
+	HAND_OVER_TIMEOUT_MS =
+		5000, /* a loaded machine's collector may be slow to start */
 	CHILD_TIMEOUT_MS = 2000,
 };
 
@@ -75,8 +76,8 @@ bool process_start(void)
 	const struct mt_state_options options = {.malloc_mode = config.malloc_mode,
 						 .geometry = config.geometry,
 						 .nframe = config.nframe};
-	is_recorded = mt_state_open(&options) && mt_recorder_start_process() &&
-		      heaps_start();
+	is_recorded =
+		mt_state_open(&options) && mt_recorder_start_process() && heaps_start();
 	if (!is_recorded)
 		atomic_store(&mt_state.header->totals.tracing, 0);
 	return is_recorded;
@@ -85,8 +86,7 @@ bool process_start(void)
 /* To the tree's collector; where there is none, or none any more, to one of our own. */
 static bool reach_collector(void)
 {
-	if (config.socket[0] &&
-	    mt_state_hand_over(config.socket, HAND_OVER_TIMEOUT_MS))
+	if (config.socket[0] && mt_state_hand_over(config.socket, HAND_OVER_TIMEOUT_MS))
 		return true;
 	return launch_collector() &&
 	       mt_state_hand_over(config.socket, HAND_OVER_TIMEOUT_MS);
