@@ -41,8 +41,7 @@ struct mt_recorder {
 	 * mt_state.counters[directory[id / 64] * 64 + id % 64]; directory entry 0: none yet.
 	 */
 	uint32_t *directory;
-	/* shared->delta_bytes beyond these calls mt_counters_flush. */
-	int64_t delta_high, delta_low;
+	int64_t delta_high, delta_low; /* bounds of shared->delta_bytes: counters.h */
 	struct mt_unwinder *unwinder;
 };
 
@@ -61,6 +60,9 @@ void mt_recorder_close(struct mt_recorder *recorder);
 
 /* In a forked child: forget all that the parent recorded. For the surviving thread. */
 bool mt_recorder_reopen_after_fork(struct mt_recorder *recorder, uint32_t slot);
+
+/* memtrace_start and memtrace_stop: sets totals.tracing; while off, all ids are 0. */
+void mt_recorder_set_tracing(bool on);
 
 /*
  * A new domain for memtrace_track: the traceback of the caller beneath the domain's root.

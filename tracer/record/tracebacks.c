@@ -1,0 +1,252 @@
+/*
+ * tracebacks.c - the tree of tracebacks and the index that finds its nodes.
+ * Inside the traced process: lock-free, memory by mmap.
+ *
+ * The index is one open-addressed table. An entry is claimed by a compare-and-swap of its
+ * first word and complete when its second is written; entries never change, so a reader
+ * needs two loads and no deref of the node. When it is three quarters full, a table twice as
+ * large takes its place, and every later insertion moves a few nodes over, in order of
+ * their ids, from the shared records; until that is done, lookups try both. A node that
+ * falls between the two tables is interned again, which is harmless.
+ */
+#include "tracer/record/tracebacks.h"
+
+#include "tracer/record/pages.h"
+#include "tracer/record/state.h"
+
+enum {
+	FIRST_CAPACITY = 1024,
+	MIGRATE_STEP = 8,
+	MAX_PROBES = 4096, /* only where the index could not grow */
+	PARENT_SHIFT = 32,
+	KIND_SHIFT = PARENT_SHIFT + MT_NODE_BITS, /* 4 bits: kind 2, exact 1 */
+};
+
+struct entry {
+	_Atomic uint64_t key;   /* 0: free */
+	_Atomic uint64_t value; /* kind, parent, node; 0: being written */
+};
+
+struct index {
+	uint64_t mask;
+	uint32_t shift;
+	_Atomic uint64_t used;
+	struct entry entries[];
+};
+
+static struct {
+	_Atomic(struct index *) current;
+	_Atomic(struct index *) older; /* not NULL while nodes are moved */
+	_Atomic uint32_t is_growing;
+	_Atomic uint32_t next, end, moved; /* node ids to be moved */
+} table;
+
+static size_t index_bytes(uint64_t capacity)
+{
+	return sizeof(struct index) + capacity * sizeof(struct entry);
+}
+
+static struct index *create_index(uint64_t capacity)
+{
+	struct index *index = mt_pages_map_sparse(index_bytes(capacity));
+	if (!index)
+		return NULL;
+	index->mask = capacity - 1;
+	index->shift = (uint32_t)__builtin_clzll(capacity) + 1;
+	return index;
+}
+
+/* What an entry's value holds besides the node. */
+static uint64_t parent_part(mt_node_id parent, uint32_t kind)
+{
+	uint64_t code = (kind & 3) | (kind & MT_NODE_EXACT_PC ? 4 : 0);
+	return (uint64_t)parent << PARENT_SHIFT | code << KIND_SHIFT;
+}
+
+static uint64_t hash(mt_frame_key key, uint64_t part)
+{
+	uint64_t mixed = (key ^ part >> 17) * UINT64_C(0x9e3779b97f4a7c15);
+	mixed ^= mixed >> 32;
+	return (mixed + part) * UINT64_C(0xd6e8feb86659fd93);
+}
+
+static mt_node_id find(struct index *index, mt_frame_key key, uint64_t part)
+{
+	uint64_t place = hash(key, part) >> index->shift;
+	for (int probe = 0; probe < MAX_PROBES; probe++) {
+		struct entry *entry = &index->entries[(place + probe) & index->mask];
+		uint64_t there = atomic_load_explicit(&entry->key, memory_order_acquire);
+		if (!there)
+			return MT_NODE_NONE;
+		if (there != key)
+			continue;
+		uint64_t value = atomic_load_explicit(&entry->value, memory_order_acquire);
+		if ((value >> PARENT_SHIFT) == (part >> PARENT_SHIFT))
+			return (mt_node_id)value;
+	}
+	return MT_NODE_NONE;
+}
+
+static void insert(struct index *index, mt_frame_key key, uint64_t part, mt_node_id node)
+{
+	uint64_t place = hash(key, part) >> index->shift;
+	for (int probe = 0; probe < MAX_PROBES; probe++) {
+		struct entry *entry = &index->entries[(place + probe) & index->mask];
+		uint64_t there = 0;
+		if (atomic_load_explicit(&entry->key, memory_order_relaxed) ||
+		    !atomic_compare_exchange_strong_explicit(&entry->key, &there, key,
+							     memory_order_relaxed,
+							     memory_order_relaxed))
+			continue;
+		atomic_store_explicit(&entry->value, part | node, memory_order_release);
+		atomic_fetch_add_explicit(&index->used, 1, memory_order_relaxed);
+		return;
+	}
+}
+
+static void move_node(struct index *index, mt_node_id id)
+{
+	struct mt_state_node *node = &mt_state.nodes[id];
+	mt_node_id parent = __atomic_load_n(&node->parent, __ATOMIC_ACQUIRE);
+	if (!parent)
+		return; /* its thread is about to insert it */
+	uint32_t kind = __atomic_load_n(&node->traceback_kind, __ATOMIC_RELAXED) >>
+			MT_NODE_KIND_SHIFT;
+	insert(index, mt_frame_key_make(node->pc, node->module),
+	       parent_part(parent, kind), id);
+}
+
+/* A few more nodes of the older table; whoever moves the last one drops it. */
+static void move_some(void)
+{
+	uint32_t end = atomic_load_explicit(&table.end, memory_order_relaxed);
+	uint32_t first =
+		atomic_fetch_add_explicit(&table.next, MIGRATE_STEP, memory_order_relaxed);
+	if (first >= end)
+		return;
+	uint32_t count = end - first < MIGRATE_STEP ? end - first : MIGRATE_STEP;
+	struct index *current = atomic_load_explicit(&table.current, memory_order_acquire);
+	for (uint32_t i = 0; i < count; i++)
+		move_node(current, first + i);
+	uint32_t moved =
+		atomic_fetch_add_explicit(&table.moved, count, memory_order_acq_rel);
+	if (moved + count < end - MT_FIRST_NODE)
+		return;
+	struct index *older = atomic_load_explicit(&table.older, memory_order_acquire);
+	atomic_store_explicit(&table.older, NULL, memory_order_release);
+	/* Others may still look into it: they find it empty, and its range stays. */
+	mt_pages_discard((char *)older + MT_PAGE_BYTES,
+			 mt_pages_round(index_bytes(older->mask + 1)) - MT_PAGE_BYTES);
+	atomic_store_explicit(&table.is_growing, 0, memory_order_release);
+}
+
+static void grow(struct index *index)
+{
+	uint32_t idle = 0;
+	if (!atomic_compare_exchange_strong(&table.is_growing, &idle, 1))
+		return;
+	struct index *larger = NULL;
+	if (atomic_load(&table.current) == index)
+		larger = create_index((index->mask + 1) * 2);
+	if (!larger) {
+		atomic_store(&table.is_growing, 0);
+		return;
+	}
+	atomic_store(&table.next, UINT32_MAX / 2); /* nothing to move yet */
+	uint32_t nodes = atomic_load(&mt_state.header->used.nodes);
+	atomic_store(&table.end, nodes < mt_state.max_nodes ? nodes : mt_state.max_nodes);
+	atomic_store(&table.moved, 0);
+	atomic_store(&table.older, index);
+	atomic_store(&table.current, larger);
+	atomic_store(&table.next, MT_FIRST_NODE);
+}
+
+static mt_node_id add_node(mt_node_id parent, mt_frame_key key, uint32_t kind)
+{
+	_Atomic uint32_t *used = &mt_state.header->used.nodes;
+	uint32_t limit = mt_state.max_nodes < 1u << MT_NODE_BITS ? mt_state.max_nodes
+								 : 1u << MT_NODE_BITS;
+	mt_node_id id = atomic_load_explicit(used, memory_order_relaxed);
+	do {
+		if (id >= limit)
+			return MT_NODE_NONE;
+	} while (!atomic_compare_exchange_weak_explicit(
+		used, &id, id + 1, memory_order_relaxed, memory_order_relaxed));
+	struct mt_state_node *node = &mt_state.nodes[id];
+	node->pc = key & ((UINT64_C(1) << MT_PC_BITS) - 1);
+	node->module = (uint16_t)(key >> MT_PC_BITS);
+	node->traceback_kind = kind << MT_NODE_KIND_SHIFT;
+	__atomic_store_n(&node->parent, parent, __ATOMIC_RELEASE);
+	return id;
+}
+
+bool mt_tracebacks_start(void)
+{
+	struct index *index = create_index(FIRST_CAPACITY);
+	atomic_store(&table.older, NULL);
+	atomic_store(&table.is_growing, 0);
+	atomic_store(&table.next, 0);
+	atomic_store(&table.end, 0);
+	struct index *former = atomic_exchange(&table.current, index);
+	if (former)
+		mt_pages_unmap(former, index_bytes(former->mask + 1));
+	if (atomic_load(&mt_state.header->used.nodes) < MT_FIRST_NODE)
+		atomic_store(&mt_state.header->used.nodes, MT_FIRST_NODE);
+	if (!atomic_load(&mt_state.header->used.tracebacks))
+		atomic_store(&mt_state.header->used.tracebacks, 1);
+	return index;
+}
+
+mt_node_id mt_tracebacks_intern(mt_node_id parent, mt_frame_key key, uint32_t kind)
+{
+	uint64_t part = parent_part(parent, kind);
+	struct index *index = atomic_load_explicit(&table.current, memory_order_acquire);
+	mt_node_id node = find(index, key, part);
+	if (__builtin_expect(node, 1))
+		return node;
+	struct index *older = atomic_load_explicit(&table.older, memory_order_acquire);
+	if (older) {
+		node = find(older, key, part);
+		move_some();
+		if (node)
+			return node;
+	}
+	/* A quarter of the places stays free, so that every search ends soon. */
+	uint64_t used = atomic_load_explicit(&index->used, memory_order_relaxed);
+	if (used >= (index->mask + 1) / 4 * 3)
+		grow(index);
+	node = used < index->mask ? add_node(parent, key, kind) : MT_NODE_NONE;
+	if (!node) {
+		mt_state_lose(MT_LOSS_NODES_FULL);
+		return MT_NODE_NONE;
+	}
+	insert(atomic_load_explicit(&table.current, memory_order_acquire), key, part,
+	       node);
+	return node;
+}
+
+mt_traceback_id mt_tracebacks_own(mt_node_id node)
+{
+	enum { ID_MASK = MT_MAX_TRACEBACKS - 1 };
+	uint32_t *place = &mt_state.nodes[node].traceback_kind;
+	uint32_t there = __atomic_load_n(place, __ATOMIC_RELAXED);
+	if (there & ID_MASK)
+		return there & ID_MASK;
+	_Atomic uint32_t *used = &mt_state.header->used.tracebacks;
+	mt_traceback_id id = atomic_load_explicit(used, memory_order_relaxed);
+	do {
+		if (id >= mt_state.max_tracebacks || id >= MT_MAX_TRACEBACKS) {
+			mt_state_lose(MT_LOSS_TRACEBACKS_FULL);
+			return 0;
+		}
+	} while (!atomic_compare_exchange_weak_explicit(
+		used, &id, id + 1, memory_order_relaxed, memory_order_relaxed));
+	atomic_store_explicit(&mt_state.tracebacks[id], node, memory_order_release);
+	if (__atomic_compare_exchange_n(place, &there, there | id, false, __ATOMIC_RELEASE,
+					__ATOMIC_ACQUIRE))
+		return id;
+	/* Another thread was first; this id stays unused. */
+	atomic_store_explicit(&mt_state.tracebacks[id], MT_NODE_NONE,
+			      memory_order_release);
+	return there & ID_MASK;
+}
