@@ -57,8 +57,8 @@ static void begin_epoch(void)
 	_Atomic uint32_t *epoch = &mt_state.header->totals.peak_epoch;
 	if (atomic_fetch_add_explicit(epoch, 1, memory_order_relaxed) != UINT32_MAX)
 		return;
-	uint32_t chunks = atomic_load_explicit(&mt_state.header->used.chunks,
-					       memory_order_relaxed);
+	uint32_t chunks =
+		atomic_load_explicit(&mt_state.header->used.chunks, memory_order_relaxed);
 	for (uint32_t i = 0; i < chunks * MT_COUNTERS_PER_CHUNK; i++)
 		__atomic_store_n(&mt_state.counters[i].epoch, 0, __ATOMIC_RELAXED);
 	atomic_store_explicit(epoch, 1, memory_order_release);
@@ -167,9 +167,9 @@ void mt_counters_attach(struct mt_recorder *recorder)
 	if (!atomic_exchange(&counting.is_shared, true) && counting.first)
 		end_exact_counting();
 	set_bounds(recorder, -MT_FLUSH_BYTES, MT_FLUSH_BYTES);
-	uint64_t bound = (uint64_t)MT_FLUSH_BYTES *
-			 atomic_load_explicit(&mt_state.header->used.slots,
-					      memory_order_relaxed);
+	uint64_t bound =
+		(uint64_t)MT_FLUSH_BYTES *
+		atomic_load_explicit(&mt_state.header->used.slots, memory_order_relaxed);
 	atomic_store_explicit(&mt_state.header->totals.peak_bound_bytes, bound,
 			      memory_order_relaxed);
 }

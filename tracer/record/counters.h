@@ -107,8 +107,7 @@ static inline void mt_counters_free(struct mt_recorder *recorder, mt_traceback_i
 	if (__builtin_expect(++counter->free_count == 0, 0))
 		mt_counters_carry(&mt_state.peaks[index].free_count_high);
 	__atomic_store_n(&recorder->shared->delta_bytes,
-			 recorder->shared->delta_bytes - (int64_t)size,
-			 __ATOMIC_RELAXED);
+			 recorder->shared->delta_bytes - (int64_t)size, __ATOMIC_RELAXED);
 }
 
 #endif

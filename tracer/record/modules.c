@@ -91,7 +91,8 @@ static void read_build_id(const struct object *object, struct mt_state_module *r
 	if (*(const uint32_t *)header != 0x464c457f ||
 	    header->e_phentsize != sizeof(ElfW(Phdr)))
 		return;
-	const ElfW(Phdr) *segments = (const ElfW(Phdr) *)(object->start + header->e_phoff);
+	const ElfW(Phdr) *segments =
+		(const ElfW(Phdr) *)(object->start + header->e_phoff);
 	for (int i = 0; i < header->e_phnum; i++) {
 		if (segments[i].p_type != PT_NOTE)
 			continue;
@@ -191,8 +192,7 @@ static uint32_t write_row(const struct object *object)
 			mt_state_lose(MT_LOSS_MODULES_FULL);
 			return 0;
 		}
-	} while (!atomic_compare_exchange_weak(used, &id, id ? id + 1 : 2));
-	id = id ? id : 1;
+	} while (!atomic_compare_exchange_weak(used, &id, id + 1));
 	struct mt_state_module *row = &mt_state.modules[id];
 	row->start = object->start;
 	row->end = object->end;
@@ -249,19 +249,20 @@ static int scan_object(struct dl_phdr_info *info, size_t size, void *data)
 {
 	(void)size;
 	(void)data;
-	for (int i = 0; i < info->dlpi_phnum; i++)
-		if (info->dlpi_phdr[i].p_type == PT_LOAD)
-			return (int)(mt_modules_id(info->dlpi_addr +
-						   info->dlpi_phdr[i].p_vaddr) *
-				     0);
+	for (int i = 0; i < info->dlpi_phnum; i++) {
+		const ElfW(Phdr) *segment = &info->dlpi_phdr[i];
+		if (segment->p_type != PT_LOAD)
+			continue;
+		mt_modules_id(info->dlpi_addr + segment->p_vaddr);
+		break;
+	}
 	return 0;
 }
 
 void mt_modules_scan(void)
 {
 	char *directory = mt_pages_map(PATH_BYTES);
-	if (directory &&
-	    mt_syscall3(SYS_getcwd, (long)directory, PATH_BYTES, 0) > 0 &&
+	if (directory && mt_syscall3(SYS_getcwd, (long)directory, PATH_BYTES, 0) > 0 &&
 	    directory[0] == '/')
 		directory_at_start = directory;
 	else if (directory)
@@ -287,7 +288,7 @@ uint32_t mt_modules_id(uintptr_t pc)
 	return mt_modules_find(pc, &match) ? match.id : 0;
 }
 
-static void begin_generation(void)
+void mt_modules_changed(void)
 {
 	uint32_t generation = atomic_fetch_add(&mt_modules_generation, 1) + 1;
 	atomic_store_explicit(&mt_state.header->used.generation, generation,
@@ -296,12 +297,12 @@ static void begin_generation(void)
 
 void mt_modules_loading(void)
 {
-	begin_generation();
+	mt_modules_changed();
 }
 
 void mt_modules_unloading(void)
 {
-	begin_generation();
+	mt_modules_changed();
 }
 
 /* Whether what lies at the row's addresses is no longer what the row describes. */
@@ -333,7 +334,7 @@ void mt_modules_unloaded(void)
 		atomic_compare_exchange_strong(&places[i], &there,
 					       there >> ID_BITS << ID_BITS);
 	}
-	begin_generation();
+	mt_modules_changed();
 }
 
 void mt_modules_restart(void)

@@ -41,6 +41,9 @@ void mt_modules_loading(void);
 void mt_modules_unloading(void);
 void mt_modules_unloaded(void);
 
+/* Another reason to forget. */
+void mt_modules_changed(void);
+
 /* In a forked child: the rows are fresh. */
 void mt_modules_restart(void);
 

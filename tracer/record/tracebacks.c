@@ -80,7 +80,8 @@ static mt_node_id find(struct index *index, mt_frame_key key, uint64_t part)
 			return MT_NODE_NONE;
 		if (there != key)
 			continue;
-		uint64_t value = atomic_load_explicit(&entry->value, memory_order_acquire);
+		uint64_t value =
+			atomic_load_explicit(&entry->value, memory_order_acquire);
 		if ((value >> PARENT_SHIFT) == (part >> PARENT_SHIFT))
 			return (mt_node_id)value;
 	}
@@ -120,12 +121,13 @@ static void move_node(struct index *index, mt_node_id id)
 static void move_some(void)
 {
 	uint32_t end = atomic_load_explicit(&table.end, memory_order_relaxed);
-	uint32_t first =
-		atomic_fetch_add_explicit(&table.next, MIGRATE_STEP, memory_order_relaxed);
+	uint32_t first = atomic_fetch_add_explicit(&table.next, MIGRATE_STEP,
+						   memory_order_relaxed);
 	if (first >= end)
 		return;
 	uint32_t count = end - first < MIGRATE_STEP ? end - first : MIGRATE_STEP;
-	struct index *current = atomic_load_explicit(&table.current, memory_order_acquire);
+	struct index *current =
+		atomic_load_explicit(&table.current, memory_order_acquire);
 	for (uint32_t i = 0; i < count; i++)
 		move_node(current, first + i);
 	uint32_t moved =
@@ -227,7 +229,9 @@ mt_node_id mt_tracebacks_intern(mt_node_id parent, mt_frame_key key, uint32_t ki
 
 mt_traceback_id mt_tracebacks_own(mt_node_id node)
 {
-	enum { ID_MASK = MT_MAX_TRACEBACKS - 1 };
+	enum {
+		ID_MASK = MT_MAX_TRACEBACKS - 1
+	};
 	uint32_t *place = &mt_state.nodes[node].traceback_kind;
 	uint32_t there = __atomic_load_n(place, __ATOMIC_RELAXED);
 	if (there & ID_MASK)
@@ -242,8 +246,8 @@ mt_traceback_id mt_tracebacks_own(mt_node_id node)
 	} while (!atomic_compare_exchange_weak_explicit(
 		used, &id, id + 1, memory_order_relaxed, memory_order_relaxed));
 	atomic_store_explicit(&mt_state.tracebacks[id], node, memory_order_release);
-	if (__atomic_compare_exchange_n(place, &there, there | id, false, __ATOMIC_RELEASE,
-					__ATOMIC_ACQUIRE))
+	if (__atomic_compare_exchange_n(place, &there, there | id, false,
+					__ATOMIC_RELEASE, __ATOMIC_ACQUIRE))
 		return id;
 	/* Another thread was first; this id stays unused. */
 	atomic_store_explicit(&mt_state.tracebacks[id], MT_NODE_NONE,

@@ -22,8 +22,8 @@ typedef uint64_t mt_frame_key;
 
 static inline mt_frame_key mt_frame_key_make(uintptr_t pc, uint32_t module)
 {
-	return ((uint64_t)pc & ((UINT64_C(1) << MT_PC_BITS) - 1)) |
-	       (uint64_t)module << MT_PC_BITS;
+	return ((uint64_t)pc & ((UINT64_C(1) << MT_PC_BITS) - 1)) | (uint64_t)module
+									    << MT_PC_BITS;
 }
 
 /* False: no memory for the index. Again in a forked child, whose nodes are fresh. */

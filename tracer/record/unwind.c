@@ -1,0 +1,577 @@
+/*
+ * unwind.c - walk a stack, join it to the one remembered, remember it, predict it.
+ * Inside the traced process, under the guard.
+ */
+#include "tracer/record/unwind.h"
+
+#include "tracer/record/pages.h"
+#include "tracer/record/stack.h"
+#include "tracer/record/state.h"
+#include "tracer/record/tracebacks.h"
+
+enum {
+	FIRST_WORDS = 1024,
+	FIRST_WALKED = 256,
+	FIRST_PREDICTIONS = 256,
+	/* Much deeper than MT_MAX_DEPTH: a loop, or a stack that we don't understand. */
+	MAX_WALKED = 1 << 20,
+	WORDS_PER_FRAME = 3, /* return address, rbp, and what a rule loads */
+	MAX_FOREIGN_FRAME = 64 << 20,
+	RED_ZONE = 128,
+	/* Where more than MT_MAX_DEPTH frames are cut, in steps of this: at each step all
+	 * frames further in are interned anew. */
+	CUT_STEP = (MT_MAX_DEPTH + 1) / 2,
+};
+
+/* A frame and the registers in it. */
+struct cursor {
+	uintptr_t slot; /* where its pc was read */
+	uintptr_t pc, sp, bp;
+	bool is_exact;
+};
+
+enum step {
+	STEP_CALLER,    /* the cursor is at the caller */
+	STEP_END,       /* there is none */
+	STEP_BROKEN,    /* it cannot be found */
+	STEP_REGISTERS, /* it can with more registers than we follow here */
+};
+
+/* The walk under way. */
+struct walk {
+	struct mt_unwinder *u;
+	struct cursor at;
+	uint32_t count;      /* frames in u->walked */
+	uint32_t search;     /* the remembered stack can be joined below this place */
+	uint32_t join;       /* the place where it was; 0: nowhere */
+	mt_node_id root;     /* where the walk ended, if it was not joined */
+	uintptr_t last_word; /* the address of a return address that is 0 */
+};
+
+static const uintptr_t padding_word;
+
+static size_t words_bytes(uint32_t words)
+{
+	return words *
+	       (sizeof(uintptr_t *) + sizeof(uintptr_t) + sizeof(struct mt_level));
+}
+
+static void *start_of_words(struct mt_unwinder *u)
+{
+	return u->levels;
+}
+
+/* More room for the remembered stack, which keeps its first `kept` words. */
+static bool resize_words(struct mt_unwinder *u, uint32_t words, uint32_t kept)
+{
+	struct mt_level *levels = mt_pages_map_sparse(words_bytes(words));
+	if (!levels)
+		return false;
+	uintptr_t *values = (uintptr_t *)(levels + words);
+	const uintptr_t **slots = (const uintptr_t **)(values + words);
+	for (uint32_t i = 0; i < words && i < MT_UNWIND_FIRST; i++)
+		slots[i] = &padding_word;
+	for (uint32_t i = MT_UNWIND_FIRST; i < kept; i++) {
+		levels[i] = u->levels[i];
+		values[i] = u->values[i];
+		slots[i] = u->slots[i];
+		__asm__("" : "+r"(i));
+	}
+	if (u->capacity)
+		mt_pages_unmap(start_of_words(u), words_bytes(u->capacity));
+	u->levels = levels;
+	u->values = values;
+	u->slots = slots;
+	u->capacity = words;
+	return true;
+}
+
+static bool resize_walked(struct mt_unwinder *u, uint32_t frames, uint32_t kept)
+{
+	struct mt_walked *walked = mt_pages_map_sparse(frames * sizeof(*walked));
+	if (!walked)
+		return false;
+	for (uint32_t i = 0; i < kept; i++) {
+		walked[i] = u->walked[i];
+		__asm__("" : "+r"(i));
+	}
+	if (u->walked_capacity)
+		mt_pages_unmap(u->walked, u->walked_capacity * sizeof(*walked));
+	u->walked = walked;
+	u->walked_capacity = frames;
+	return true;
+}
+
+struct mt_unwinder *mt_unwinder_create(void)
+{
+	enum {
+		HINT_BYTES = MT_HINTS * sizeof(uint16_t)
+	};
+	size_t predictions = MT_MAX_PREDICTIONS * sizeof(struct mt_prediction);
+	size_t bytes = (sizeof(struct mt_unwinder) + 63) & ~(size_t)63;
+	char *memory = mt_pages_map_sparse(bytes + HINT_BYTES + predictions);
+	if (!memory)
+		return NULL;
+	struct mt_unwinder *u = (struct mt_unwinder *)memory;
+	u->hints = (uint16_t *)(memory + bytes);
+	u->predictions = (struct mt_prediction *)(memory + bytes + HINT_BYTES);
+	u->prediction_mask = FIRST_PREDICTIONS - 1;
+	u->count = u->foreign_count = MT_UNWIND_FIRST;
+	if (!mt_rules_init(&u->rules) || !resize_words(u, FIRST_WORDS, 0) ||
+	    !resize_walked(u, FIRST_WALKED, 0))
+		return NULL;
+	return u;
+}
+
+static void forget_stack(struct mt_unwinder *u)
+{
+	for (uint32_t i = MT_UNWIND_FIRST; i < u->count; i++)
+		u->levels[i].node = MT_NODE_NONE;
+	u->count = u->foreign_count = MT_UNWIND_FIRST;
+	u->cut = 0;
+	u->span = u->stack_high - u->low;
+}
+
+void mt_unwinder_attach(struct mt_unwinder *u)
+{
+	struct mt_stack stack = mt_stack_of_thread();
+	if (stack.low == u->low && stack.high == u->stack_high)
+		return; /* a recycled stack: what was there is as good a guess as any */
+	u->low = stack.low;
+	u->stack_high = stack.high;
+	mt_unwinder_forget(u);
+}
+
+void mt_unwinder_forget(struct mt_unwinder *u)
+{
+	forget_stack(u);
+	for (uint32_t i = 0; i <= u->prediction_mask; i++)
+		if (u->predictions[i].slot)
+			u->predictions[i].slot = 0;
+	mt_rules_forget(&u->rules);
+	u->missed = 0;
+}
+
+static bool is_own(const struct mt_unwinder *u, uintptr_t address)
+{
+	return address - u->low < u->stack_high - u->low;
+}
+
+/*
+ * Whether the word can be loaded. On the thread's own stack that is known; elsewhere the
+ * kernel is asked, once for each page that a walk comes to.
+ */
+static bool is_readable(struct walk *w, uintptr_t address)
+{
+	if (address % sizeof(uintptr_t))
+		return false;
+	if (is_own(w->u, w->at.sp))
+		return address >= w->at.sp - RED_ZONE && is_own(w->u, address);
+	uintptr_t page = address / MT_PAGE_BYTES;
+	if (page != w->u->probed_page && !mt_stack_can_read(address))
+		return false;
+	w->u->probed_page = page;
+	return true;
+}
+
+static bool is_caller_sp(const struct walk *w, uintptr_t sp)
+{
+	if (is_own(w->u, w->at.sp))
+		return sp > w->at.sp && sp <= w->u->stack_high;
+	/* From another stack, one may have been called from the own one. */
+	if (is_own(w->u, sp - sizeof(uintptr_t)))
+		return true;
+	return sp > w->at.sp && sp - w->at.sp <= MAX_FOREIGN_FRAME;
+}
+
+static uintptr_t load(uintptr_t address)
+{
+	return *(const uintptr_t *)address;
+}
+
+static enum step step_from_signal(struct walk *w, struct mt_walked *frame)
+{
+	uintptr_t context = w->at.sp;
+	if (!is_readable(w, context + MT_SIGNAL_BP) ||
+	    !is_readable(w, context + MT_SIGNAL_SP) ||
+	    !is_readable(w, context + MT_SIGNAL_PC))
+		return STEP_BROKEN;
+	frame->bp_word = (const uintptr_t *)(context + MT_SIGNAL_BP);
+	frame->cfa_word = (const uintptr_t *)(context + MT_SIGNAL_SP);
+	w->at = (struct cursor){.slot = context + MT_SIGNAL_PC,
+				.pc = load(context + MT_SIGNAL_PC),
+				.sp = *frame->cfa_word,
+				.bp = *frame->bp_word,
+				.is_exact = true};
+	w->u->probed_page = 0;
+	return STEP_CALLER;
+}
+
+static enum step step_by_rule(struct walk *w, const struct mt_rule *rule,
+			      struct mt_walked *frame)
+{
+	uintptr_t sp = (rule->type == MT_RULE_SP ? w->at.sp : w->at.bp) +
+		       (uintptr_t)(intptr_t)rule->cfa;
+	if (rule->type == MT_RULE_BP_LOAD) {
+		if (!is_readable(w, sp))
+			return STEP_BROKEN;
+		frame->cfa_word = (const uintptr_t *)sp;
+		sp = *frame->cfa_word;
+	}
+	uintptr_t slot = sp - sizeof(uintptr_t);
+	if (!is_caller_sp(w, sp) || !is_readable(w, slot))
+		return STEP_BROKEN;
+	if (rule->flags & MT_RULE_RESTORES_BP) {
+		uintptr_t base = rule->flags & MT_RULE_BP_BY_BP ? w->at.bp : sp;
+		uintptr_t word = base + (uintptr_t)(intptr_t)rule->bp * 8;
+		if (!is_readable(w, word))
+			return STEP_BROKEN;
+		frame->bp_word = (const uintptr_t *)word;
+		w->at.bp = *frame->bp_word;
+	}
+	w->at.slot = slot;
+	w->at.pc = load(slot);
+	w->at.sp = sp;
+	w->at.is_exact = false;
+	return STEP_CALLER;
+}
+
+/* Add the cursor's frame to u->walked and go to its caller. */
+static enum step take_step(struct walk *w)
+{
+	struct mt_unwinder *u = w->u;
+	uintptr_t call = w->at.pc - !w->at.is_exact;
+	const struct mt_rule *rule = mt_rules_find(&u->rules, call);
+	struct mt_walked *frame = &u->walked[w->count++];
+	*frame = (struct mt_walked){
+		.slot = w->at.slot,
+		.bp = w->at.bp,
+		.key = mt_frame_key_make(w->at.pc, (uint32_t)(rule->key >> MT_PC_BITS)),
+		.kind = w->at.is_exact ? MT_FRAME_NATIVE | MT_NODE_EXACT_PC
+				       : MT_FRAME_NATIVE,
+		.flags = rule->flags,
+	};
+	switch (rule->type) {
+	case MT_RULE_SP:
+	case MT_RULE_BP:
+	case MT_RULE_BP_LOAD:
+		return step_by_rule(w, rule, frame);
+	case MT_RULE_SIGNAL:
+		return step_from_signal(w, frame);
+	case MT_RULE_OTHER:
+		return STEP_REGISTERS;
+	case MT_RULE_END:
+		return STEP_END;
+	default:
+		return mt_stack_is_entry(w->at.sp) ? STEP_END : STEP_BROKEN;
+	}
+}
+
+/*
+ * Whether from the cursor's frame outward the stack is the remembered one. If words
+ * differ further out, only what is outside of them can still be joined.
+ */
+static bool find_join(struct walk *w)
+{
+	const struct mt_unwinder *u = w->u;
+	uint32_t place = w->search;
+	while (place > MT_UNWIND_FIRST && ((uintptr_t)u->slots[place - 1] < w->at.slot ||
+					   !u->levels[place - 1].node))
+		place--;
+	w->search = place;
+	if (place-- == MT_UNWIND_FIRST)
+		return false;
+	const struct mt_level *level = &u->levels[place];
+	if ((uintptr_t)u->slots[place] != w->at.slot || u->values[place] != w->at.pc ||
+	    level->is_exact || w->at.is_exact ||
+	    (level->needs_bp && level->bp != w->at.bp))
+		return false;
+	for (uint32_t i = place - 1; i >= MT_UNWIND_FIRST; i--) {
+		if (*u->slots[i] != u->values[i]) {
+			w->search = i;
+			return false;
+		}
+	}
+	w->join = place;
+	return true;
+}
+
+/* False: registers are needed that only registers.h follows. */
+static bool walk_to_join(struct walk *w)
+{
+	enum step step = STEP_CALLER;
+	while (step == STEP_CALLER && w->at.pc && !find_join(w)) {
+		if (w->count == w->u->walked_capacity &&
+		    (w->count >= MAX_WALKED ||
+		     !resize_walked(w->u, w->count * 2, w->count)))
+			break;
+		step = take_step(w);
+	}
+	if (w->join)
+		return true;
+	if (step == STEP_CALLER && !w->at.pc) {
+		w->last_word = w->at.slot;
+		step = STEP_END;
+	}
+	w->root = step == STEP_END      ? MT_ROOT_COMPLETE
+		  : step == STEP_BROKEN ? MT_ROOT_TRUNCATED
+					: MT_ROOT_DEEP;
+	return step != STEP_REGISTERS;
+}
+
+static void remember_word(struct mt_unwinder *u, const uintptr_t *slot,
+			  struct mt_level level)
+{
+	uint32_t place = u->count++;
+	u->slots[place] = slot;
+	u->values[place] = *slot;
+	u->levels[place] = level;
+	if (!is_own(u, (uintptr_t)slot))
+		u->foreign_count = u->count;
+}
+
+static mt_node_id intern_level(const struct mt_unwinder *u, mt_node_id parent,
+			       struct mt_level *level, mt_frame_key key, uint32_t kind)
+{
+	if (level->depth <= u->cut)
+		level->node = MT_ROOT_DEEP;
+	else
+		level->node = mt_tracebacks_intern(
+			level->depth == u->cut + 1 && u->cut ? MT_ROOT_DEEP : parent, key,
+			kind);
+	return level->node;
+}
+
+/* The key of a remembered frame. */
+static mt_frame_key key_of(struct mt_unwinder *u, uint32_t place)
+{
+	uintptr_t pc = u->values[place];
+	const struct mt_rule *rule =
+		mt_rules_find(&u->rules, pc - !u->levels[place].is_exact);
+	return mt_frame_key_make(pc, (uint32_t)(rule->key >> MT_PC_BITS));
+}
+
+/* Leave out another number of outer frames. */
+static bool cut_anew(struct mt_unwinder *u, uint32_t cut)
+{
+	mt_node_id node = u->root;
+	u->cut = cut;
+	for (uint32_t i = MT_UNWIND_FIRST; i < u->count; i++) {
+		struct mt_level *level = &u->levels[i];
+		if (!level->node)
+			continue;
+		node = intern_level(u, node, level, key_of(u, i),
+				    level->is_exact ? MT_NODE_EXACT_PC : 0);
+		if (!node)
+			return false;
+	}
+	return true;
+}
+
+/* Keep what was joined of the remembered stack, and as much room as the walk needs. */
+static bool make_room(struct walk *w)
+{
+	struct mt_unwinder *u = w->u;
+	uint32_t kept = w->join ? w->join + 1 : MT_UNWIND_FIRST;
+	for (uint32_t i = kept; i < u->count; i++)
+		u->levels[i].node = MT_NODE_NONE;
+	u->count = kept;
+	if (u->foreign_count > kept)
+		u->foreign_count = kept;
+	if (!w->join)
+		u->root = w->root;
+	uint32_t depth = w->count + u->levels[kept - 1].depth;
+	uint32_t cut = depth > MT_MAX_DEPTH ? (depth / CUT_STEP - 1) * CUT_STEP : 0;
+	if (cut != u->cut && !cut_anew(u, cut))
+		return false;
+	uint32_t words = kept + w->count * WORDS_PER_FRAME + 1;
+	uint32_t capacity = u->capacity;
+	while (capacity < words)
+		capacity *= 2;
+	return capacity == u->capacity || resize_words(u, capacity, kept);
+}
+
+/* Remember the walked frames, outermost first. 0: no room for them. */
+static mt_node_id remember(struct walk *w)
+{
+	struct mt_unwinder *u = w->u;
+	if (!make_room(w))
+		return MT_NODE_NONE;
+	const struct mt_level *outer = &u->levels[u->count - 1];
+	mt_node_id node = w->join ? outer->node : w->root;
+	uint32_t depth = outer->depth;
+	bool needs_bp = outer->needs_bp;
+	if (w->last_word)
+		remember_word(u, (const uintptr_t *)w->last_word, (struct mt_level){0});
+	for (uint32_t i = w->count; node && i-- > 0;) {
+		const struct mt_walked *frame = &u->walked[i];
+		if (frame->bp_word && needs_bp)
+			remember_word(u, frame->bp_word, (struct mt_level){0});
+		if (frame->cfa_word)
+			remember_word(u, frame->cfa_word, (struct mt_level){0});
+		needs_bp = frame->flags & MT_RULE_USES_BP ||
+			   (needs_bp && !(frame->flags & MT_RULE_RESTORES_BP));
+		struct mt_level level = {.bp = needs_bp ? frame->bp : 0,
+					 .depth = ++depth,
+					 .needs_bp = needs_bp,
+					 .is_exact = !!(frame->kind & MT_NODE_EXACT_PC)};
+		node = intern_level(u, node, &level, frame->key, frame->kind);
+		remember_word(u, (const uintptr_t *)frame->slot, level);
+	}
+	u->span = u->foreign_count > MT_UNWIND_FIRST ? 0 : u->stack_high - u->low;
+	return node;
+}
+
+static struct mt_prediction *place_of_prediction(const struct mt_unwinder *u,
+						 struct mt_caller caller)
+{
+	if ((uintptr_t)caller.slot - u->low < u->span)
+		return mt_unwind_guess(u, caller.slot);
+	uint64_t mixed = (uintptr_t)caller.slot * UINT64_C(0xd6e8feb86659fd93) ^
+			 *caller.slot * UINT64_C(0x9e3779b97f4a7c15);
+	return &u->predictions[(mixed >> 40) & u->prediction_mask];
+}
+
+/*
+ * Two stacks that end in the same frame at the same place met in one prediction: let
+ * another of their return addresses take part in choosing the place.
+ */
+static void improve_hints(struct mt_unwinder *u, struct mt_caller caller)
+{
+	uint16_t *hint = &u->hints[mt_unwind_hint_place(*caller.slot)];
+	const uintptr_t *slot = caller.slot;
+	if (*hint) {
+		slot = mt_unwind_hinted(u, slot, *slot);
+		hint = &u->hints[mt_unwind_hint_place(*slot)];
+	}
+	if (*hint)
+		return;
+	for (uint32_t i = u->count - 1; i >= MT_UNWIND_FIRST; i--) {
+		if (!u->levels[i].node || u->slots[i] <= slot)
+			continue;
+		if (u->slots[i] - slot <= UINT16_MAX)
+			*hint = (uint16_t)(u->slots[i] - slot);
+		return;
+	}
+}
+
+/* From which place outward a prediction relies on the remembered stack. */
+static uint32_t choose_join(const struct mt_unwinder *u, uint32_t join)
+{
+	uint32_t top = u->count - 1;
+	if (!join)
+		join = MT_UNWIND_FIRST - 1;
+	if (top - 1 - join <= MT_PREDICTION_CHECKS || top == join)
+		return join;
+	join = top - 1 - MT_PREDICTION_CHECKS;
+	while (join < top && (!u->levels[join].node || u->levels[join].is_exact))
+		join++;
+	return join;
+}
+
+static bool fill_checks(const struct mt_unwinder *u, struct mt_prediction *p,
+			const uintptr_t *slot)
+{
+	uint32_t n = 0;
+	for (uint32_t i = u->count - 2; i > p->join; i--, n++) {
+		intptr_t offset = u->slots[i] - slot;
+		if (offset < 0 || offset > UINT16_MAX)
+			return false;
+		p->offsets[n] = (uint16_t)offset;
+		p->values[n] = u->values[i];
+	}
+	for (; n % 4; n++) {
+		p->offsets[n] = 0;
+		p->values[n] = p->pc;
+	}
+	p->checks = n;
+	return true;
+}
+
+/* The stack just remembered, which was joined at `join`, has this traceback. */
+static void predict(struct mt_unwinder *u, struct mt_caller caller, uint32_t join,
+		    mt_traceback_id id)
+{
+	struct mt_prediction *p = place_of_prediction(u, caller);
+	bool is_own_only = u->span != 0;
+	if (is_own_only && p->slot == (uintptr_t)caller.slot && p->pc == *caller.slot &&
+	    p->traceback != id) {
+		improve_hints(u, caller);
+		p = place_of_prediction(u, caller);
+	}
+	if (p->slot && ++u->missed > 2 * u->prediction_mask &&
+	    u->prediction_mask < MT_MAX_PREDICTIONS - 1) {
+		u->prediction_mask = u->prediction_mask * 4 + 3;
+		u->missed = 0;
+		p = place_of_prediction(u, caller);
+	}
+	const struct mt_level *top = &u->levels[u->count - 1];
+	p->slot = 0;
+	p->pc = *caller.slot;
+	p->bp = caller.frame_pointer;
+	p->bp_mask = top->needs_bp ? UINTPTR_MAX : 0;
+	p->join = choose_join(u, join);
+	p->join_slot = (uintptr_t)u->slots[p->join];
+	p->join_bp = u->levels[p->join].bp;
+	p->join_node = u->levels[p->join].node;
+	p->traceback = id;
+	bool is_cut_frame = p->join >= MT_UNWIND_FIRST && p->join_node < MT_FIRST_NODE;
+	if (!is_cut_frame && fill_checks(u, p, caller.slot))
+		p->slot = (uintptr_t)caller.slot | !is_own_only;
+}
+
+static void count_walk(const struct mt_recorder *recorder, const struct walk *w)
+{
+	recorder->shared->walks++;
+	recorder->shared->walked += w->count;
+}
+
+static mt_traceback_id walk(struct mt_recorder *recorder, struct mt_caller caller)
+{
+	struct mt_unwinder *u = recorder->unwinder;
+	struct walk w = {.u = u,
+			 .at = {.slot = (uintptr_t)caller.slot,
+				.pc = *caller.slot,
+				.sp = (uintptr_t)(caller.slot + 1),
+				.bp = caller.frame_pointer},
+			 .search = u->count};
+	u->probed_page = (uintptr_t)caller.slot / MT_PAGE_BYTES;
+	bool is_followed = walk_to_join(&w);
+	count_walk(recorder, &w);
+	if (!is_followed)
+		w.root = MT_ROOT_TRUNCATED;
+	mt_node_id node = remember(&w);
+	mt_traceback_id id = node ? mt_tracebacks_own(node) : 0;
+	if (id)
+		predict(u, caller, w.join, id);
+	else
+		forget_stack(u);
+	return id;
+}
+
+/* False: tracing is off. */
+static bool renew(struct mt_unwinder *u)
+{
+	uint32_t generation = atomic_load(&mt_modules_generation);
+	if (u->generation == generation)
+		return true;
+	if (!atomic_load(&mt_state.header->totals.tracing))
+		return false;
+	mt_unwinder_forget(u);
+	u->generation = generation;
+	return true;
+}
+
+mt_traceback_id mt_unwind_miss(struct mt_recorder *recorder, struct mt_caller caller)
+{
+	struct mt_unwinder *u = recorder->unwinder;
+	if (!renew(u))
+		return 0;
+	if ((uintptr_t)caller.slot - u->low >= u->span) {
+		const struct mt_prediction *p = place_of_prediction(u, caller);
+		if (mt_unwind_applies(u, p, caller, 1) &&
+		    mt_unwind_holds(u, p, caller.slot))
+			return p->traceback;
+	}
+	return walk(recorder, caller);
+}
