@@ -1,0 +1,353 @@
+/*
+ * group.c - see group.h. Outside.
+ */
+#include "tracer/analyze/group.h"
+
+#include "tracer/analyze/vector.h"
+
+#include <string.h>
+
+int mt_groups_init(struct mt_groups *groups, enum mt_by by,
+		   struct mt_locations *locations, struct mt_error *err)
+{
+	*groups = (struct mt_groups){.by = by, .locations = locations};
+	return mt_paths_init(&groups->paths, err);
+}
+
+void mt_groups_deinit(struct mt_groups *groups)
+{
+	mt_paths_deinit(&groups->paths);
+	free(groups->list);
+	mt_index_deinit(&groups->index);
+	*groups = (struct mt_groups){0};
+}
+
+/* Keys. */
+
+static uint64_t hash_key(const struct mt_groups *groups, const struct mt_group *key)
+{
+	const struct mt_location *l = &groups->locations->list[key->location];
+	uint64_t hash = key->kind;
+	switch (groups->by) {
+	case MT_BY_LINENO:
+		return l->file ? mt_hash_word((uintptr_t)l->file, l->line)
+			       : mt_hash_word((uintptr_t)l->module, l->offset);
+	case MT_BY_FILENAME:
+		return mt_hash_word(hash, (uintptr_t)l->file);
+	case MT_BY_FUNCTION:
+		return mt_hash_word((uintptr_t)l->function, (uintptr_t)l->module);
+	case MT_BY_MODULE:
+		return mt_hash_word(hash, (uintptr_t)l->module);
+	case MT_BY_TRACEBACK:
+		return mt_hash_word(hash, key->path);
+	case MT_BY_SIZE_CLASS:
+	case MT_BY_THREAD:
+	case MT_BY_DOMAIN:
+		break;
+	}
+	hash = mt_hash_word(hash, key->number);
+	return mt_hash_word(hash, (uintptr_t)key->name);
+}
+
+static bool same_line(const struct mt_location *a, const struct mt_location *b)
+{
+	if (a->file || b->file)
+		return a->file == b->file && a->line == b->line;
+	return a->module == b->module && a->offset == b->offset &&
+	       (a->module || a->function == b->function);
+}
+
+static bool key_equals(const void *owner, uint32_t id, const void *wanted)
+{
+	const struct mt_groups *groups = owner;
+	const struct mt_group *a = &groups->list[id];
+	const struct mt_group *b = wanted;
+	const struct mt_location *la = &groups->locations->list[a->location];
+	const struct mt_location *lb = &groups->locations->list[b->location];
+	switch (groups->by) {
+	case MT_BY_LINENO:
+		return same_line(la, lb);
+	case MT_BY_FILENAME:
+		return la->file == lb->file;
+	case MT_BY_FUNCTION:
+		return la->function == lb->function && la->module == lb->module;
+	case MT_BY_MODULE:
+		return la->module == lb->module;
+	case MT_BY_TRACEBACK:
+		return a->path == b->path;
+	case MT_BY_SIZE_CLASS:
+	case MT_BY_THREAD:
+	case MT_BY_DOMAIN:
+		break;
+	}
+	return a->kind == b->kind && a->number == b->number && a->name == b->name;
+}
+
+/* Of the locations with one key, the one with the largest share speaks for the group. */
+static void note_share(struct mt_groups *groups, struct mt_group *group,
+		       enum mt_side side, const struct mt_group *key)
+{
+	struct mt_counts share = key->sides[side];
+	bool is_better = side < group->share_side;
+	if (side == group->share_side) {
+		is_better = share.bytes > group->share.bytes ||
+			    (share.bytes == group->share.bytes &&
+			     share.count > group->share.count);
+		if (share.bytes == group->share.bytes &&
+		    share.count == group->share.count)
+			is_better =
+				mt_location_compare(
+					&groups->locations->list[key->location],
+					&groups->locations->list[group->location]) < 0;
+	}
+	if (!is_better)
+		return;
+	group->location = key->location;
+	group->share = share;
+	group->share_side = (uint8_t)side;
+}
+
+/* Add key's counts of one side to the group of that key, old or new. */
+static int add_key(struct mt_groups *groups, enum mt_side side,
+		   const struct mt_group *key, struct mt_error *err)
+{
+	uint64_t hash = hash_key(groups, key);
+	uint32_t id = mt_index_find(&groups->index, hash, key_equals, groups, key);
+	if (id != MT_INDEX_NONE) {
+		struct mt_group *group = &groups->list[id];
+		mt_counts_add(&group->sides[side], key->sides[side]);
+		if (mt_by_is_location(groups->by))
+			note_share(groups, group, side, key);
+		return 0;
+	}
+	struct mt_group *grown = mt_vector_reserve(groups->list, &groups->capacity,
+						   groups->count + 1, sizeof *grown, err);
+	if (!grown)
+		return MT_ERR_NO_MEMORY;
+	groups->list = grown;
+	struct mt_group *group = &grown[groups->count];
+	*group = *key;
+	group->share = key->sides[side];
+	group->share_side = (uint8_t)side;
+	return mt_index_add(&groups->index, hash, (uint32_t)groups->count++, err);
+}
+
+static bool is_empty(struct mt_counts counts)
+{
+	return !counts.bytes && !counts.count;
+}
+
+static struct mt_counts counts_of(const struct mt_profile_row *row, enum mt_metric metric)
+{
+	if (metric == MT_METRIC_TOTAL)
+		return row->total;
+	return metric == MT_METRIC_PEAK ? row->peak : row->live;
+}
+
+/* One profile on its way into one side. */
+struct addition {
+	struct mt_groups *groups;
+	enum mt_side side;
+	const struct mt_profile *profile;
+	const struct mt_callsites *callsites;
+	enum mt_metric metric;
+	bool is_cumulative;
+};
+
+/* By location: first by location id, then the locations of equal key together. */
+
+static void sum_by_location(const struct addition *a, struct mt_counts *sums)
+{
+	for (size_t i = 0; i < a->profile->row_count; i++) {
+		const struct mt_profile_row *row = &a->profile->rows[i];
+		struct mt_counts counts = counts_of(row, a->metric);
+		if (!a->is_cumulative) {
+			mt_counts_add(&sums[mt_callsites_get(a->callsites, row->node)],
+				      counts);
+			continue;
+		}
+		struct mt_walk walk = mt_walk_begin(a->callsites->frames, row->node);
+		for (mt_location_id id; mt_walk_next(&walk, &id);)
+			mt_counts_add(&sums[id], counts);
+	}
+}
+
+static int add_by_location(const struct addition *a, struct mt_error *err)
+{
+	size_t count = a->groups->locations->count;
+	struct mt_counts *sums = calloc(count, sizeof *sums);
+	if (!sums)
+		return mt_fail(err, MT_ERR_NO_MEMORY, "out of memory");
+	sum_by_location(a, sums);
+	int rc = 0;
+	for (size_t i = 0; rc >= 0 && i < count; i++) {
+		struct mt_group key = {.location = (mt_location_id)i};
+		key.sides[a->side] = sums[i];
+		if (!is_empty(sums[i]))
+			rc = add_key(a->groups, a->side, &key, err);
+	}
+	free(sums);
+	return rc;
+}
+
+static int add_by_traceback(const struct addition *a, struct mt_error *err)
+{
+	uint32_t *path_of_node =
+		calloc(a->profile->trace->nodes.count, sizeof *path_of_node);
+	if (!path_of_node)
+		return mt_fail(err, MT_ERR_NO_MEMORY, "out of memory");
+	int rc = 0;
+	for (size_t i = 0; rc >= 0 && i < a->profile->row_count; i++) {
+		const struct mt_profile_row *row = &a->profile->rows[i];
+		struct mt_group key = {.location =
+					       mt_callsites_get(a->callsites, row->node)};
+		key.sides[a->side] = counts_of(row, a->metric);
+		if (is_empty(key.sides[a->side]))
+			continue;
+		rc = mt_paths_intern(&a->groups->paths, a->callsites->frames, row->node,
+				     path_of_node, &key.path, err);
+		if (rc >= 0)
+			rc = add_key(a->groups, a->side, &key, err);
+	}
+	free(path_of_node);
+	return rc;
+}
+
+static int add_by_domain(const struct addition *a, struct mt_error *err)
+{
+	int rc = 0;
+	for (size_t i = 0; rc >= 0 && i < a->profile->row_count; i++) {
+		const struct mt_profile_row *row = &a->profile->rows[i];
+		struct mt_group key = {
+			.number = a->profile->trace->nodes.list[row->node].domain};
+		key.sides[a->side] = counts_of(row, a->metric);
+		if (!is_empty(key.sides[a->side]))
+			rc = add_key(a->groups, a->side, &key, err);
+	}
+	return rc;
+}
+
+/* By thread and size class: from the cells, and what they leave over. */
+
+static int thread_key(const struct addition *a, uint32_t slot, struct mt_group *key,
+		      struct mt_error *err)
+{
+	const struct mt_trace_thread *thread =
+		mt_trace_thread(a->profile->trace, slot, a->profile->moment.rows);
+	if (!thread) {
+		key->kind = MT_GROUP_UNKNOWN;
+		return 0;
+	}
+	key->number = thread->tid;
+	key->name = mt_locations_string(a->groups->locations, thread->name, err);
+	return key->name ? 0 : MT_ERR_NO_MEMORY;
+}
+
+static int cell_key(const struct addition *a, const struct mt_profile_cell *cell,
+		    struct mt_group *key, struct mt_error *err)
+{
+	key->sides[a->side] = cell->live;
+	if (a->groups->by == MT_BY_THREAD)
+		return thread_key(a, cell->slot, key, err);
+	uint64_t alignment = mt_trace_number(a->profile->trace, "alignment", 16);
+	if (cell->class_index != MT_CLASS_LARGE)
+		key->number = (cell->class_index + UINT64_C(1)) * alignment;
+	return 0;
+}
+
+/* Live blocks that no cell speaks of, so that every view of a snapshot has its total. */
+static int add_left_over(const struct addition *a, struct mt_error *err)
+{
+	const struct mt_trace_node *nodes = a->profile->trace->nodes.list;
+	struct mt_group left[2] = {{.kind = MT_GROUP_UNKNOWN},
+				   {.kind = MT_GROUP_INHERITED}};
+	struct mt_counts *inherited = &left[1].sides[a->side];
+	struct mt_counts *unknown = &left[0].sides[a->side];
+	for (size_t i = 0; i < a->profile->row_count; i++) {
+		const struct mt_profile_row *row = &a->profile->rows[i];
+		bool is_inherited = nodes[row->node].root == MT_TRACEBACK_INHERITED;
+		mt_counts_add(is_inherited ? inherited : unknown, row->live);
+	}
+	for (size_t i = 0; i < a->profile->cell_count; i++) {
+		const struct mt_profile_cell *cell = &a->profile->cells[i];
+		bool is_inherited = nodes[cell->node].root == MT_TRACEBACK_INHERITED;
+		struct mt_counts *sum = is_inherited ? inherited : unknown;
+		sum->bytes = mt_wrapping_subtract(sum->bytes, cell->live.bytes);
+		sum->count = mt_wrapping_subtract(sum->count, cell->live.count);
+	}
+	int rc = 0;
+	for (int i = 0; rc >= 0 && i < 2; i++)
+		if (!is_empty(left[i].sides[a->side]))
+			rc = add_key(a->groups, a->side, &left[i], err);
+	return rc;
+}
+
+static int add_by_cell(const struct addition *a, struct mt_error *err)
+{
+	int rc = 0;
+	for (size_t i = 0; rc >= 0 && i < a->profile->cell_count; i++) {
+		struct mt_group key = {0};
+		rc = cell_key(a, &a->profile->cells[i], &key, err);
+		if (rc >= 0 && !is_empty(key.sides[a->side]))
+			rc = add_key(a->groups, a->side, &key, err);
+	}
+	return rc < 0 ? rc : add_left_over(a, err);
+}
+
+int mt_groups_add(struct mt_groups *groups, enum mt_side side,
+		  const struct mt_profile *profile, const struct mt_callsites *callsites,
+		  enum mt_metric metric, bool is_cumulative, struct mt_error *err)
+{
+	struct addition a = {groups, side, profile, callsites, metric, is_cumulative};
+	for (size_t i = 0; i < profile->row_count; i++)
+		mt_counts_add(&groups->totals[side],
+			      counts_of(&profile->rows[i], metric));
+	if (mt_by_is_location(groups->by))
+		return add_by_location(&a, err);
+	if (groups->by == MT_BY_TRACEBACK)
+		return add_by_traceback(&a, err);
+	return groups->by == MT_BY_DOMAIN ? add_by_domain(&a, err) : add_by_cell(&a, err);
+}
+
+/* Order. */
+
+static int compare_strings(const char *a, const char *b)
+{
+	return strcmp(a ? a : "<unknown>", b ? b : "<unknown>");
+}
+
+static int compare_numbers(const struct mt_group *a, const struct mt_group *b)
+{
+	if (a->kind != b->kind)
+		return (int)a->kind - (int)b->kind;
+	if (a->number != b->number)
+		return a->number < b->number ? -1 : 1;
+	return compare_strings(a->name, b->name);
+}
+
+int mt_groups_compare_keys(const struct mt_groups *groups, const struct mt_group *a,
+			   const struct mt_group *b)
+{
+	const struct mt_location *la = &groups->locations->list[a->location];
+	const struct mt_location *lb = &groups->locations->list[b->location];
+	int order = 0;
+	switch (groups->by) {
+	case MT_BY_LINENO:
+		return mt_location_compare(la, lb);
+	case MT_BY_FILENAME:
+		return compare_strings(la->file, lb->file);
+	case MT_BY_FUNCTION:
+		order = compare_strings(la->function, lb->function);
+		return order ? order : compare_strings(la->module, lb->module);
+	case MT_BY_MODULE:
+		return compare_strings(la->module, lb->module);
+	case MT_BY_TRACEBACK:
+		return mt_paths_compare(&groups->paths, groups->locations, a->path,
+					b->path);
+	case MT_BY_SIZE_CLASS:
+	case MT_BY_THREAD:
+	case MT_BY_DOMAIN:
+		break;
+	}
+	return compare_numbers(a, b);
+}
