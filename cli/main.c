@@ -19,12 +19,12 @@
  * diff, snapshot, info, then help and those that are hidden.
  */
 extern const struct command cmd_completion;
+extern const struct command cmd_diff;
 extern const struct command cmd_help;
+extern const struct command cmd_top;
 
 const struct command *const mt_commands[] = {
-	&cmd_help,
-	&cmd_completion,
-	NULL,
+	&cmd_top, &cmd_diff, &cmd_help, &cmd_completion, NULL,
 };
 
 /* Fixed by the contract with scripts; `run` has its own, see struct command. */

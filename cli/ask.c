@@ -1,0 +1,160 @@
+/*
+ * ask.c - see ask.h. Outside.
+ */
+#include "cli/ask.h"
+
+#include "cli/render.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+const struct option_choice ask_by_choices[] = {
+	{"lineno", MT_BY_LINENO},
+	{"filename", MT_BY_FILENAME},
+	{"function", MT_BY_FUNCTION},
+	{"traceback", MT_BY_TRACEBACK},
+	{"module", MT_BY_MODULE},
+	{"size-class", MT_BY_SIZE_CLASS},
+	{"thread", MT_BY_THREAD},
+	{"domain", MT_BY_DOMAIN},
+	{NULL, 0},
+};
+
+const struct option_choice ask_metric_choices[] = {
+	{"live", MT_METRIC_LIVE},
+	{"peak", MT_METRIC_PEAK},
+	{"total", MT_METRIC_TOTAL},
+	{NULL, 0},
+};
+
+const struct option_choice ask_sort_choices[] = {
+	{"size", MT_SORT_SIZE},
+	{"count", MT_SORT_COUNT},
+	{"average", MT_SORT_AVERAGE},
+	{NULL, 0},
+};
+
+/* Filters of one subject are alternatives; all subjects that are given must agree. */
+struct filter_list {
+	struct mt_filter *list;
+	size_t count;
+};
+
+static void add_filters(struct filter_list *filters,
+			const struct option_strings *patterns, struct mt_filter model)
+{
+	model.group = model.subject;
+	for (size_t i = 0; i < patterns->count; i++) {
+		model.pattern = patterns->list[i];
+		filters->list[filters->count++] = model;
+	}
+}
+
+static int add_domains(struct filter_list *filters, const struct option_strings *domains,
+		       struct mt_error *err)
+{
+	for (size_t i = 0; i < domains->count; i++) {
+		char *end;
+		errno = 0;
+		unsigned long long domain = strtoull(domains->list[i], &end, 0);
+		if (errno || *end || domain > UINT32_MAX || domains->list[i][0] == '-' ||
+		    !*domains->list[i])
+			return mt_fail(err, MT_ERR_USAGE,
+				       "--domain takes a number from 0 to %u, not '%s'",
+				       UINT32_MAX, domains->list[i]);
+		filters->list[filters->count++] =
+			(struct mt_filter){.subject = MT_FILTER_DOMAIN,
+					   .group = MT_FILTER_DOMAIN,
+					   .is_inclusive = true,
+					   .has_domain = true,
+					   .domain = (uint32_t)domain};
+	}
+	return 0;
+}
+
+static int make_filters(struct filter_list *filters, const struct ask *options,
+			struct mt_error *err)
+{
+	size_t count = options->includes.count + options->excludes.count +
+		       options->functions.count + options->modules.count +
+		       options->domains.count;
+	*filters = (struct filter_list){.list = calloc(count + 1, sizeof *filters->list)};
+	if (!filters->list)
+		return mt_fail(err, MT_ERR_NO_MEMORY, "out of memory");
+	struct mt_filter model = {.subject = MT_FILTER_FILE,
+				  .is_inclusive = true,
+				  .all_frames = options->all_frames,
+				  .matches_base_name = true};
+	add_filters(filters, &options->includes, model);
+	model.is_inclusive = false;
+	add_filters(filters, &options->excludes, model);
+	model.is_inclusive = true;
+	model.subject = MT_FILTER_MODULE;
+	add_filters(filters, &options->modules, model);
+	model.subject = MT_FILTER_FUNCTION;
+	model.matches_base_name = false;
+	add_filters(filters, &options->functions, model);
+	return add_domains(filters, &options->domains, err);
+}
+
+static void say_notice(void *context, const char *module, const char *text)
+{
+	const struct invocation *invocation = context;
+	if (!invocation->quiet)
+		mt_command_say(invocation->command, "%s: %s", module, text);
+}
+
+int ask_finish(const struct invocation *invocation, const struct mt_error *remark,
+	       struct mt_error *err)
+{
+	if (remark->code == MT_ERR_DAMAGED)
+		return mt_fail(err, MT_ERR_DAMAGED, "%s", remark->message);
+	if (remark->code)
+		mt_command_say(invocation->command, "%s", remark->message);
+	return 0;
+}
+
+static int answer(const struct invocation *invocation, const struct mt_question *question,
+		  const char *new_side, const char *old_side, struct mt_error *err)
+{
+	struct mt_answer result;
+	int rc = mt_answer_init(&result, question, new_side, old_side, err);
+	if (rc >= 0 && invocation->json)
+		render_json(stdout, &result.report);
+	else if (rc >= 0)
+		render_text(stdout, &result.report, invocation->color,
+			    question->directory);
+	if (rc >= 0)
+		rc = ask_finish(invocation, &result.remark, err);
+	mt_answer_deinit(&result);
+	return rc;
+}
+
+int ask(const struct invocation *invocation, const struct ask *options,
+	const char *new_side, const char *old_side, struct mt_error *err)
+{
+	struct filter_list filters;
+	char *directory = getcwd(NULL, 0); /* NULL: it is gone; paths stay absolute */
+	int rc = make_filters(&filters, options, err);
+	struct mt_question question = {
+		.by = (enum mt_by)options->by,
+		.metric = (enum mt_metric)options->metric,
+		.sort = (enum mt_sort)options->sort,
+		.is_cumulative = options->is_cumulative,
+		.has_raw_frames = options->has_raw_frames,
+		.limit = options->limit,
+		.wrappers = {options->wrappers.list, options->wrappers.count},
+		.filters = filters.list,
+		.filter_count = filters.count,
+		.directory = directory,
+		.notice = say_notice,
+		.notice_context = (void *)invocation,
+	};
+	if (rc >= 0)
+		rc = answer(invocation, &question, new_side, old_side, err);
+	free(filters.list);
+	free(directory);
+	return rc;
+}

@@ -1,0 +1,34 @@
+/*
+ * ask.h - what top and diff share: from their options to the answer on stdout. Outside.
+ */
+#ifndef MT_CLI_ASK_H
+#define MT_CLI_ASK_H
+
+#include "cli/command.h"
+#include "tracer/analyze/question.h"
+
+/* The value of each option, as its command parsed it. */
+struct ask {
+	int by, metric, sort;
+	uint64_t limit;
+	bool is_cumulative, all_frames, has_raw_frames;
+	struct option_strings includes, excludes, functions, modules, domains, wrappers;
+};
+
+/* Answer about one trace, or two, and print it. As struct command's run. */
+int ask(const struct invocation *invocation, const struct ask *options,
+	const char *new_side, const char *old_side, struct mt_error *err);
+
+/* For the option tables. */
+extern const struct option_choice ask_by_choices[];
+extern const struct option_choice ask_metric_choices[];
+extern const struct option_choice ask_sort_choices[];
+
+/*
+ * The remark on a damaged or unfinished trace, after its answer was printed: 0 and a line
+ * on stderr, or MT_ERR_DAMAGED for main to report.
+ */
+int ask_finish(const struct invocation *invocation, const struct mt_error *remark,
+	       struct mt_error *err);
+
+#endif

@@ -1,0 +1,92 @@
+/*
+ * cmd-diff.c - memtrace diff: what changed between two snapshots. Outside.
+ */
+#include "cli/ask.h"
+
+static const struct command_option diff_table[] = {
+	{.name = "by",
+	 .argument = "KEY",
+	 .help = "what makes a row",
+	 .type = OPTION_CHOICE,
+	 .offset = offsetof(struct ask, by),
+	 .choices = ask_by_choices},
+	{.name = "metric",
+	 .argument = "METRIC",
+	 .help = "what is counted; peak: live at the highest total",
+	 .type = OPTION_CHOICE,
+	 .offset = offsetof(struct ask, metric),
+	 .choices = ask_metric_choices},
+	{.short_name = 'n',
+	 .argument = "N",
+	 .help = "rows to show; 0: all",
+	 .type = OPTION_NUMBER,
+	 .offset = offsetof(struct ask, limit)},
+	{.name = "sort",
+	 .argument = "COLUMN",
+	 .help = "order of the rows",
+	 .type = OPTION_CHOICE,
+	 .offset = offsetof(struct ask, sort),
+	 .choices = ask_sort_choices},
+	{.name = "cumulative",
+	 .help = "count a block in every frame of its traceback",
+	 .offset = offsetof(struct ask, is_cumulative)},
+	{.name = "include",
+	 .argument = "GLOB",
+	 .help = "only blocks of matching files",
+	 .type = OPTION_STRINGS,
+	 .offset = offsetof(struct ask, includes)},
+	{.name = "exclude",
+	 .argument = "GLOB",
+	 .help = "no blocks of matching files",
+	 .type = OPTION_STRINGS,
+	 .offset = offsetof(struct ask, excludes)},
+	{.name = "function",
+	 .argument = "GLOB",
+	 .help = "only blocks of matching functions",
+	 .type = OPTION_STRINGS,
+	 .offset = offsetof(struct ask, functions)},
+	{.name = "module",
+	 .argument = "GLOB",
+	 .help = "only blocks of matching modules",
+	 .type = OPTION_STRINGS,
+	 .offset = offsetof(struct ask, modules)},
+	{.name = "domain",
+	 .argument = "N",
+	 .help = "only blocks of this domain",
+	 .type = OPTION_STRINGS,
+	 .offset = offsetof(struct ask, domains)},
+	{.name = "all-frames",
+	 .help = "any frame may match, not only the key frame",
+	 .offset = offsetof(struct ask, all_frames)},
+	{.name = "raw-frames",
+	 .help = "the innermost frame is the key frame, wrapper or not",
+	 .offset = offsetof(struct ask, has_raw_frames)},
+	{.name = "wrapper",
+	 .argument = "NAME",
+	 .help = "pass over this function too",
+	 .type = OPTION_STRINGS,
+	 .offset = offsetof(struct ask, wrappers)},
+	{0},
+};
+
+static int diff_run(const struct invocation *invocation, struct mt_error *err)
+{
+	return ask(invocation, invocation->options, invocation->operands[1],
+		   invocation->operands[0], err);
+}
+
+const struct command cmd_diff = {
+	.name = "diff",
+	.args = "OLD NEW",
+	.summary = "show what changed between two snapshots",
+	.notes =
+		"OLD and NEW are TRACE[@SNAP]; SNAP is a label, an index, or start, peak, exit\n"
+		"(the default).\n",
+	.min_operands = 2,
+	.max_operands = 2,
+	.prints_results = true,
+	.options = diff_table,
+	.options_bytes = sizeof(struct ask),
+	.defaults = &(const struct ask){.limit = 10},
+	.run = diff_run,
+};

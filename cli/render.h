@@ -1,0 +1,33 @@
+/*
+ * render.h - reports to a stream: one function for each form. Outside.
+ *
+ * Names in a report come from the traced program and may hold anything; each form
+ * escapes them in its own way.
+ */
+#ifndef MT_CLI_RENDER_H
+#define MT_CLI_RENDER_H
+
+#include "tracer/analyze/table.h"
+
+#include <stdio.h>
+
+/* Lines for people; statistics letter for letter as tracemalloc prints them. */
+void render_text(FILE *out, const struct mt_report *report, bool color,
+		 const char *directory);
+
+/* One document on one line. Bytes that are no UTF-8 become U+FFFD. */
+void render_json(FILE *out, const struct mt_report *report);
+
+/*
+ * Control characters and bytes that are no UTF-8 as \xHH, so that a name can neither
+ * break a line nor talk to the terminal.
+ */
+void render_escaped(FILE *out, const char *text);
+
+/*
+ * Bytes of the UTF-8 character at text: 1 to 4; 0 if there is none, or the end. Overlong
+ * forms and surrogates are none.
+ */
+int render_character(const char *text);
+
+#endif
