@@ -49,6 +49,22 @@ __attribute__((constructor)) static void make_directory(void)
 	atexit(remove_directory);
 }
 
+/*
+ * Build tests/programs/SOURCE as NAME in the work directory; a test that needs what the
+ * compilers here cannot do is skipped.
+ */
+__attribute__((unused)) static void build(const char *source, const char *flags,
+					  const char *name)
+{
+	char here[256];
+	if (!getcwd(here, sizeof here))
+		abort();
+	const char *compiler = strstr(source, ".cc") ? "g++" : "gcc";
+	if (!shell("%s %s '%s/tests/programs/%s' -o %s", compiler, flags, here, source,
+		   name))
+		skip_test("the compiler cannot do it");
+}
+
 /* In one of four buffers in turn. */
 __attribute__((unused)) static const char *in_work(const char *name)
 {
@@ -57,13 +73,6 @@ __attribute__((unused)) static const char *in_work(const char *name)
 	char *path = paths[turn++ % 4];
 	snprintf(path, sizeof paths[0], "%s/%s", oracle_directory, name);
 	return path;
-}
-
-__attribute__((unused)) static void write_text(const char *name, const char *text)
-{
-	FILE *file = fopen(in_work(name), "w");
-	if (!file || fputs(text, file) < 0 || fclose(file))
-		abort();
 }
 
 enum {
@@ -242,17 +251,19 @@ static void compare(struct agreement *agreement, const struct mt_symbolizer *sym
 	agreement->frames += symbols.count;
 	agreement->same += !strcmp(got, expected);
 	agreement->same_lines += !strcmp(a, b);
-	size_t limit = getenv("SHOW") ? strtoul(getenv("SHOW"), NULL, 10) : 3;
-	if (strcmp(got, expected) && agreement->shown++ < limit)
+	if (getenv("SHOW") && strcmp(got, expected) &&
+	    agreement->shown++ < strtoul(getenv("SHOW"), NULL, 10))
 		printf("# 0x%" PRIx64 "\n#      got %s\n# expected %s\n", pc, got,
 		       expected);
 }
 
+/* With SHOW=N in the environment the counts are shown and the first N differences. */
 static void say_agreement(const struct agreement *agreement, const char *path)
 {
-	printf("# %s: %zu addresses, %zu frames, %zu same, %zu same lines\n", path,
-	       agreement->asked, agreement->frames, agreement->same,
-	       agreement->same_lines);
+	if (getenv("SHOW"))
+		printf("# %s: %zu addresses, %zu frames, %zu same, %zu same lines\n",
+		       path, agreement->asked, agreement->frames, agreement->same,
+		       agreement->same_lines);
 }
 
 /* Ask us about one file and addr2line about another (or the same) one. */

@@ -60,11 +60,13 @@ static int open_regular(const char *path, struct stat *status,
 	return fd;
 }
 
-static bool is_program_or_library(Elf *elf)
+/* ET_REL is the type that dwz gives the file it moves debug information to. */
+static bool is_of_use(Elf *elf)
 {
 	GElf_Ehdr header;
 	return elf_kind(elf) == ELF_K_ELF && gelf_getehdr(elf, &header) &&
-	       (header.e_type == ET_EXEC || header.e_type == ET_DYN);
+	       (header.e_type == ET_EXEC || header.e_type == ET_DYN ||
+		header.e_type == ET_REL);
 }
 
 static struct build_id build_id_of(Elf *elf)
@@ -110,7 +112,7 @@ static enum verdict open_fd(struct mt_symbol_file *file, int fd, const char *pat
 			    size_t bytes, const struct wanted *wanted)
 {
 	Elf *elf = elf_begin(fd, ELF_C_READ_MMAP, NULL);
-	if (elf && is_program_or_library(elf) && fits(elf, fd, wanted)) {
+	if (elf && is_of_use(elf) && fits(elf, fd, wanted)) {
 		*file = (struct mt_symbol_file){strdup(path), fd, elf, bytes};
 		return FOUND;
 	}

@@ -11,9 +11,10 @@
 
 struct mt_symtab_entry {
 	uint64_t start;
-	uint64_t end; /* start: the symbol has no size */
+	uint64_t end; /* its section's, where the symbol has no size */
 	const char *name;
 	uint8_t rank; /* of several at one address the lowest is shown */
+	bool has_size;
 };
 
 enum {
@@ -37,32 +38,35 @@ static uint8_t rank_of(const GElf_Sym *symbol, const char *name)
 	return (uint8_t)(rank << 4 | (lead < 15 ? lead : 15));
 }
 
-static bool is_code(const GElf_Sym *symbol, Elf *elf)
+static bool is_code(const GElf_Sym *symbol, const GElf_Shdr *section)
 {
 	unsigned type = GELF_ST_TYPE(symbol->st_info);
-	if (symbol->st_shndx == SHN_UNDEF || symbol->st_shndx == SHN_ABS)
-		return false;
-	if (type == STT_FUNC || type == STT_GNU_IFUNC)
-		return true;
-	GElf_Shdr section;
-	return type == STT_NOTYPE && symbol->st_shndx < SHN_LORESERVE &&
-	       gelf_getshdr(elf_getscn(elf, symbol->st_shndx), &section) &&
-	       section.sh_flags & SHF_EXECINSTR;
+	return type == STT_FUNC || type == STT_GNU_IFUNC ||
+	       (type == STT_NOTYPE && section->sh_flags & SHF_EXECINSTR);
 }
 
-static void add(struct mt_symtab *symtab, const GElf_Sym *symbol, uint64_t address,
-		const char *name, Elf *elf)
+static void add(struct mt_symtab *symtab, const GElf_Sym *symbol, const char *name,
+		Elf *elf)
 {
-	if (!name || !*name || name[0] == '$' || name[0] == '.' || !is_code(symbol, elf))
+	GElf_Shdr section;
+	if (!name || !*name || name[0] == '$' || name[0] == '.' ||
+	    symbol->st_shndx == SHN_UNDEF || symbol->st_shndx >= SHN_LORESERVE ||
+	    !gelf_getshdr(elf_getscn(elf, symbol->st_shndx), &section) ||
+	    !is_code(symbol, &section))
 		return;
 	void *room = mt_list_room(symtab->entries, symtab->count, &symtab->capacity,
 				  sizeof *symtab->entries);
 	if (!room)
 		return;
 	symtab->entries = room;
-	uint64_t end = address + symbol->st_size;
 	symtab->entries[symtab->count++] = (struct mt_symtab_entry){
-		address, end < address ? address : end, name, rank_of(symbol, name)};
+		.start = symbol->st_value,
+		.end = symbol->st_size ? symbol->st_value + symbol->st_size
+				       : section.sh_addr + section.sh_size,
+		.name = name,
+		.rank = rank_of(symbol, name),
+		.has_size = symbol->st_size > 0,
+	};
 }
 
 static void add_table(struct mt_symtab *symtab, Elf *elf, Elf_Scn *section,
@@ -76,8 +80,8 @@ static void add_table(struct mt_symtab *symtab, Elf *elf, Elf_Scn *section,
 		GElf_Sym symbol;
 		if (!gelf_getsym(data, (int)i, &symbol))
 			return;
-		add(symtab, &symbol, symbol.st_value,
-		    elf_strptr(elf, header->sh_link, symbol.st_name), elf);
+		add(symtab, &symbol, elf_strptr(elf, header->sh_link, symbol.st_name),
+		    elf);
 	}
 }
 
@@ -125,7 +129,7 @@ static void add_unpacked(struct mt_symtab *symtab, const struct mt_symbol_file *
 		const char *name = dwfl_module_getsym_info(module, i, &symbol, &address,
 							   NULL, &elf, &bias);
 		if (name && elf)
-			add(symtab, &symbol, symbol.st_value, name, elf);
+			add(symtab, &symbol, name, elf);
 	}
 }
 
@@ -182,10 +186,11 @@ const char *mt_symtab_find(const struct mt_symtab *symtab, uint64_t pc)
 		const struct mt_symtab_entry *entry = &symtab->entries[--i];
 		if (best && entry->start < best->start)
 			break;
-		if (pc < entry->end && (!best || entry->rank < best->rank))
-			best = entry;
-		else if (entry->start == entry->end &&
-			 (!seen || (sizeless && entry->start == sizeless->start)))
+		if (pc >= entry->end)
+			continue;
+		if (entry->has_size)
+			best = best && best->rank < entry->rank ? best : entry;
+		else if (!seen || (sizeless && sizeless->start == entry->start))
 			sizeless = entry;
 	}
 	if (best)
