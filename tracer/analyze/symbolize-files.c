@@ -180,9 +180,11 @@ static bool open_by_debuglink(struct mt_symbol_files *files, const char *debug_d
 	return false;
 }
 
-/* libdw speaks to debuginfod for those who ask with a Dwfl module of known build id. */
-static bool open_by_debuginfod(struct mt_symbol_file *file, struct build_id id,
-			       struct mt_resolved *resolved)
+/*
+ * libdw speaks to debuginfod for those who ask with a Dwfl module of known build id. It
+ * gives a descriptor of a file in debuginfod's own cache.
+ */
+static int ask_debuginfod(struct build_id id)
 {
 	static char no_directory[] = "";
 	static char *debug_path = no_directory;
@@ -191,11 +193,10 @@ static bool open_by_debuginfod(struct mt_symbol_file *file, struct build_id id,
 		.find_debuginfo = dwfl_standard_find_debuginfo,
 		.debuginfo_path = &debug_path,
 	};
-	resolved->is_volatile = true;
 	setenv("DEBUGINFOD_TIMEOUT", "10", 0);
 	Dwfl *dwfl = dwfl_begin(&callbacks);
 	if (!dwfl)
-		return false;
+		return -1;
 	dwfl_report_begin(dwfl);
 	Dwfl_Module *module = dwfl_report_module(dwfl, "module", 0x1000, 0x2000);
 	char *path = NULL;
@@ -203,18 +204,43 @@ static bool open_by_debuginfod(struct mt_symbol_file *file, struct build_id id,
 	if (module && !dwfl_module_report_build_id(module, id.bytes, id.count, 0))
 		fd = dwfl_standard_find_debuginfo(module, NULL, "module", 0x1000, NULL,
 						  NULL, 0, &path);
-	struct stat status;
-	struct wanted wanted = {.id = id};
-	bool is_found = fd >= 0 && path && !fstat(fd, &status);
-	if (is_found) {
-		mt_resolved_add_probe(resolved, path, &status);
-		is_found =
-			open_fd(file, fd, path, (size_t)status.st_size, &wanted) == FOUND;
-		resolved->is_volatile = !is_found;
-	}
 	free(path);
 	dwfl_end(dwfl);
-	return is_found;
+	return fd;
+}
+
+/* The path by which a descriptor was opened. */
+static bool path_of(int fd, char *path, size_t bytes)
+{
+	char link[64];
+	snprintf(link, sizeof link, "/proc/self/fd/%d", fd);
+	ssize_t length = readlink(link, path, bytes - 1);
+	if (length <= 0)
+		return false;
+	path[length] = '\0';
+	return true;
+}
+
+static bool open_by_debuginfod(struct mt_symbol_file *file, struct build_id id,
+			       struct mt_resolved *resolved)
+{
+	char path[PATH_MAX] = "";
+	struct stat status;
+	struct wanted wanted = {.id = id};
+	int fd = ask_debuginfod(id);
+	/* A server that has nothing today may have it tomorrow: not for our cache. */
+	resolved->is_volatile = true;
+	if (fd < 0)
+		return false;
+	if (fstat(fd, &status)) {
+		close(fd);
+		return false;
+	}
+	if (path_of(fd, path, sizeof path)) {
+		mt_resolved_add_probe(resolved, path, &status);
+		resolved->is_volatile = false;
+	}
+	return open_fd(file, fd, path, (size_t)status.st_size, &wanted) == FOUND;
 }
 
 static bool has_section(Elf *elf, const char *name)
