@@ -151,7 +151,7 @@ fuzz: $(archive)	## the readers of untrusted bytes, FUZZ_SECONDS each (default 2
 
 check-real: all	## well-known programs behave the same with and without us
 	tests/setup real
-	tests/real/check
+	TEST_TIMEOUT=3600 $(run) real tests/real/check
 
 bench: all	## wall time beside plain and heaptrack; tests/bench/README.md
 	tests/bench/run $(BENCH)
