@@ -22,8 +22,7 @@ static void *place(unsigned char *from, size_t size, size_t alignment)
 {
 	uintptr_t start = (uintptr_t)from + sizeof(struct large_header);
 	unsigned char *p = (unsigned char *)((start + alignment - 1) & -alignment);
-	*large_header(p) = (struct large_header){
-		.size = size, .mark = LARGE_MARK, .kind = LARGE_BUMP};
+	large_mark(p, LARGE_BUMP, size, (struct large_tag){0});
 	return p;
 }
 

@@ -28,7 +28,7 @@ static void *fail(int error)
 
 DOOR void *malloc(size_t size)
 {
-	return serve_alloc(MT_CALLER(), (struct request){.size = size, .alignment = 1});
+	return serve_alloc(MT_CALLER(), (struct request){.size = size});
 }
 
 DOOR void *calloc(size_t count, size_t size)
@@ -36,14 +36,13 @@ DOOR void *calloc(size_t count, size_t size)
 	size_t bytes;
 	if (__builtin_mul_overflow(count, size, &bytes))
 		return fail(ENOMEM);
-	return serve_alloc(
-		MT_CALLER(),
-		(struct request){.size = bytes, .alignment = 1, .is_zeroed = true});
+	return serve_alloc(MT_CALLER(),
+			   (struct request){.size = bytes, .is_zeroed = true});
 }
 
 SERVE_INLINE void *resize(struct mt_caller caller, void *p, size_t size)
 {
-	const struct request request = {.size = size, .alignment = 1};
+	const struct request request = {.size = size};
 	if (!p)
 		return serve_alloc(caller, request);
 	if (size)
@@ -95,10 +94,9 @@ SERVE_INLINE void *align(struct mt_caller caller, size_t alignment, size_t size)
 		return fail(EINVAL);
 	if (size > PTRDIFF_MAX || alignment > PTRDIFF_MAX - size)
 		return fail(ENOMEM);
-	size_t power = 1;
-	while (power < alignment)
-		power <<= 1;
-	return serve_alloc(caller, (struct request){.size = size, .alignment = power});
+	unsigned shift = alignment < 2 ? 0 : 64 - (unsigned)__builtin_clzl(alignment - 1);
+	return serve_alloc(caller, (struct request){.size = size,
+						    .alignment_shift = (uint8_t)shift});
 }
 
 DOOR void *memalign(size_t alignment, size_t size)

@@ -77,13 +77,9 @@ static void *place_headed(size_t size, size_t alignment, bool is_zeroed)
 	void *p = start + alignment;
 	if (is_zeroed && alignment > LARGE_ALIGNMENT)
 		zero(p, size);
-	*large_header(p) = (struct large_header){
-		.size = size,
-		.mark = LARGE_MARK,
-		.shift = (unsigned)__builtin_ctzl(alignment) & 0x3f,
-		.kind = LARGE_HEADED,
-		.generation = generation(),
-	};
+	uint8_t shift = (uint8_t)__builtin_ctzl(alignment);
+	large_mark(p, LARGE_HEADED, size,
+		   (struct large_tag){.generation = generation(), .shift = shift});
 	return p;
 }
 
@@ -139,7 +135,10 @@ void large_record(struct thread *thread, struct mt_caller caller, void *p, size_
 		return;
 	}
 	uint32_t entry = mt_blocks_add(&thread->recorder, p, size, id, MT_BLOCK_LARGE);
-	large_header(p)->entry = entry;
+	struct large_tag tag = large_tag(p);
+	tag.entry = entry;
+	if (entry)
+		large_mark(p, LARGE_HEADED, size, tag);
 	count_large(thread, 1, size);
 	if (entry)
 		mt_counters_alloc(&thread->recorder, id, size);
@@ -160,11 +159,11 @@ static void forget(struct thread *thread, const struct mt_block *block)
 
 static struct mt_block headed_block(const void *p)
 {
-	const struct large_header *header = large_header(p);
+	struct large_tag tag = large_tag(p);
 	return (struct mt_block){.address = (uintptr_t)p,
-				 .size = header->size,
-				 .index = (uint32_t)header->entry,
-				 .generation = (uint32_t)header->generation};
+				 .size = large_header(p)->size,
+				 .index = tag.entry,
+				 .generation = tag.generation};
 }
 
 static bool take_plain(const void *p, struct mt_block *block)
@@ -186,7 +185,7 @@ void large_forget(struct thread *thread, void *p)
 
 static void *start_of(void *p)
 {
-	return (char *)p - ((size_t)1 << large_header(p)->shift);
+	return (char *)p - ((size_t)1 << large_tag(p).shift);
 }
 
 void large_release(void *p)
@@ -203,7 +202,7 @@ void large_release(void *p)
 		__builtin_unreachable();
 	}
 	void *start = start_of(p);
-	large_header(p)->mark = 0;
+	large_header(p)->tag = 0;
 	__libc_free(start);
 }
 
@@ -221,9 +220,9 @@ static void *realloc_headed(struct thread *thread, struct mt_caller caller, void
 		return NULL;
 	void *moved = start + LARGE_ALIGNMENT;
 	forget(thread, &block);
-	large_header(moved)->size = size;
-	large_header(moved)->generation = generation();
-	large_header(moved)->entry = 0;
+	large_mark(moved, LARGE_HEADED, size,
+		   (struct large_tag){.generation = generation(),
+				      .shift = LARGE_ALIGNMENT_SHIFT});
 	large_record(thread, caller, moved, size);
 	return moved;
 }
@@ -263,7 +262,7 @@ bool large_realloc(struct thread *thread, struct mt_caller caller, void *p, size
 	default:
 		__builtin_unreachable();
 	}
-	if (large_header(p)->shift != LARGE_ALIGNMENT_SHIFT)
+	if (large_tag(p).shift != LARGE_ALIGNMENT_SHIFT)
 		return false;
 	*result = realloc_headed(thread, caller, p, size);
 	return true;

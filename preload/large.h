@@ -26,24 +26,26 @@ enum {
 
 /*
  * Just below the block. The place of the tag is the size field of a C library's chunk,
- * in which bit 3 is never set.
+ * in which bit 3 is never set. Written and read whole: parts would stall the processor.
  */
 struct large_header {
 	uint64_t size; /* requested */
-	uint64_t mark : 4;
-	uint64_t
-		shift : 6; /* the C library's block begins 1 << shift bytes before ours */
-	uint64_t kind : 6; /* enum large_kind */
-	uint64_t generation : 16; /* inherited_generation at the time */
-	uint64_t entry : 32;      /* mt_blocks index; 0: not recorded */
+	uint64_t tag;
 };
 static_assert(sizeof(struct large_header) == LARGE_ALIGNMENT, "alignment is kept");
 
 enum large_kind {
-	LARGE_MARK = 8,
-	LARGE_HEADED = 0x2a,
-	LARGE_BUMP = 0x15,
-	LARGE_OTHER = 0, /* plain or foreign; never written */
+	LARGE_OTHER = 0, /* plain or foreign: no header */
+	LARGE_HEADED = 0x2a8,
+	LARGE_BUMP = 0x158,
+	LARGE_KIND_MASK = 0x3ff, /* bits 0 to 3: the mark, 8 */
+};
+
+/* What the tag says besides the kind. */
+struct large_tag {
+	uint32_t entry;      /* bits 32 to 63: mt_blocks index; 0: not recorded */
+	uint16_t generation; /* bits 16 to 31: inherited_generation at the time */
+	uint8_t shift; /* bits 10 to 15: the C library's block begins 1 << shift before */
 };
 
 static inline struct large_header *large_header(const void *p)
@@ -53,11 +55,26 @@ static inline struct large_header *large_header(const void *p)
 
 static inline enum large_kind large_kind(const void *p)
 {
-	const struct large_header *header = large_header(p);
-	if (header->mark != LARGE_MARK ||
-	    (header->kind != LARGE_HEADED && header->kind != LARGE_BUMP))
-		return LARGE_OTHER;
-	return (enum large_kind)header->kind;
+	uint64_t kind = large_header(p)->tag & LARGE_KIND_MASK;
+	return kind == LARGE_HEADED || kind == LARGE_BUMP ? (enum large_kind)kind
+							  : LARGE_OTHER;
+}
+
+static inline struct large_tag large_tag(const void *p)
+{
+	uint64_t tag = large_header(p)->tag;
+	return (struct large_tag){.entry = (uint32_t)(tag >> 32),
+				  .generation = (uint16_t)(tag >> 16),
+				  .shift = (uint8_t)(tag >> 10 & 0x3f)};
+}
+
+static inline void large_mark(const void *p, enum large_kind kind, size_t size,
+			      struct large_tag tag)
+{
+	*large_header(p) = (struct large_header){.size = size,
+						 .tag = (uint64_t)tag.entry << 32 |
+							(uint64_t)tag.generation << 16 |
+							(uint64_t)tag.shift << 10 | kind};
 }
 
 /*

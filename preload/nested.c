@@ -21,8 +21,8 @@ static void *alloc_slotless(struct request request)
 {
 	thread_enter_slotless();
 	void *p;
-	if (request.alignment > LARGE_ALIGNMENT)
-		p = __libc_memalign(request.alignment, request.size);
+	if (request.alignment_shift > LARGE_ALIGNMENT_SHIFT)
+		p = __libc_memalign((size_t)1 << request.alignment_shift, request.size);
 	else
 		p = __libc_malloc(request.size);
 	if (p && request.is_zeroed)
@@ -37,7 +37,7 @@ void *serve_alloc_nested(struct request request)
 	enum thread_reason why = thread_why();
 	if (why == THREAD_SLOTLESS)
 		return alloc_slotless(request);
-	void *p = bump_alloc(request.size, request.alignment);
+	void *p = bump_alloc(request.size, (size_t)1 << request.alignment_shift);
 	return p || why == THREAD_TOO_EARLY ? p : fail();
 }
 

@@ -39,8 +39,9 @@ void _ZdaPvSt11align_val_tRKSt9nothrow_t(void *p, size_t alignment,
 /* new of nothing is a block of its own. */
 SERVE_INLINE void *create(struct mt_caller caller, size_t size, size_t alignment)
 {
+	uint8_t shift = (uint8_t)__builtin_ctzl(alignment);
 	return serve_alloc(caller, (struct request){.size = size ? size : 1,
-						    .alignment = alignment});
+						    .alignment_shift = shift});
 }
 
 static bool is_alignment(size_t alignment)

@@ -30,10 +30,8 @@ struct allocator {
 /* The byte that nothing gets comes from the C library, as CPython's own. */
 SERVE_INLINE struct request request_of(size_t size, bool is_zeroed)
 {
-	return (struct request){.size = size ? size : 1,
-				.alignment = 1,
-				.is_zeroed = is_zeroed,
-				.is_outside = !size};
+	return (struct request){
+		.size = size ? size : 1, .is_zeroed = is_zeroed, .is_outside = !size};
 }
 
 static __attribute__((noinline)) void *python_malloc(void *context, size_t size)

@@ -15,7 +15,7 @@ enum {
 static bool is_for_heap(struct request request)
 {
 	return pymalloc.pools && serve_is_small(request.size) && !request.is_outside &&
-	       request.alignment <= (size_t)1 << pymalloc.geometry.class_shift;
+	       request.alignment_shift <= pymalloc.geometry.class_shift;
 }
 
 /* A block without a record yet. */
@@ -30,7 +30,8 @@ static void *place(struct thread *thread, struct request request)
 			return p;
 		mt_state_lose(MT_LOSS_HEAP_FULL);
 	}
-	return large_place(thread, request.size, request.alignment, request.is_zeroed);
+	return large_place(thread, request.size, (size_t)1 << request.alignment_shift,
+			   request.is_zeroed);
 }
 
 static struct pool_tag tag_of(const void *p, uint32_t *pool_index)
@@ -146,4 +147,73 @@ void *serve_realloc(struct mt_caller caller, void *p, struct request request)
 		result = move(thread, caller, p, request);
 	thread_leave(thread);
 	return result;
+}
+
+/* A thread without state gets one for as long as it lives, or for this event. */
+static __attribute__((noinline)) void *alloc_aside(struct mt_caller caller,
+						   struct request request)
+{
+	struct thread *thread = thread_enter();
+	if (!thread)
+		return serve_alloc_nested(request);
+	void *p = serve_alloc_other(thread, caller, request);
+	thread_leave(thread);
+	return p;
+}
+
+/* Both guard and child are tested again aside. */
+static bool is_ready(const struct thread *thread)
+{
+	return thread && !thread->recorder.guard.up && !process_is_child();
+}
+
+void *serve_alloc_untraced(struct mt_caller caller, struct request request)
+{
+	struct thread *thread = thread_self;
+	if (!is_ready(thread) || thread_is_traced(thread) || !pymalloc.is_modern ||
+	    !serve_is_fast(request))
+		return alloc_aside(caller, request);
+	mt_guard_enter(&thread->recorder.guard);
+	void *p = pymalloc_alloc(&thread->heap,
+				 pymalloc_class(PYMALLOC_MODERN, request.size));
+	mt_guard_leave(&thread->recorder.guard);
+	if (!p)
+		return alloc_aside(caller, request);
+	return request.is_zeroed ? __builtin_memset(p, 0, request.size) : p;
+}
+
+static __attribute__((noinline)) void free_aside(void *p)
+{
+	struct thread *thread = thread_enter();
+	if (!thread) {
+		serve_free_nested(p);
+		return;
+	}
+	serve_free_other(thread, p);
+	thread_leave(thread);
+}
+
+/* Whether any block may have a record (id 0 counts as used) or be inherited. */
+static bool has_records(void)
+{
+	return inherited_generation ||
+	       atomic_load_explicit(&mt_state.header->used.tracebacks,
+				    memory_order_relaxed) > 1;
+}
+
+void serve_free_untraced(void *p)
+{
+	struct thread *thread = thread_self;
+	if (!p)
+		return;
+	if (!is_ready(thread) || !pymalloc.is_modern || !pymalloc_is_inside(p) ||
+	    has_records()) {
+		free_aside(p);
+		return;
+	}
+	uint32_t pool_index = pymalloc_pool_index(PYMALLOC_MODERN, p);
+	struct pool_tag tag = pymalloc.tags[pool_index];
+	mt_guard_enter(&thread->recorder.guard);
+	serve_release_small(thread, tag, pool_index, p);
+	mt_guard_leave(&thread->recorder.guard);
 }

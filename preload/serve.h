@@ -18,13 +18,14 @@
 
 #define SERVE_INLINE static inline __attribute__((always_inline))
 
-/* What is asked for. */
+/* What is asked for; fits two registers. */
 struct request {
 	size_t size;
-	size_t alignment; /* a power of two; 1: the geometry's own */
+	uint8_t alignment_shift; /* 0: the geometry's own alignment */
 	bool is_zeroed;
 	bool is_outside; /* from the C library although it is small */
 };
+static_assert(sizeof(struct request) == 16, "passed by value everywhere");
 
 /* All that is not the fast path of modern geometry. NULL with errno ENOMEM. */
 void *serve_alloc_other(struct thread *thread, struct mt_caller caller,
@@ -94,17 +95,33 @@ SERVE_INLINE void serve_free_small(struct thread *thread,
 	serve_release_small(thread, tag, pool_index, p);
 }
 
-/* For an event without a thread's state: see nested.h. */
+/*
+ * Events of threads that are not traced, or have no state: the functions that follow keep
+ * their registers free for the others.
+ */
+void *serve_alloc_untraced(struct mt_caller caller, struct request request);
+void serve_free_untraced(void *p);
+
+/* For an event without a thread's state. */
 void *serve_alloc_nested(struct request request);
+void serve_free_nested(void *p);
+
+SERVE_INLINE bool serve_is_fast(struct request request)
+{
+	return serve_is_small(request.size) && request.alignment_shift <= 4 &&
+	       !request.is_outside;
+}
 
 SERVE_INLINE void *serve_alloc(struct mt_caller caller, struct request request)
 {
-	struct thread *thread = thread_enter();
+	struct thread *thread = thread_self;
+	if (__builtin_expect(!thread || !thread_is_traced(thread), 0))
+		return serve_alloc_untraced(caller, request);
+	thread = thread_enter();
 	if (__builtin_expect(!thread, 0))
 		return serve_alloc_nested(request);
 	void *p = NULL;
-	if (__builtin_expect(pymalloc.is_modern && serve_is_small(request.size), 1) &&
-	    request.alignment <= 16 && !request.is_outside)
+	if (__builtin_expect(pymalloc.is_modern && serve_is_fast(request), 1))
 		p = serve_alloc_small(thread, PYMALLOC_MODERN, caller, request.size);
 	if (__builtin_expect(!p, 0))
 		p = serve_alloc_other(thread, caller, request);
@@ -114,13 +131,16 @@ SERVE_INLINE void *serve_alloc(struct mt_caller caller, struct request request)
 	return p;
 }
 
-void serve_free_nested(void *p);
-
 SERVE_INLINE void serve_free(void *p)
 {
+	struct thread *thread = thread_self;
+	if (__builtin_expect(!thread || !thread_is_traced(thread), 0)) {
+		serve_free_untraced(p);
+		return;
+	}
 	if (!p)
 		return;
-	struct thread *thread = thread_enter();
+	thread = thread_enter();
 	if (__builtin_expect(!thread, 0)) {
 		serve_free_nested(p);
 		return;
