@@ -88,20 +88,6 @@ $(BUILD)/tests/%: tests/%.c tests/tap.h $(archive) $(inside_objects)
 	$(CC) $(outside_flags) $(CFLAGS) $< $(call inside_of,$*) $(archive) $(package_libs) \
 	    -lpthread -o $@
 
-# The programs that end-to-end tests record; a first line `// flags: -O0` adds flags.
-programs := $(patsubst tests/programs/%,$(BUILD)/programs/%,$(basename \
-              $(wildcard tests/programs/*.c tests/programs/*.cc)))
-flags_of  = $(shell sed -n '1s|^// flags: *||p' $(1))
-
-$(BUILD)/programs/%: tests/programs/%.c Makefile
-	@mkdir -p $(@D)
-	$(CC) -std=gnu11 -D_GNU_SOURCE -I. -Ipreload -g -O2 -Wall -Wextra $< \
-	    $(call flags_of,$<) -pthread -ldl -o $@
-
-$(BUILD)/programs/%: tests/programs/%.cc Makefile
-	@mkdir -p $(@D)
-	$(CXX) -I. -Ipreload -g -O2 -Wall -Wextra $< $(call flags_of,$<) -pthread -ldl -o $@
-
 export BUILD
 run := tests/run
 
@@ -116,16 +102,16 @@ check: setup	## do the set-up and run all tests; the last line counts them
 unit: $(unit_programs)	## one test program per module
 	$(run) $@ $^
 
-property: $(property_programs)	## random work against a model, and failing system calls
-	$(run) $@ $^
+property: all $(property_programs)	## random work against a model, and failing system calls
+	$(run) $@ $(property_programs) $(wildcard tests/property/*.py)
 
-e2e: all $(programs)	## the command line, black box
+e2e: all	## the command line, black box
 	$(run) $@ $(wildcard tests/e2e/*.bats)
 
-check-golden: all $(programs)	## exact outputs of commands over tests/traces
+check-golden: all	## exact outputs of commands over tests/traces
 	$(run) golden $(wildcard tests/golden/*.bats)
 
-golden: all $(programs)	## write the exact outputs anew; review the diff
+golden: all	## write the exact outputs anew; review the diff
 	GOLDEN=rewrite $(run) golden $(wildcard tests/golden/*.bats)
 
 lint: all	## layers, headers, format, symbols, man pages
@@ -138,7 +124,7 @@ sanitizers := -fsanitize=address,undefined -fno-sanitize-recover=undefined
 asan:		## everything outside with AddressSanitizer and UBSan, and its tests
 	+$(MAKE) BUILD=build/asan SANITIZE='$(sanitizers)' CFLAGS='-O1 $(CFLAGS)' asan-tests
 
-asan-tests: $(outside_programs) all $(programs)
+asan-tests: $(outside_programs) all
 	$(run) asan $(outside_programs) $(wildcard tests/e2e/*.bats)
 	@rm -f $(program)	# one file named memtrace in the tree
 

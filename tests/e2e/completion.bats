@@ -10,7 +10,7 @@ offers() {
 }
 
 @test "bash: commands, options and choices are offered" {
-	. "$BUILD/completion/memtrace.bash"
+	. "$build/completion/memtrace.bash"
 	[[ $(offers memtrace he) == help ]]
 	[[ $(offers memtrace help --co) == --color ]]
 	[[ $(offers memtrace help --color a) == $'auto\nalways' ]]
@@ -19,7 +19,7 @@ offers() {
 }
 
 @test "bash: every option of every command is offered" {
-	. "$BUILD/completion/memtrace.bash"
+	. "$build/completion/memtrace.bash"
 	for command in $(memtrace help | sed -n '/^Commands:/,/^$/s/^  \([a-z]*\) .*/\1/p'); do
 		offered=$(offers memtrace "$command" -)
 		for flag in $(memtrace help "$command" | grep -oE '^ {2,6}-[-a-z, ]*' | grep -oE -- '-(-[a-z-]+|[a-z])'); do
@@ -30,13 +30,13 @@ offers() {
 
 @test "zsh: the script parses" {
 	command -v zsh || skip "zsh is not installed"
-	zsh -n "$BUILD/completion/memtrace.zsh"
+	zsh -n "$build/completion/memtrace.zsh"
 }
 
 @test "fish: the script parses and offers commands and choices" {
 	command -v fish || skip "fish is not installed"
-	HOME=$PWD fish -c "source $BUILD/completion/memtrace.fish; complete -C 'memtrace hel'" | grep -q ^help
-	HOME=$PWD fish -c "source $BUILD/completion/memtrace.fish; complete -C 'memtrace help --color al'" | grep -q always
+	HOME=$PWD fish -c "source $build/completion/memtrace.fish; complete -C 'memtrace hel'" | grep -q ^help
+	HOME=$PWD fish -c "source $build/completion/memtrace.fish; complete -C 'memtrace help --color al'" | grep -q always
 }
 
 @test "a shell that is not known is refused" {
