@@ -67,9 +67,9 @@ static void print_explanation(FILE *out, const struct command_option *option)
 	size_t length = (size_t)snprintf(text, sizeof text, "%s", option->help);
 	const struct option_choice *choice = option->choices;
 	for (; choice && choice->name && length < sizeof text; choice++)
-		length += (size_t)snprintf(text + length, sizeof text - length, "%s%s",
-					   choice == option->choices ? ": " : ", ",
-					   choice->name);
+		length += (size_t)snprintf(text + length, sizeof text - length, "%s%s%s",
+					   choice == option->choices ? " (" : ", ",
+					   choice->name, choice[1].name ? "" : ")");
 	print_wrapped(out, text, HELP_COLUMN);
 }
 

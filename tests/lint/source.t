@@ -12,7 +12,7 @@ for file in $code; do
 	esac
 done | check "a file opens with its name and purpose"
 
-grep -nE 'TODO|FIXME|XXX' $code | check "no notes to oneself"
+grep -nE 'TODO|FIXME|\bXXX\b' $code | check "no notes to oneself"
 grep -nE '[ 	]+$' $code Makefile | check "no blanks at the end of a line"
 wc -l $code | awk '$2 != "total" && $1 > 900 { print $2 ": " $1 " lines" }' |
 	check "no file is longer than 900 lines"
