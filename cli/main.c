@@ -21,10 +21,11 @@
 extern const struct command cmd_completion;
 extern const struct command cmd_diff;
 extern const struct command cmd_help;
+extern const struct command cmd_info;
 extern const struct command cmd_top;
 
 const struct command *const mt_commands[] = {
-	&cmd_top, &cmd_diff, &cmd_help, &cmd_completion, NULL,
+	&cmd_top, &cmd_diff, &cmd_info, &cmd_help, &cmd_completion, NULL,
 };
 
 /* Fixed by the contract with scripts; `run` has its own, see struct command. */
