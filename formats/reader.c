@@ -49,7 +49,8 @@ struct mt_reader {
 
 	struct mt_defined defined;
 	struct mt_defined needed; /* more than defined: stand-ins are due */
-	uint64_t spare;           /* how many stand-ins the damage can account for */
+	uint64_t allowed;         /* stand-ins that the damage so far can account for */
+	uint64_t spare;           /* how many of them have not been needed */
 	bool has_held;
 	struct mt_record held; /* waits for them */
 };
@@ -87,6 +88,16 @@ static bool add_place(struct places *places, uint64_t place)
 	return true;
 }
 
+/* Never more in all than records that a file of this size can hold. */
+static void allow_stand_ins(struct mt_reader *reader, uint64_t records)
+{
+	uint64_t room = reader->scan.source.size * MT_CHUNK_MAX_RATIO - reader->allowed;
+	if (records > room)
+		records = room;
+	reader->allowed += records;
+	reader->spare += records;
+}
+
 static int report_damage(struct mt_reader *reader, const struct mt_damage *damage,
 			 const char *what, struct mt_error *err)
 {
@@ -99,8 +110,7 @@ static int report_damage(struct mt_reader *reader, const struct mt_damage *damag
 	if (add_place(&reader->damaged, damage->place)) {
 		status->damaged_chunks++;
 		status->damaged_bytes += damage->bytes;
-		/* No byte of a file stands for more than this many records. */
-		reader->spare += damage->bytes * MT_CHUNK_MAX_RATIO;
+		allow_stand_ins(reader, damage->records);
 		if (!status->first_damage.code)
 			status->first_damage = report;
 	}
@@ -119,6 +129,7 @@ static int refuse_chunk(struct mt_reader *reader, const char *why, struct mt_err
 {
 	struct mt_damage damage = {.place = reader->scan.place,
 				   .bytes = mt_chunk_span(&reader->scan.chunk)};
+	damage.records = damage.bytes * MT_CHUNK_MAX_RATIO;
 	snprintf(damage.text, sizeof damage.text, "%s", why);
 	leave_chunk(reader);
 	return report_damage(reader, &damage, mt_chunk_name(reader->scan.chunk.type),

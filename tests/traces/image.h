@@ -14,7 +14,6 @@
 #include "formats/reader.h"
 #include "tests/traces/known.h"
 
-/* A trace in memory, as a source. */
 struct image {
 	uint8_t *data;
 	size_t size;
@@ -37,8 +36,8 @@ static inline struct image image_of_known(uint32_t frames, bool is_closed)
 	return image_take(fd);
 }
 
-static inline long read_image(void *context, void *buffer, size_t size, uint64_t offset,
-			      struct mt_error *err)
+static inline long image_read_at(void *context, void *buffer, size_t size,
+				 uint64_t offset, struct mt_error *err)
 {
 	(void)err;
 	const struct image *image = context;
@@ -53,7 +52,7 @@ static inline long read_image(void *context, void *buffer, size_t size, uint64_t
 static inline int image_open(struct mt_reader **reader, struct image *image,
 			     struct mt_error *err)
 {
-	struct mt_source source = {.read_at = read_image,
+	struct mt_source source = {.read_at = image_read_at,
 				   .context = image,
 				   .size = image->size,
 				   .name = "image.mtz"};
