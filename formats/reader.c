@@ -35,6 +35,7 @@ struct mt_reader {
 
 	uint32_t wanted;  /* kinds to return */
 	uint32_t decoded; /* and those that they refer to */
+	uint32_t known;   /* kinds that were wanted in some pass */
 
 	struct mt_cursor payload; /* groups left in the chunk */
 	struct mt_cursor group;   /* rows left in the group */
@@ -172,6 +173,27 @@ static void stand_in(struct mt_reader *reader, struct mt_record *rec)
 	mt_record_define(rec, defined);
 }
 
+/*
+ * Who had the dictionaries in an earlier pass relies on having all: then nothing is added
+ * to them behind his back.
+ */
+static bool can_grow(const struct mt_reader *reader, enum mt_record_kind kind)
+{
+	return has_kind(reader->wanted, kind) || !has_kind(reader->known, kind);
+}
+
+/* Whether all that is missing may be added. */
+static bool can_define(const struct mt_reader *reader, const struct mt_defined *needs)
+{
+	const struct mt_defined *defined = &reader->defined;
+	return (needs->modules <= defined->modules ||
+		can_grow(reader, MT_RECORD_MODULE)) &&
+	       (needs->frames <= defined->frames || can_grow(reader, MT_RECORD_FRAME)) &&
+	       (needs->tracebacks <= defined->tracebacks ||
+		can_grow(reader, MT_RECORD_TRACEBACK)) &&
+	       (needs->slots <= defined->slots || can_grow(reader, MT_RECORD_THREAD));
+}
+
 /* Kinds that are not decoded in this pass cannot be missed. */
 static void forget_undecoded(const struct mt_reader *reader, struct mt_defined *needs)
 {
@@ -211,7 +233,7 @@ static int require_defined(struct mt_reader *reader, const struct mt_record *rec
 	uint64_t count = count_missing(&needs, &reader->defined);
 	if (!count)
 		return 1;
-	if (count > reader->spare)
+	if (count > reader->spare || !can_define(reader, &needs))
 		return refuse_reference(reader, &needs, err);
 	reader->spare -= count;
 	reader->needed = needs;
@@ -278,6 +300,10 @@ static int next_row(struct mt_reader *reader, struct mt_record *rec, struct mt_e
 	if (is_stray_end(reader, rec))
 		return refuse_chunk(reader, "a snapshot ends whose header is not there",
 				    err);
+	struct mt_defined defines = reader->defined;
+	mt_record_define(rec, &defines);
+	if (!can_define(reader, &defines))
+		return refuse_reference(reader, &defines, err);
 	int rc = require_defined(reader, rec, err);
 	return rc > 0 ? deliver(reader, rec) : rc;
 }
@@ -443,6 +469,7 @@ int mt_reader_next(struct mt_reader *reader, struct mt_record *rec, struct mt_er
 		return report_header(reader, err);
 	if (reader->has_ended)
 		return 0;
+	reader->known |= reader->wanted;
 	bool more = true;
 	int rc = 0;
 	while (more && !rc)
