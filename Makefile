@@ -34,38 +34,36 @@ program         := $(BUILD)/memtrace
 completions     := $(BUILD)/completion/memtrace.bash $(BUILD)/completion/memtrace.zsh \
                    $(BUILD)/completion/memtrace.fish
 
-# V=1 shows whole command lines.
-show = $(if $(V),,@echo '  $(1)  $@';)
-
 .PHONY: all
 all: $(program) $(library) $(completions)	## build everything into build/ (the default)
 
 $(BUILD)/inside/%.o: %.c Makefile | $(BUILD)/.packages
 	@mkdir -p $(@D)
-	$(call show,CC) $(CC) $(inside_flags) $(CFLAGS) -c $< -o $@
+	$(CC) $(inside_flags) $(CFLAGS) -c $< -o $@
 
 $(BUILD)/inside/%.o: %.S Makefile | $(BUILD)/.packages
 	@mkdir -p $(@D)
-	$(call show,CC) $(CC) $(inside_flags) $(CFLAGS) -c $< -o $@
+	$(CC) $(inside_flags) $(CFLAGS) -c $< -o $@
 
 $(BUILD)/outside/%.o: %.c Makefile | $(BUILD)/.packages
 	@mkdir -p $(@D)
-	$(call show,CC) $(CC) $(outside_flags) $(CFLAGS) -c $< -o $@
+	$(CC) $(outside_flags) $(CFLAGS) -c $< -o $@
 
 $(library): $(inside_objects) preload/memtrace.map
-	$(call show,LD) $(CC) -shared -Wl,--version-script=preload/memtrace.map -Wl,-z,now -Wl,-Bsymbolic \
+	$(CC) -shared -Wl,--version-script=preload/memtrace.map -Wl,-z,now -Wl,-Bsymbolic \
 	    -Wl,-soname,libmemtrace.so -Wl,--no-undefined $(CFLAGS) $(LDFLAGS) \
 	    $(inside_objects) -o $@
 
 $(archive): $(call object,outside,$(library_sources))
-	$(call show,AR) rm -f $@; $(AR) rcs $@ $^
+	rm -f $@
+	$(AR) rcs $@ $^
 
 $(program): $(BUILD)/outside/cli/main.o $(archive)
-	$(call show,LD) $(CC) $(SANITIZE) $(CFLAGS) $(LDFLAGS) $^ $(package_libs) -o $@
+	$(CC) $(SANITIZE) $(CFLAGS) $(LDFLAGS) $^ $(package_libs) -o $@
 
 $(BUILD)/completion/memtrace.%: $(program)
 	@mkdir -p $(@D)
-	$(call show,GEN) $(program) completion $* > $@.tmp && mv $@.tmp $@
+	$(program) completion $* > $@.tmp && mv $@.tmp $@
 
 # What is missing is named by its Debian package, before the compiler stumbles over it.
 $(BUILD)/.packages:
@@ -87,14 +85,14 @@ inside_of = $(foreach source,$(shell sed -n '1s|^// inside: *||p' tests/$(1).c),
 
 $(BUILD)/tests/%: tests/%.c tests/tap.h $(archive) $(inside_objects)
 	@mkdir -p $(@D)
-	$(call show,LD) $(CC) $(outside_flags) $(CFLAGS) $< $(call inside_of,$*) $(archive) $(package_libs) \
+	$(CC) $(outside_flags) $(CFLAGS) $< $(call inside_of,$*) $(archive) $(package_libs) \
 	    -lpthread -o $@
 
 export BUILD
 run := tests/run
 
 .PHONY: check setup lint unit property e2e golden check-golden asan asan-tests clang fuzz \
-        fuzz-tests format check-real bench quickstart
+        format check-real bench quickstart
 setup:		## install the Debian packages that the tests need (root or sudo)
 	tests/setup check
 
@@ -134,15 +132,8 @@ clang:		## build with clang, warnings as errors
 	+$(MAKE) BUILD=build/clang CC=clang WARNINGS=error all
 	@rm -f build/clang/memtrace
 
-fuzz:		## the readers of untrusted bytes, FUZZ_SECONDS each (default 20)
-	+$(MAKE) BUILD=build/fuzz CC=clang SANITIZE='-fsanitize=fuzzer-no-link,address,undefined \
-	    -fno-sanitize-recover=undefined' fuzz-tests
-
-fuzz-tests: $(patsubst tests/fuzz/%.c,$(BUILD)/%,$(wildcard tests/fuzz/fuzz-*.c))
-	$(run) fuzz $(wildcard tests/fuzz/*.t)
-
-$(BUILD)/fuzz-%: tests/fuzz/fuzz-%.c $(archive)
-	$(call show,LD) $(CC) $(outside_flags) $< $(archive) -fsanitize=fuzzer $(package_libs) -o $@
+fuzz: $(archive)	## the readers of untrusted bytes, FUZZ_SECONDS each (default 20)
+	$(run) $@ $(wildcard tests/fuzz/*.t)
 
 check-real: all	## well-known programs behave the same with and without us
 	tests/setup real

@@ -14,6 +14,7 @@
 #define MT_FORMATS_CONTROL_H
 
 #include <assert.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -56,5 +57,35 @@ struct mt_message {
 	 */
 	char text[MT_MESSAGE_TEXT_BYTES];
 };
+
+/* Outside only, from here on. */
+
+struct mt_error;
+
+/* What came with a message. */
+struct mt_packet {
+	struct mt_message message;
+	size_t text_bytes;
+	int fds[MT_HELLO_FDS]; /* -1: none */
+};
+
+/* A new socket of this process that listens; its name goes to `name`. A descriptor. */
+int mt_control_listen(char name[MT_SOCKET_NAME_BYTES], struct mt_error *err);
+
+/* Connect to the listener `name`. A descriptor, or MT_ERR_MISSING: nobody is there. */
+int mt_control_connect(const char *name, struct mt_error *err);
+
+/* message->head but magic and version, and text_bytes of its text. */
+int mt_control_send(int fd, struct mt_message *message, size_t text_bytes,
+		    struct mt_error *err);
+
+/*
+ * One message, checked as far as the protocol goes. MT_ERR_MISSING: the other side is
+ * gone. Its descriptors are the caller's.
+ */
+int mt_control_receive(int fd, struct mt_packet *packet, struct mt_error *err);
+
+/* Labels may not be empty, reserved, all digits, too long, or hold '@' or '#'. */
+bool mt_control_is_label(const char *label, size_t size);
 
 #endif

@@ -27,8 +27,7 @@ struct mt_scan {
 struct mt_damage {
 	uint64_t place;
 	uint64_t bytes;
-	uint64_t records; /* at most so many were in it */
-	char text[256];   /* what was expected and found */
+	char text[256]; /* what was expected and found */
 };
 
 void mt_scan_deinit(struct mt_scan *scan);

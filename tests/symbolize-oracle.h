@@ -50,8 +50,7 @@ __attribute__((constructor)) static void make_directory(void)
 }
 
 /*
- * Build tests/programs/SOURCE as NAME in the work directory, with flags that may begin
- * with --clang, if the compiler shall be that; a test that needs what the
+ * Build tests/programs/SOURCE as NAME in the work directory; a test that needs what the
  * compilers here cannot do is skipped.
  */
 __attribute__((unused)) static void build(const char *source, const char *flags,
@@ -60,10 +59,7 @@ __attribute__((unused)) static void build(const char *source, const char *flags,
 	char here[256];
 	if (!getcwd(here, sizeof here))
 		abort();
-	bool is_cplusplus = strstr(source, ".cc") != NULL;
-	const char *compiler = is_cplusplus ? "g++" : "gcc";
-	if (strstr(flags, "--clang"))
-		compiler = is_cplusplus ? "clang++" : "clang", flags += strlen("--clang");
+	const char *compiler = strstr(source, ".cc") ? "g++" : "gcc";
 	if (!shell("%s %s '%s/tests/programs/%s' -o %s", compiler, flags, here, source,
 		   name))
 		skip_test("the compiler cannot do it");

@@ -3,6 +3,8 @@
  */
 #include "tracer/collect/image.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -129,6 +131,12 @@ int64_t mt_image_live_bytes(const struct mt_image *image)
 			live += threads[i].delta_bytes;
 	}
 	return live;
+}
+
+/* Sealing against writing fails while there is a mapping to write through. */
+bool mt_image_is_mapped(const struct mt_image *image)
+{
+	return fcntl(image->fd, F_ADD_SEALS, F_SEAL_WRITE) < 0 && errno == EBUSY;
 }
 
 uint64_t mt_image_resident_bytes(const struct mt_image *image)

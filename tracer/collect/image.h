@@ -45,6 +45,12 @@ void mt_image_string(const struct mt_image *image, uint32_t at, char *buffer,
 /* Live bytes with the threads' deltas. */
 int64_t mt_image_live_bytes(const struct mt_image *image);
 
+/*
+ * Whether any process maps the state: the one that made it, or a forked child that has
+ * not come to a state of its own.
+ */
+bool mt_image_is_mapped(const struct mt_image *image);
+
 /* Memory that the state takes. */
 uint64_t mt_image_resident_bytes(const struct mt_image *image);
 

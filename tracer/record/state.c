@@ -183,7 +183,7 @@ static int fd_out_of_the_way(int fd)
 	return moved < 0 ? -1 : (int)moved;
 }
 
-static int make_memfd(const char *name, uint64_t bytes, bool is_backed)
+static int make_memfd(const char *name, uint64_t bytes, bool is_backed, int seals)
 {
 	int fd = fd_out_of_the_way((int)mt_syscall3(SYS_memfd_create, (long)name,
 						    MFD_CLOEXEC | MFD_ALLOW_SEALING, 0));
@@ -192,10 +192,8 @@ static int make_memfd(const char *name, uint64_t bytes, bool is_backed)
 	bool sized = mt_syscall3(SYS_ftruncate, fd, (long)bytes, 0) == 0;
 	if (sized && is_backed)
 		sized = mt_syscall6(SYS_fallocate, fd, 0, 0, (long)bytes, 0, 0) == 0;
-	/* The collector maps a page only if nobody can take it away again. */
 	if (sized)
-		sized = mt_syscall3(SYS_fcntl, fd, F_ADD_SEALS,
-				    F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) == 0;
+		sized = mt_syscall3(SYS_fcntl, fd, F_ADD_SEALS, seals) == 0;
 	if (sized)
 		return fd;
 	mt_syscall3(SYS_close, fd, 0, 0);
@@ -219,8 +217,14 @@ static bool make_memfds(uint64_t bytes, bool is_backed)
 {
 	if (bytes > limit_of(RLIMIT_FSIZE))
 		return false;
-	own.state_fd = make_memfd("memtrace-state", bytes, is_backed);
-	own.control_fd = make_memfd("memtrace-control", PAGE, is_backed);
+	/*
+	 * The collector maps the control page only if nobody can take it away again. It
+	 * seals the state against writing itself: that fails while anybody maps it.
+	 */
+	int seals = F_SEAL_SHRINK | F_SEAL_GROW;
+	own.state_fd = make_memfd("memtrace-state", bytes, is_backed, seals);
+	own.control_fd = make_memfd("memtrace-control", PAGE, is_backed,
+				    seals | F_SEAL_SEAL);
 	if (own.state_fd >= 0 && own.control_fd >= 0)
 		return true;
 	close_fds();

@@ -1,0 +1,181 @@
+/*
+ * cmd-run.c - `memtrace run`: start a program under the library, wait for it and for its
+ * traces, say in a few lines what they hold. Outside.
+ */
+#include "cli/command.h"
+#include "cli/launcher.h"
+#include "cli/run-summary.h"
+#include "tracer/collect/collector.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+enum {
+	STATUS_OURS = 125,
+	DEFAULT_NFRAME = 128,
+	MAX_NFRAME = 1024,
+};
+
+struct run_options {
+	const char *output;
+	bool force;
+	uint64_t nframe;
+	int malloc_mode, geometry, python_malloc;
+	struct option_interval snapshot_every;
+	bool no_children;
+	bool no_summary;
+};
+
+/* Choices start at 1: 0 leaves it to the environment. */
+static const struct option_choice malloc_modes[] = {
+	{"pymalloc", 1}, {"malloc", 2}, {NULL, 0}};
+static const struct option_choice geometries[] = {
+	{"modern", 1}, {"classic", 2}, {NULL, 0}};
+static const struct option_choice python_mallocs[] = {{"ours", 1}, {"own", 2}, {NULL, 0}};
+
+static const struct command_option run_table[] = {
+	{.name = "output",
+	 .short_name = 'o',
+	 .argument = "FILE",
+	 .help = "the trace; %e program, %p pid, %h host, %t time, %n number, %%",
+	 .type = OPTION_STRING,
+	 .offset = offsetof(struct run_options, output)},
+	{.name = "force",
+	 .help = "replace traces of earlier runs",
+	 .offset = offsetof(struct run_options, force)},
+	{.name = "nframe",
+	 .argument = "N",
+	 .help = "frames kept per traceback, innermost first (default 128)",
+	 .type = OPTION_NUMBER,
+	 .min = 1,
+	 .max = MAX_NFRAME,
+	 .offset = offsetof(struct run_options, nframe)},
+	{.name = "malloc",
+	 .argument = "MODE",
+	 .help = "who serves small requests: pymalloc (default) or malloc, the C "
+		 "library",
+	 .type = OPTION_CHOICE,
+	 .choices = malloc_modes,
+	 .offset = offsetof(struct run_options, malloc_mode)},
+	{.name = "geometry",
+	 .argument = "KIND",
+	 .help = "size classes of pymalloc: modern (default) or classic",
+	 .type = OPTION_CHOICE,
+	 .choices = geometries,
+	 .offset = offsetof(struct run_options, geometry)},
+	{.name = "snapshot-every",
+	 .argument = "TIME|SIZE",
+	 .help = "a snapshot each 500ms, 10s, or each 64MiB of growth",
+	 .type = OPTION_TIME_OR_SIZE,
+	 .offset = offsetof(struct run_options, snapshot_every)},
+	{.name = "python-malloc",
+	 .argument = "WHOSE",
+	 .help = "objects of a Python program: ours (default) or its own",
+	 .type = OPTION_CHOICE,
+	 .choices = python_mallocs,
+	 .offset = offsetof(struct run_options, python_malloc)},
+	{.name = "no-children",
+	 .help = "record the program itself, not what it starts",
+	 .offset = offsetof(struct run_options, no_children)},
+	{.name = "no-summary",
+	 .help = "say nothing at the end",
+	 .offset = offsetof(struct run_options, no_summary)},
+	{0},
+};
+
+static void set(const char *name, const char *value)
+{
+	setenv(name, value, 1);
+}
+
+static void set_number(const char *name, uint64_t number, const char *unit)
+{
+	char text[32];
+	snprintf(text, sizeof text, "%" PRIu64 "%s", number, unit);
+	set(name, text);
+}
+
+static const char *choice_name(const struct option_choice *choices, int value)
+{
+	return choices[value - 1].name;
+}
+
+/* The library and later collectors read the options from the environment. */
+static void set_environment(const struct run_options *options)
+{
+	if (options->output)
+		set("MEMTRACE_OUTPUT", options->output);
+	if (options->force)
+		set("MEMTRACE_FORCE", "1");
+	if (options->nframe)
+		set_number("MEMTRACE_NFRAME", options->nframe, "");
+	if (options->malloc_mode)
+		set("MEMTRACE_MALLOC", choice_name(malloc_modes, options->malloc_mode));
+	if (options->geometry)
+		set("MEMTRACE_GEOMETRY", choice_name(geometries, options->geometry));
+	if (options->python_malloc)
+		set("MEMTRACE_PYTHON_MALLOC",
+		    choice_name(python_mallocs, options->python_malloc));
+	if (options->snapshot_every.ns)
+		set_number("MEMTRACE_SNAPSHOT_EVERY", options->snapshot_every.ns / 1000,
+			   "us");
+	if (options->snapshot_every.bytes)
+		set_number("MEMTRACE_SNAPSHOT_EVERY", options->snapshot_every.bytes, "");
+}
+
+static int check_output(struct mt_error *err)
+{
+	const char *output = getenv("MEMTRACE_OUTPUT");
+	if (!output)
+		return mt_launcher_check_directory(MT_NAMING_DEFAULT, err);
+	int rc = mt_naming_check(output, err);
+	return rc < 0 ? rc : mt_launcher_check_directory(output, err);
+}
+
+static int run_run(const struct invocation *invocation, struct mt_error *err)
+{
+	const struct run_options *options = invocation->options;
+	struct mt_launcher launcher = {.arguments = invocation->operands,
+				       .main_only = options->no_children};
+	set_environment(options);
+	int rc = check_output(err);
+	if (rc == 0)
+		rc = mt_launcher_start(&launcher, err);
+	if (rc < 0)
+		return rc;
+	if (launcher.exec_error) {
+		mt_command_say(invocation->command, "%s: %s", invocation->operands[0],
+			       strerror(launcher.exec_error));
+		return launcher.exec_error == ENOENT ? 127 : 126;
+	}
+	int status = mt_launcher_wait(&launcher);
+	struct mt_run_result result = {.program = invocation->operands[0],
+				       .status = status};
+	mt_launcher_collect(&launcher, &result);
+	mt_run_summary(&result, invocation->command,
+		       options->no_summary || invocation->quiet);
+	return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
+}
+
+const struct command cmd_run = {
+	.name = "run",
+	.args = "PROGRAM [ARG...]",
+	.summary = "run a program and record its memory",
+	.notes = "The program's status is returned; 125 is a failure of memtrace itself, "
+		 "126 a\nprogram that cannot be executed, 127 one that is not there.\n"
+		 "With --geometry classic blocks are aligned to 8 bytes only: a program "
+		 "that keeps\n16-byte vectors in them may crash.",
+	.min_operands = 1,
+	.max_operands = ANY_NUMBER,
+	.options = run_table,
+	.options_bytes = sizeof(struct run_options),
+	.stops_at_operand = true,
+	.failure_status = STATUS_OURS,
+	.run = run_run,
+};

@@ -1,0 +1,303 @@
+/*
+ * launcher.c - two processes to start: the collector, detached, and the program. Outside.
+ */
+#include "cli/launcher.h"
+
+#include "cli/values.h"
+#include "formats/control.h"
+#include "tracer/collect/collector.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+enum {
+	/* Large states take their time to be written; a collector that hangs may not. */
+	COLLECT_TIMEOUT_MS = 600000,
+};
+
+static const char *const library_places[] = {
+	"libmemtrace.so",
+	"../lib/memtrace/libmemtrace.so",
+	"../lib/libmemtrace.so",
+	"../lib64/libmemtrace.so",
+#ifdef __x86_64__
+	"../lib/x86_64-linux-gnu/libmemtrace.so",
+#else
+	"../lib/aarch64-linux-gnu/libmemtrace.so",
+#endif
+};
+
+/* Beside this command, or in the lib that goes with its bin. */
+static int find_library(char path[PATH_MAX], struct mt_error *err)
+{
+	const char *given = getenv("MEMTRACE_LIBRARY");
+	if (given && *given)
+		return realpath(given, path) ? 0
+					     : mt_fail(err, MT_ERR_MISSING, "%s: %s",
+						       given, strerror(errno));
+	char self[PATH_MAX];
+	ssize_t size = readlink("/proc/self/exe", self, sizeof self - 1);
+	if (size < 0)
+		return mt_fail(err, MT_ERR_SYSTEM,
+			       "/proc/self/exe: %s; set MEMTRACE_LIBRARY to the path of "
+			       "libmemtrace.so",
+			       strerror(errno));
+	self[size] = '\0';
+	*strrchr(self, '/') = '\0';
+	for (size_t i = 0; i < sizeof library_places / sizeof *library_places; i++) {
+		char tried[2 * PATH_MAX];
+		snprintf(tried, sizeof tried, "%s/%s", self, library_places[i]);
+		if (realpath(tried, path) && access(path, R_OK) == 0)
+			return 0;
+	}
+	return mt_fail(err, MT_ERR_MISSING,
+		       "libmemtrace.so is not found beside %s nor in its lib; set "
+		       "MEMTRACE_LIBRARY",
+		       self);
+}
+
+/* Before what is preloaded already. The loader splits at spaces and colons. */
+static int preload(struct mt_error *err)
+{
+	char library[PATH_MAX];
+	int rc = find_library(library, err);
+	if (rc < 0)
+		return rc;
+	if (strpbrk(library, " :"))
+		return mt_fail(err, MT_ERR_USAGE,
+			       "%s: the loader cannot preload a library whose path has "
+			       "spaces or colons; move it or set MEMTRACE_LIBRARY",
+			       library);
+	const char *others = getenv("LD_PRELOAD");
+	char *value = NULL;
+	if (asprintf(&value, "%s%s%s", library, others && *others ? ":" : "",
+		     others ? others : "") < 0)
+		return mt_fail(err, MT_ERR_NO_MEMORY, "out of memory");
+	setenv("LD_PRELOAD", value, 1);
+	free(value);
+	return 0;
+}
+
+int mt_launcher_check_directory(const char *output, struct mt_error *err)
+{
+	char directory[PATH_MAX];
+	size_t size = 0, length = strlen(output);
+	for (size_t i = 0; i < length && output[i] != '%'; i++)
+		if (output[i] == '/')
+			size = i + 1;
+	/* A template for the directory too: the collector will see. */
+	const char *place = strchr(output, '%');
+	if ((place && strchr(place, '/')) || size >= sizeof directory)
+		return 0;
+	memcpy(directory, size ? output : "./", size ? size : 2);
+	directory[size ? size : 2] = '\0';
+	if (access(output, F_OK) == 0 && access(output, W_OK) == 0 && size &&
+	    !strncmp(output, "/dev/", 5))
+		return 0;
+	if (access(directory, W_OK | X_OK) == 0)
+		return 0;
+	return mt_fail(err, MT_ERR_SYSTEM,
+		       "cannot write a trace in %s: %s; choose another place with -o",
+		       directory, strerror(errno));
+}
+
+/* An interval as --snapshot-every has it; a value that is none is ignored. */
+static struct mt_schedule schedule_from(const char *text)
+{
+	struct mt_schedule schedule = {0};
+	if (text && mt_value_time(text, &schedule.every_ns, NULL) < 0 &&
+	    mt_value_size(text, &schedule.every_bytes, NULL) < 0)
+		schedule = (struct mt_schedule){0};
+	return schedule;
+}
+
+struct mt_collector_options mt_launcher_collector_options(void)
+{
+	const char *force = getenv("MEMTRACE_FORCE");
+	const char *output = getenv("MEMTRACE_OUTPUT");
+	if (output && mt_naming_check(output, NULL) < 0)
+		output = NULL;
+	return (struct mt_collector_options){
+		.output = output,
+		.replaces = force && *force && strcmp(force, "0"),
+		.schedule = schedule_from(getenv("MEMTRACE_SNAPSHOT_EVERY"))};
+}
+
+/*
+ * The collector is a child of a child, so that it is nobody's to wait for and outlives us.
+ * It needs no exec: it is this very command.
+ */
+static int start_collector(int listener, struct mt_error *err)
+{
+	pid_t middle = fork();
+	if (middle < 0)
+		return mt_fail(err, MT_ERR_SYSTEM, "fork: %s", strerror(errno));
+	if (middle > 0) {
+		waitpid(middle, NULL, 0);
+		return 0;
+	}
+	mt_collector_detach(listener);
+	if (fork() != 0)
+		_exit(0);
+	struct mt_collector_options options = mt_launcher_collector_options();
+	options.listener = listener;
+	options.began = "run";
+	_exit(mt_collector_run(&options, NULL) < 0);
+}
+
+static int open_collector(struct mt_launcher *launcher, struct mt_error *err)
+{
+	char name[MT_SOCKET_NAME_BYTES];
+	int listener = mt_control_listen(name, err);
+	if (listener < 0)
+		return listener;
+	int rc = start_collector(listener, err);
+	close(listener);
+	if (rc < 0)
+		return rc;
+	launcher->collector = mt_control_connect(name, err);
+	setenv("MEMTRACE_SOCKET", name, 1);
+	return launcher->collector < 0 ? launcher->collector : 0;
+}
+
+static const int handled[] = {SIGINT, SIGQUIT, SIGTERM, SIGHUP, SIGCONT};
+
+enum {
+	HANDLED_COUNT = sizeof handled / sizeof *handled,
+	IGNORED_COUNT =
+		2, /* the first ones: the terminal sends them to the program too */
+};
+
+static volatile pid_t forward_to;
+
+static void forward(int number)
+{
+	int error = errno;
+	if (forward_to > 0)
+		kill(forward_to, number);
+	errno = error;
+}
+
+static void handle_signals(void)
+{
+	struct sigaction action = {.sa_flags = SA_RESTART};
+	for (int i = 0; i < HANDLED_COUNT; i++) {
+		action.sa_handler = i < IGNORED_COUNT ? SIG_IGN : forward;
+		sigaction(handled[i], &action, NULL);
+	}
+}
+
+/*
+ * In the child. The collector hears who the main process is before that can say hello;
+ * error_fd closes itself at the exec.
+ */
+__attribute__((noreturn)) static void become_program(const struct mt_launcher *launcher,
+						     const sigset_t *mask, int error_fd)
+{
+	struct mt_message watch = {
+		.head = {.kind = MT_MESSAGE_WATCH, .pid = (uint32_t)getpid()}};
+	char only[16];
+	mt_control_send(launcher->collector, &watch, 0, NULL);
+	snprintf(only, sizeof only, "%ld", (long)getpid());
+	unsetenv("MEMTRACE_ONLY");
+	if (launcher->main_only)
+		setenv("MEMTRACE_ONLY", only, 1);
+	sigprocmask(SIG_SETMASK, mask, NULL);
+	execvp(launcher->arguments[0], launcher->arguments);
+	int error = errno;
+	if (write(error_fd, &error, sizeof error) < 0)
+		error = 0;
+	_exit(127);
+}
+
+/* Signals wait from before the fork until they are handled here. */
+static int start_program(struct mt_launcher *launcher, struct mt_error *err)
+{
+	int fds[2];
+	sigset_t blocked, mask;
+	if (pipe2(fds, O_CLOEXEC) < 0)
+		return mt_fail(err, MT_ERR_SYSTEM, "pipe: %s", strerror(errno));
+	sigemptyset(&blocked);
+	for (int i = 0; i < HANDLED_COUNT; i++)
+		sigaddset(&blocked, handled[i]);
+	sigprocmask(SIG_BLOCK, &blocked, &mask);
+	launcher->program = fork();
+	if (!launcher->program)
+		become_program(launcher, &mask, fds[1]);
+	int error = errno;
+	close(fds[1]);
+	if (launcher->program > 0) {
+		forward_to = launcher->program;
+		handle_signals();
+		if (read(fds[0], &launcher->exec_error, sizeof launcher->exec_error) < 0)
+			launcher->exec_error = 0;
+	}
+	sigprocmask(SIG_SETMASK, &mask, NULL);
+	close(fds[0]);
+	if (launcher->program < 0)
+		return mt_fail(err, MT_ERR_SYSTEM, "fork: %s", strerror(error));
+	if (launcher->exec_error)
+		mt_launcher_wait(launcher);
+	return 0;
+}
+
+int mt_launcher_start(struct mt_launcher *launcher, struct mt_error *err)
+{
+	int rc = preload(err);
+	if (rc == 0)
+		rc = open_collector(launcher, err);
+	if (rc == 0)
+		rc = start_program(launcher, err);
+	return rc;
+}
+
+int mt_launcher_wait(const struct mt_launcher *launcher)
+{
+	int status = 0;
+	while (waitpid(launcher->program, &status, 0) < 0 && errno == EINTR)
+		;
+	forward_to = 0;
+	return status;
+}
+
+static bool is_answer_ready(int fd)
+{
+	struct pollfd ask = {.fd = fd, .events = POLLIN};
+	int rc;
+	do
+		rc = poll(&ask, 1, COLLECT_TIMEOUT_MS);
+	while (rc < 0 && errno == EINTR);
+	return rc == 1;
+}
+
+void mt_launcher_collect(struct mt_launcher *launcher, struct mt_run_result *result)
+{
+	struct mt_message wait = {.head = {.kind = MT_MESSAGE_WAIT,
+					   .pid = (uint32_t)launcher->program,
+					   .status = result->status}};
+	struct mt_packet packet;
+	result->is_collector_gone =
+		mt_control_send(launcher->collector, &wait, 0, NULL) < 0 ||
+		!is_answer_ready(launcher->collector) ||
+		mt_control_receive(launcher->collector, &packet, NULL) < 0;
+	close(launcher->collector);
+	if (result->is_collector_gone)
+		return;
+	const struct mt_message *message = &packet.message;
+	result->running = message->head.running;
+	result->recorded = message->head.recorded;
+	size_t path = strnlen(message->text, packet.text_bytes);
+	result->trace = strndup(message->text, path);
+	result->remarks = path < packet.text_bytes ? strndup(message->text + path + 1,
+							     packet.text_bytes - path - 1)
+						   : NULL;
+}

@@ -1,0 +1,183 @@
+/*
+ * run-summary.c - the end of a recording in at most ten lines. Outside.
+ */
+#include "cli/run-summary.h"
+
+#include "tracer/analyze/statistic.h"
+#include "tracer/analyze/summary.h"
+
+#include <elf.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum {
+	CALL_SITES = 5,
+	MAX_HEADERS = 256,
+};
+
+/* Where execvp found it. */
+static bool find_program(const char *name, char path[PATH_MAX])
+{
+	const char *search = getenv("PATH");
+	if (strchr(name, '/') || !search)
+		return snprintf(path, PATH_MAX, "%s", name) < PATH_MAX;
+	while (*search) {
+		size_t size = strcspn(search, ":");
+		if (snprintf(path, PATH_MAX, "%.*s%s%s", (int)size, search,
+			     size ? "/" : "./", name) < PATH_MAX &&
+		    access(path, X_OK) == 0)
+			return true;
+		search += size + (search[size] == ':');
+	}
+	return false;
+}
+
+/* No loader is asked for: nothing can be preloaded. */
+static bool is_static(int fd)
+{
+	Elf64_Ehdr header;
+	if (pread(fd, &header, sizeof header, 0) != (ssize_t)sizeof header ||
+	    memcmp(header.e_ident, ELFMAG, SELFMAG) ||
+	    header.e_ident[EI_CLASS] != ELFCLASS64)
+		return false;
+	for (int i = 0; i < header.e_phnum && i < MAX_HEADERS; i++) {
+		Elf64_Phdr part;
+		if (pread(fd, &part, sizeof part,
+			  (off_t)(header.e_phoff + (uint64_t)i * header.e_phentsize)) !=
+		    (ssize_t)sizeof part)
+			return false;
+		if (part.p_type == PT_INTERP)
+			return false;
+	}
+	return true;
+}
+
+static const char *why_not_recorded(const char *name)
+{
+	char path[PATH_MAX];
+	struct stat status;
+	int fd = find_program(name, path) ? open(path, O_RDONLY | O_CLOEXEC) : -1;
+	if (fd < 0)
+		return "the library was not loaded into it";
+	const char *why = "the library was not loaded into it, or it ended before main";
+	if (fstat(fd, &status) == 0 && status.st_mode & (S_ISUID | S_ISGID) &&
+	    geteuid() != 0)
+		why = "it runs with another user's rights (set-user-ID)";
+	else if (is_static(fd))
+		why = "it is statically linked";
+	close(fd);
+	return why;
+}
+
+static const char *loss_name(int loss)
+{
+	static const char *const names[MT_LOSS_COUNT] = {
+		[MT_LOSS_NESTED] = "nested",
+		[MT_LOSS_TRACEBACKS_FULL] = "tracebacks full",
+		[MT_LOSS_NODES_FULL] = "frames full",
+		[MT_LOSS_COUNTERS_FULL] = "counters full",
+		[MT_LOSS_THREADS_FULL] = "threads full",
+		[MT_LOSS_MODULES_FULL] = "modules full",
+		[MT_LOSS_BLOCKS_FULL] = "blocks full",
+		[MT_LOSS_HEAP_FULL] = "heap full",
+		[MT_LOSS_EARLY] = "before the start",
+		[MT_LOSS_CHILD_NO_HANDOVER] = "children not recorded",
+		[MT_LOSS_CHILD_NO_ENVIRONMENT] = "programs started without environment",
+		[MT_LOSS_SNAPSHOT] = "snapshots not taken",
+	};
+	return names[loss];
+}
+
+static void say_losses(const struct mt_summary *summary)
+{
+	if (!summary->loss_count)
+		return;
+	fputs("memtrace: lost:", stderr);
+	const char *separator = " ";
+	for (int i = 0; i < MT_LOSS_COUNT; i++)
+		if (summary->losses[i]) {
+			fprintf(stderr, "%s%" PRIu64 " (%s)", separator,
+				summary->losses[i], loss_name(i));
+			separator = ", ";
+		}
+	fputc('\n', stderr);
+}
+
+static void say_totals(const struct mt_run_result *result,
+		       const struct mt_summary *summary)
+{
+	char live[MT_SIZE_TEXT_BYTES], peak[MT_SIZE_TEXT_BYTES];
+	char bound[MT_SIZE_TEXT_BYTES];
+	mt_size_text(live, (double)summary->live.bytes, false);
+	mt_size_text(peak, (double)summary->peak.bytes, false);
+	mt_size_text(bound, (double)summary->peak_bound_bytes, false);
+	fprintf(stderr,
+		"memtrace: %s: live at exit %s in %" PRId64
+		" blocks, peak %s%s%s, %" PRId64 " allocations\n",
+		result->program, live, summary->live.count, peak,
+		summary->peak_bound_bytes ? " +-" : "",
+		summary->peak_bound_bytes ? bound : "", summary->total.count);
+}
+
+static void say_trace(const struct mt_run_result *result)
+{
+	fprintf(stderr, "memtrace: trace: %s", result->trace);
+	if (result->recorded > 1)
+		fprintf(stderr, " and %" PRIu32 " more", result->recorded - 1);
+	if (result->running)
+		fprintf(stderr, "; %" PRIu32 " %s still running", result->running,
+			result->running == 1 ? "process" : "processes");
+	fputc('\n', stderr);
+}
+
+/* The first lines of the collector's own words. */
+static void say_remarks(const struct mt_run_result *result)
+{
+	if (!result->remarks || !*result->remarks)
+		return;
+	int length = (int)strcspn(result->remarks, "\n");
+	bool has_more = result->remarks[length];
+	fprintf(stderr, "memtrace: %.*s%s\n", length, result->remarks,
+		has_more ? " (and others)" : "");
+}
+
+static void say_results(const struct mt_run_result *result)
+{
+	struct mt_summary summary;
+	struct mt_error err = {0};
+	char directory[PATH_MAX];
+	if (mt_summary_init(&summary, result->trace, CALL_SITES,
+			    getcwd(directory, sizeof directory), &err) < 0) {
+		fprintf(stderr, "memtrace: %s\n", err.message);
+		say_trace(result);
+		return;
+	}
+	say_totals(result, &summary);
+	for (size_t i = 0; i < summary.line_count; i++)
+		fprintf(stderr, "memtrace:   %s\n", summary.lines[i]);
+	say_losses(&summary);
+	say_trace(result);
+	mt_summary_deinit(&summary);
+}
+
+void mt_run_summary(struct mt_run_result *result, const struct command *command,
+		    bool is_quiet)
+{
+	bool is_recorded = result->trace && *result->trace;
+	if (result->is_collector_gone)
+		mt_command_say(command, "the collector is gone; the trace ends early");
+	else if (is_recorded && !is_quiet)
+		say_results(result);
+	else if (!is_recorded && !is_quiet && !result->remarks)
+		fprintf(stderr, "memtrace: not recorded: %s: %s\n", result->program,
+			why_not_recorded(result->program));
+	say_remarks(result);
+	free(result->trace);
+	free(result->remarks);
+}

@@ -1,0 +1,29 @@
+/*
+ * run-summary.h - what `run` says at the end, on stderr. Outside.
+ */
+#ifndef MT_CLI_RUN_SUMMARY_H
+#define MT_CLI_RUN_SUMMARY_H
+
+#include "cli/command.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct mt_run_result {
+	const char *program; /* as the user called it */
+	int status;          /* as waitpid's */
+	char *trace;         /* of the main process; NULL or empty: there is none */
+	char *remarks;       /* lines about traces that end early; NULL: none */
+	uint32_t running;    /* recorded processes that go on */
+	uint32_t recorded;   /* images that were recorded */
+	bool is_collector_gone;
+};
+
+/*
+ * At most ten lines; where it is to be quiet, only what went wrong. Frees what is in
+ * *result.
+ */
+void mt_run_summary(struct mt_run_result *result, const struct command *command,
+		    bool is_quiet);
+
+#endif

@@ -1,0 +1,448 @@
+/*
+ * collector.c - one loop over the socket, the ends of processes, requests and time. Outside.
+ */
+#include "tracer/collect/collector.h"
+
+#include "formats/control.h"
+#include "tracer/collect/family.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+enum {
+	EVENT_BATCH = 64,
+	POLL_MS = 50, /* where the kernel has no pidfds */
+	/* For a child that forked and has not come to its first allocation. */
+	LINGER_MS = 50,
+	FIRST_WAIT_MS = 20000, /* for the program that started us */
+};
+
+/* Who connected: a library, run, or snapshot. */
+struct client {
+	struct client *next;
+	int fd;
+	uint32_t pid, uid;
+	bool is_watching; /* run: we stay as long as it does */
+	bool is_waiting; /* run's program has ended, and it wants to hear of the traces */
+	uint64_t since_ns;
+};
+
+struct collector {
+	struct mt_collector_options options;
+	struct mt_family family;
+	struct client *clients;
+	int epoll, requests;
+	uint64_t idle_since_ns; /* 0: not idle */
+};
+
+static void watch_fd(struct collector *collector, int fd, void *source)
+{
+	struct epoll_event event = {.events = EPOLLIN, .data.ptr = source};
+	epoll_ctl(collector->epoll, EPOLL_CTL_ADD, fd, &event);
+}
+
+static void accept_clients(struct collector *collector)
+{
+	int fd;
+	while ((fd = accept4(collector->options.listener, NULL, NULL,
+			     SOCK_CLOEXEC | SOCK_NONBLOCK)) >= 0) {
+		struct client *client = calloc(1, sizeof *client);
+		struct ucred peer;
+		socklen_t size = sizeof peer;
+		if (!client ||
+		    getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) < 0) {
+			free(client);
+			close(fd);
+			continue;
+		}
+		*client = (struct client){.next = collector->clients,
+					  .fd = fd,
+					  .pid = (uint32_t)peer.pid,
+					  .uid = peer.uid,
+					  .since_ns = mt_clock_ns()};
+		collector->clients = client;
+		watch_fd(collector, fd, client);
+	}
+}
+
+static void drop_client(struct collector *collector, struct client *client)
+{
+	struct client **link = &collector->clients;
+	while (*link != client)
+		link = &(*link)->next;
+	*link = client->next;
+	close(client->fd);
+	free(client);
+}
+
+/* Our own user and root may ask for anything; others are heard if they descend from us. */
+static bool is_trusted(const struct collector *collector, const struct client *client)
+{
+	return client->uid == geteuid() || client->uid == 0 ||
+	       mt_family_has_descendant(&collector->family, client->pid);
+}
+
+static void answer(const struct client *client, int status, const char *text)
+{
+	struct mt_message message = {
+		.head = {.kind = MT_MESSAGE_ANSWER, .status = status}};
+	size_t size = text ? strnlen(text, sizeof message.text) : 0;
+	if (size)
+		memcpy(message.text, text, size);
+	mt_control_send(client->fd, &message, size, NULL);
+}
+
+static void greet(struct collector *collector, const struct client *client,
+		  const struct mt_packet *packet)
+{
+	struct mt_error err = {0};
+	struct mt_tracee *tracee = NULL;
+	if (packet->fds[0] < 0 || packet->fds[1] < 0)
+		mt_fail(&err, MT_ERR_DAMAGED, "hello: no state came along");
+	else
+		tracee = mt_tracee_create(client->pid, packet->fds[0], packet->fds[1],
+					  &err);
+	if (!tracee) {
+		answer(client, err.code, NULL);
+		return;
+	}
+	/* The process waits for the answer: until then it can be asked about. */
+	mt_family_add(&collector->family, tracee);
+	mt_family_begin(&collector->family, tracee);
+	answer(client, 0, NULL);
+	mt_tracee_listen(tracee, collector->requests);
+	if (tracee->pidfd >= 0)
+		watch_fd(collector, tracee->pidfd, tracee);
+}
+
+static void take_asked_snapshot(struct collector *collector, const struct client *client,
+				const struct mt_packet *packet)
+{
+	const struct mt_message *message = &packet->message;
+	struct mt_tracee *tracee = mt_family_find(&collector->family, message->head.pid);
+	char label[MT_LABEL_BYTES] = "";
+	struct mt_error err = {0};
+	if (!tracee) {
+		answer(client, MT_ERR_MISSING, "not recorded");
+		return;
+	}
+	if (packet->text_bytes) {
+		if (!mt_control_is_label(message->text, packet->text_bytes)) {
+			answer(client, MT_ERR_USAGE, "this label cannot be used");
+			return;
+		}
+		memcpy(label, message->text, packet->text_bytes);
+		label[packet->text_bytes] = '\0';
+	}
+	int rc = mt_tracee_snapshot(tracee, MT_SNAPSHOT_LABEL, label, false, &err);
+	answer(client, rc, rc < 0 ? err.message : tracee->file);
+}
+
+static void note_end(struct collector *collector, const struct mt_message *message)
+{
+	struct mt_tracee *tracee = mt_family_find(&collector->family, message->head.pid);
+	if (!tracee)
+		return;
+	tracee->status = message->head.status;
+	tracee->has_status = true;
+	tracee->is_gone = true;
+	mt_family_finish(&collector->family, tracee);
+}
+
+static void close_unused(const struct mt_packet *packet)
+{
+	for (int i = 0; i < MT_HELLO_FDS; i++)
+		if (packet->fds[i] >= 0)
+			close(packet->fds[i]);
+}
+
+/* False: the client is to be dropped. */
+static bool serve(struct collector *collector, struct client *client)
+{
+	struct mt_packet packet;
+	if (mt_control_receive(client->fd, &packet, NULL) < 0) {
+		close_unused(&packet);
+		return false;
+	}
+	bool is_hello = packet.message.head.kind == MT_MESSAGE_HELLO;
+	if (!is_hello)
+		close_unused(&packet);
+	if (!is_trusted(collector, client)) {
+		if (is_hello)
+			close_unused(&packet);
+		return false;
+	}
+	switch (packet.message.head.kind) {
+	case MT_MESSAGE_HELLO:
+		greet(collector, client, &packet);
+		return false;
+	case MT_MESSAGE_WATCH:
+		client->is_watching = true;
+		collector->family.main_pid = packet.message.head.pid;
+		return true;
+	case MT_MESSAGE_WAIT:
+		note_end(collector, &packet.message);
+		client->is_waiting = true;
+		client->since_ns = mt_clock_ns();
+		return true;
+	case MT_MESSAGE_SNAPSHOT:
+		take_asked_snapshot(collector, client, &packet);
+		return true;
+	default:
+		return false;
+	}
+}
+
+static void answer_requests(struct collector *collector)
+{
+	uint64_t count;
+	if (read(collector->requests, &count, sizeof count) < 0)
+		return;
+	for (struct mt_tracee *t = collector->family.first; t; t = t->next)
+		if (mt_tracee_has_request(t))
+			mt_tracee_answer(t);
+}
+
+static bool has_ended(const struct mt_tracee *tracee)
+{
+	if (tracee->pidfd >= 0) {
+		struct pollfd ask = {.fd = tracee->pidfd, .events = POLLIN};
+		return poll(&ask, 1, 0) == 1;
+	}
+	struct mt_kernel_stat stat;
+	return !mt_kernel_stat(tracee->pid, &stat) || stat.is_zombie ||
+	       stat.start_time != tracee->kernel.start_time;
+}
+
+/* run will say, with the exit status, that its own child has ended. */
+static bool is_told_by_run(const struct collector *collector,
+			   const struct mt_tracee *tracee)
+{
+	for (const struct client *client = collector->clients; client;
+	     client = client->next)
+		if (client->is_watching && !client->is_waiting)
+			return tracee->pid == collector->family.main_pid;
+	return false;
+}
+
+/* Ends, execs, samples; returns when to look again. */
+static uint64_t look_after(struct collector *collector)
+{
+	struct mt_family *family = &collector->family;
+	uint64_t now = mt_clock_ns(), next = UINT64_MAX;
+	for (struct mt_tracee *t = family->first; t; t = t->next) {
+		if (t->is_finished && !mt_image_is_mapped(&t->image))
+			mt_image_close(&t->image);
+		if (t->is_gone)
+			continue;
+		uint64_t due = t->pidfd < 0 ? now + POLL_MS * 1000000u : UINT64_MAX;
+		struct mt_kernel_stat stat;
+		if (has_ended(t)) {
+			if (is_told_by_run(collector, t))
+				continue;
+			mt_family_finish(family, t);
+			t->is_gone = true;
+			continue;
+		}
+		if (!t->is_finished && now >= t->next_sample_ns &&
+		    mt_kernel_stat(t->pid, &stat) && mt_tracee_has_execed(t, &stat))
+			mt_family_finish_execed(family, t);
+		if (!t->is_finished && t->trace) {
+			uint64_t sample = mt_tracee_tick(t, &collector->options.schedule);
+			due = sample < due ? sample : due;
+		}
+		next = due < next ? due : next;
+	}
+	return next;
+}
+
+/* Lines for the user: what went wrong with which trace. */
+static size_t describe_failures(const struct mt_family *family, char *text, size_t size)
+{
+	size_t used = 0;
+	for (const struct mt_tracee *t = family->first; t; t = t->next) {
+		if (!t->failure.code)
+			continue;
+		int length = snprintf(text + used, size - used, "%s%s[%u]: %s",
+				      used ? "\n" : "", t->program, t->pid,
+				      t->failure.message);
+		if (length < 0 || (size_t)length >= size - used)
+			break;
+		used += (size_t)length;
+	}
+	return used;
+}
+
+static void answer_waiting(struct collector *collector, struct client *client)
+{
+	struct mt_family *family = &collector->family;
+	struct mt_message message = {.head = {.kind = MT_MESSAGE_ANSWER,
+					      .running = mt_family_running(family),
+					      .recorded = family->count}};
+	const struct mt_tracee *main = mt_family_main(family);
+	int path = snprintf(message.text, sizeof message.text, "%s",
+			    main && main->file ? main->file : "");
+	size_t used = (size_t)path + 1;
+	used += describe_failures(family, message.text + used,
+				  sizeof message.text - used);
+	mt_control_send(client->fd, &message, used, NULL);
+	client->is_waiting = client->is_watching = false;
+}
+
+/* Whoever waits is answered when all that ended is written; returns when to look again. */
+static uint64_t serve_waiting(struct collector *collector)
+{
+	struct mt_family *family = &collector->family;
+	uint64_t now = mt_clock_ns(), next = UINT64_MAX;
+	for (struct client *client = collector->clients; client; client = client->next) {
+		if (!client->is_waiting)
+			continue;
+		uint64_t patience = client->since_ns + LINGER_MS * 1000000u;
+		if (!mt_family_running(family) && now < patience &&
+		    mt_family_has_silent_child(family)) {
+			uint64_t again = now + 1000000u;
+			next = again < next ? again : next;
+			continue;
+		}
+		if (!mt_family_running(family))
+			mt_family_close(family);
+		answer_waiting(collector, client);
+	}
+	return next;
+}
+
+static bool is_watched(const struct collector *collector)
+{
+	for (const struct client *client = collector->clients; client;
+	     client = client->next)
+		if (client->is_watching || client->is_waiting)
+			return true;
+	return false;
+}
+
+/* 0: go on; else the time at which this may end, if nothing happens until then. */
+static uint64_t idle_until(struct collector *collector)
+{
+	if (is_watched(collector) || mt_family_living(&collector->family))
+		return collector->idle_since_ns = 0;
+	if (mt_family_has_silent_child(&collector->family))
+		return collector->idle_since_ns = 0;
+	if (!collector->idle_since_ns)
+		collector->idle_since_ns = mt_clock_ns();
+	uint64_t patience = collector->family.first ? LINGER_MS : FIRST_WAIT_MS;
+	return collector->idle_since_ns + patience * 1000000u;
+}
+
+static void handle(struct collector *collector, void *source)
+{
+	if (source == &collector->options.listener) {
+		accept_clients(collector);
+		return;
+	}
+	if (source == &collector->requests) {
+		answer_requests(collector);
+		return;
+	}
+	for (struct mt_tracee *t = collector->family.first; t; t = t->next)
+		if (source == t) {
+			epoll_ctl(collector->epoll, EPOLL_CTL_DEL, t->pidfd, NULL);
+			return; /* look_after sees that it has ended */
+		}
+	for (struct client *client = collector->clients; client; client = client->next)
+		if (source == client) {
+			if (!serve(collector, client))
+				drop_client(collector, client);
+			return;
+		}
+}
+
+static int milliseconds_until(uint64_t when)
+{
+	uint64_t now = mt_clock_ns();
+	if (when <= now)
+		return 0;
+	uint64_t ms = (when - now + 999999u) / 1000000u;
+	return ms < 60000 ? (int)ms : 60000;
+}
+
+static uint64_t earlier(uint64_t a, uint64_t b)
+{
+	return a < b ? a : b;
+}
+
+static void loop(struct collector *collector)
+{
+	struct epoll_event events[EVENT_BATCH];
+	for (;;) {
+		uint64_t next = look_after(collector);
+		next = earlier(next, serve_waiting(collector));
+		uint64_t end = idle_until(collector);
+		if (end && end <= mt_clock_ns())
+			return;
+		next = earlier(next, end ? end : UINT64_MAX);
+		/* A silent child's end is not announced by anything. */
+		next = earlier(next, mt_clock_ns() + 1000000000u);
+		int count = epoll_wait(collector->epoll, events, EVENT_BATCH,
+				       milliseconds_until(next));
+		for (int i = 0; i < count; i++)
+			handle(collector, events[i].data.ptr);
+	}
+}
+
+int mt_collector_run(const struct mt_collector_options *options, struct mt_error *err)
+{
+	struct collector collector = {.options = *options};
+	collector.epoll = epoll_create1(EPOLL_CLOEXEC);
+	collector.requests = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	if (collector.epoll < 0 || collector.requests < 0)
+		return mt_fail(err, MT_ERR_SYSTEM, "epoll: %s", strerror(errno));
+	mt_family_init(&collector.family, options->output, options->replaces);
+	collector.family.main_pid = options->main_pid;
+	collector.family.main_began = options->began;
+	fcntl(options->listener, F_SETFL, O_NONBLOCK);
+	watch_fd(&collector, options->listener, &collector.options.listener);
+	watch_fd(&collector, collector.requests, &collector.requests);
+	loop(&collector);
+	while (collector.clients)
+		drop_client(&collector, collector.clients);
+	mt_family_deinit(&collector.family);
+	close(collector.requests);
+	close(collector.epoll);
+	close(options->listener);
+	return 0;
+}
+
+static void ignore_signals(void)
+{
+	static const int ignored[] = {SIGINT,  SIGQUIT, SIGHUP,  SIGTERM, SIGPIPE,
+				      SIGXFSZ, SIGTTOU, SIGTSTP, SIGUSR1, SIGUSR2};
+	sigset_t none;
+	for (size_t i = 0; i < sizeof ignored / sizeof *ignored; i++)
+		signal(ignored[i], SIG_IGN);
+	signal(SIGCHLD, SIG_DFL);
+	sigemptyset(&none);
+	sigprocmask(SIG_SETMASK, &none, NULL);
+}
+
+void mt_collector_detach(int listener)
+{
+	setsid();
+	ignore_signals();
+	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+	for (int fd = 0; fd <= 2 && null >= 0; fd++)
+		dup2(null, fd);
+	if (listener > 3)
+		close_range(3, (unsigned)listener - 1, 0);
+	close_range((unsigned)listener + 1, ~0U, 0);
+	prctl(PR_SET_NAME, "memtrace collec");
+}

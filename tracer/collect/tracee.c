@@ -1,0 +1,332 @@
+/*
+ * tracee.c - follow one image of a process. Outside.
+ */
+#include "tracer/collect/tracee.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <linux/futex.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+enum {
+	WAITER_STACK_BYTES = 64 << 10,
+	SIZE_RATE = 5, /* times as many samples where growth triggers snapshots */
+};
+
+static const uint64_t sample_ns = 100000000, slowest_sample_ns = 2000000000;
+static const uint64_t checkpoint_ns = UINT64_C(10000000000);
+static const uint64_t checkpoint_share = 20; /* of the time may go into checkpoints */
+
+static struct mt_control *map_control(int fd, struct mt_error *err)
+{
+	struct stat status;
+	int seals = fcntl(fd, F_GET_SEALS);
+	if (seals < 0 || !(seals & F_SEAL_SHRINK) || fstat(fd, &status) < 0 ||
+	    status.st_size < (off_t)sizeof(struct mt_control)) {
+		mt_fail(err, MT_ERR_DAMAGED, "control page: not sealed");
+		return NULL;
+	}
+	void *page = mmap(NULL, sizeof(struct mt_control), PROT_READ | PROT_WRITE,
+			  MAP_SHARED, fd, 0);
+	if (page != MAP_FAILED)
+		return page;
+	mt_fail(err, MT_ERR_SYSTEM, "control page: %s", strerror(errno));
+	return NULL;
+}
+
+struct mt_tracee *mt_tracee_create(uint32_t pid, int state_fd, int control_fd,
+				   struct mt_error *err)
+{
+	struct mt_tracee *tracee = calloc(1, sizeof *tracee);
+	if (!tracee || mt_image_open(&tracee->image, state_fd, err) < 0) {
+		close(state_fd);
+		close(control_fd);
+		free(tracee);
+		return NULL;
+	}
+	tracee->control = map_control(control_fd, err);
+	close(control_fd);
+	if (!tracee->control) {
+		mt_image_close(&tracee->image);
+		free(tracee);
+		return NULL;
+	}
+	tracee->pid = pid;
+	/* In a container's own numbering it may be another. */
+	tracee->image.header.pid = pid;
+	tracee->pidfd = mt_kernel_pidfd(pid);
+	tracee->fd = -1;
+	if (!mt_kernel_stat(pid, &tracee->kernel))
+		tracee->is_gone = tracee->pidfd < 0;
+	tracee->sample_interval_ns = sample_ns;
+	uint64_t now = mt_clock_ns();
+	tracee->next_sample_ns = now + sample_ns;
+	tracee->next_checkpoint_ns = now + checkpoint_ns;
+	return tracee;
+}
+
+static long futex(_Atomic uint32_t *word, int operation, uint32_t value)
+{
+	return syscall(SYS_futex, word, operation, value, NULL, NULL, 0);
+}
+
+/* The program is not trusted: it may make this loop turn, no more. */
+static void *wait_for_requests(void *context)
+{
+	struct mt_tracee *tracee = context;
+	_Atomic uint32_t *request = &tracee->control->request;
+	uint32_t seen = atomic_load(&tracee->control->done);
+	while (!atomic_load(&tracee->is_waiter_done)) {
+		uint32_t now = atomic_load(request);
+		uint64_t one = 1;
+		if (now != seen && write(tracee->notify_fd, &one, sizeof one) < 0)
+			break;
+		seen = now;
+		futex(request, FUTEX_WAIT, seen);
+	}
+	return NULL;
+}
+
+void mt_tracee_listen(struct mt_tracee *tracee, int notify_fd)
+{
+	pthread_attr_t attributes;
+	tracee->notify_fd = notify_fd;
+	pthread_attr_init(&attributes);
+	pthread_attr_setstacksize(&attributes, WAITER_STACK_BYTES);
+	tracee->has_waiter =
+		!pthread_create(&tracee->waiter, &attributes, wait_for_requests, tracee);
+	pthread_attr_destroy(&attributes);
+}
+
+/* Raising the request makes the futex's value another, whenever the waiter looks. */
+static void stop_waiter(struct mt_tracee *tracee)
+{
+	if (!tracee->has_waiter)
+		return;
+	atomic_store(&tracee->is_waiter_done, true);
+	atomic_fetch_add(&tracee->control->request, 1);
+	futex(&tracee->control->request, FUTEX_WAKE, INT_MAX);
+	pthread_join(tracee->waiter, NULL);
+	tracee->has_waiter = false;
+}
+
+bool mt_tracee_has_request(const struct mt_tracee *tracee)
+{
+	return !tracee->is_finished && atomic_load(&tracee->control->request) !=
+					       atomic_load(&tracee->control->done);
+}
+
+static int note_failure(struct mt_tracee *tracee, int rc, struct mt_error *err)
+{
+	if (rc < 0 && !tracee->failure.code)
+		tracee->failure = *err;
+	return rc;
+}
+
+int mt_tracee_snapshot(struct mt_tracee *tracee, enum mt_snapshot_kind kind,
+		       const char *label, bool is_still, struct mt_error *err)
+{
+	struct mt_error local = {0};
+	if (!tracee->trace)
+		return mt_fail(err, MT_ERR_MISSING, "%s",
+			       tracee->failure.code ? tracee->failure.message
+						    : "its trace has ended");
+	struct mt_snapshot_request request = {
+		.kind = kind,
+		.label = label,
+		.is_still = is_still,
+		.thread_name = tracee->is_gone ? NULL : mt_kernel_thread_name};
+	int rc = mt_trace_file_snapshot(tracee->trace, &request, &local);
+	if (rc < 0)
+		mt_fail(err, local.code, "%s", local.message);
+	return note_failure(tracee, rc, &local);
+}
+
+void mt_tracee_answer(struct mt_tracee *tracee)
+{
+	struct mt_control *control = tracee->control;
+	uint32_t request = atomic_load(&control->request);
+	char label[MT_LABEL_BYTES];
+	memcpy(label, control->label, sizeof label);
+	label[sizeof label - 1] = '\0';
+	bool is_start = control->kind == MT_REQUEST_SNAPSHOT_START;
+	int rc = mt_tracee_snapshot(tracee,
+				    is_start ? MT_SNAPSHOT_START : MT_SNAPSHOT_LABEL,
+				    is_start ? NULL : label, true, NULL);
+	control->result = rc < 0 ? -1 : 0;
+	atomic_store(&control->done, request);
+	futex(&control->done, FUTEX_WAKE, INT_MAX);
+}
+
+/* Ten a second while something changes; less and less often while nothing does. */
+static void take_sample(struct mt_tracee *tracee, const struct mt_kernel_stat *stat,
+			const struct mt_schedule *schedule, uint64_t now)
+{
+	struct mt_error err = {0};
+	int rc = mt_trace_file_sample(tracee->trace, now, stat->resident_bytes, &err);
+	note_failure(tracee, rc, &err);
+	tracee->sample_interval_ns = rc == 1 ? sample_ns : tracee->sample_interval_ns * 2;
+	if (tracee->sample_interval_ns > slowest_sample_ns)
+		tracee->sample_interval_ns = slowest_sample_ns;
+	if (schedule->every_bytes)
+		tracee->sample_interval_ns = sample_ns / SIZE_RATE;
+	tracee->next_sample_ns = now + tracee->sample_interval_ns;
+	atomic_store(&tracee->control->coarse_clock_ns, now);
+}
+
+/* Growth counts from the least since the last one, so that it is seen after a fall too. */
+static bool is_growth_due(struct mt_tracee *tracee, uint64_t every_bytes)
+{
+	int64_t live = mt_image_live_bytes(&tracee->image);
+	if (live < tracee->periodic_live_bytes)
+		tracee->periodic_live_bytes = live;
+	if (!every_bytes || live - tracee->periodic_live_bytes < (int64_t)every_bytes)
+		return false;
+	tracee->periodic_live_bytes = live;
+	return true;
+}
+
+static void take_periodic(struct mt_tracee *tracee, const struct mt_schedule *schedule,
+			  uint64_t now)
+{
+	bool is_due = is_growth_due(tracee, schedule->every_bytes);
+	if (schedule->every_ns) {
+		if (!tracee->next_periodic_ns)
+			tracee->next_periodic_ns = now + schedule->every_ns;
+		if (now >= tracee->next_periodic_ns) {
+			is_due = true;
+			while (tracee->next_periodic_ns <= now)
+				tracee->next_periodic_ns += schedule->every_ns;
+		}
+	}
+	if (is_due)
+		mt_tracee_snapshot(tracee, MT_SNAPSHOT_PERIODIC, NULL, false, NULL);
+}
+
+/* For the case that the collector is killed as well. Nothing to do for who slept. */
+static void take_checkpoint(struct mt_tracee *tracee, const struct mt_kernel_stat *stat,
+			    uint64_t now)
+{
+	if (now < tracee->next_checkpoint_ns)
+		return;
+	if (stat->cpu_ticks != tracee->checked_ticks)
+		mt_tracee_snapshot(tracee, MT_SNAPSHOT_CHECKPOINT, NULL, false, NULL);
+	tracee->checked_ticks = stat->cpu_ticks;
+	uint64_t pause = (mt_clock_ns() - now) * checkpoint_share;
+	tracee->next_checkpoint_ns =
+		now + (pause > checkpoint_ns ? pause : checkpoint_ns);
+}
+
+uint64_t mt_tracee_tick(struct mt_tracee *tracee, const struct mt_schedule *schedule)
+{
+	uint64_t now = mt_clock_ns();
+	struct mt_kernel_stat stat;
+	if (!mt_kernel_stat(tracee->pid, &stat))
+		stat = (struct mt_kernel_stat){.start_time = tracee->kernel.start_time,
+					       .cpu_ticks = now};
+	if (now >= tracee->next_sample_ns)
+		take_sample(tracee, &stat, schedule, now);
+	take_periodic(tracee, schedule, now);
+	take_checkpoint(tracee, &stat, now);
+	uint64_t next = tracee->next_sample_ns;
+	if (schedule->every_ns && tracee->next_periodic_ns < next)
+		next = tracee->next_periodic_ns;
+	return next;
+}
+
+bool mt_tracee_has_execed(const struct mt_tracee *tracee,
+			  const struct mt_kernel_stat *now)
+{
+	if (!mt_image_is_mapped(&tracee->image))
+		return true;
+	bool is_moved =
+		now->code != tracee->kernel.code || now->stack != tracee->kernel.stack;
+	return is_moved && !mt_kernel_maps(tracee->pid, tracee->image.inode, "memtrace");
+}
+
+static int write_status(struct mt_tracee *tracee, struct mt_error *err)
+{
+	if (!tracee->has_status)
+		return 0;
+	if (WIFSIGNALED(tracee->status))
+		return mt_trace_file_meta_number(tracee->trace, "signal",
+						 (uint64_t)WTERMSIG(tracee->status), err);
+	return mt_trace_file_meta_number(tracee->trace, "exit_status",
+					 (uint64_t)WEXITSTATUS(tracee->status), err);
+}
+
+static uint64_t cpu_ns(void)
+{
+	struct timespec used;
+	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &used);
+	return (uint64_t)used.tv_sec * 1000000000u + (uint64_t)used.tv_nsec;
+}
+
+static int write_end(struct mt_tracee *tracee, struct mt_error *err)
+{
+	struct mt_trace_file *trace = tracee->trace;
+	const struct mt_state_header *header = &tracee->image.header;
+	int rc = mt_trace_file_meta_text(trace, "end", tracee->end, err);
+	if (rc == 0)
+		rc = write_status(tracee, err);
+	if (rc == 0)
+		rc = mt_trace_file_meta_number(trace, "peak_bound_bytes",
+					       header->totals.peak_bound_bytes, err);
+	if (rc == 0)
+		rc = mt_trace_file_meta_number(trace, "recorder_bytes",
+					       mt_image_resident_bytes(&tracee->image),
+					       err);
+	if (rc == 0)
+		rc = mt_trace_file_meta_number(trace, "collector_cpu_ns", cpu_ns(), err);
+	return rc;
+}
+
+void mt_tracee_finish(struct mt_tracee *tracee, const char *end)
+{
+	if (tracee->is_finished)
+		return;
+	tracee->is_finished = true;
+	tracee->end = end;
+	stop_waiter(tracee);
+	if (!tracee->trace)
+		return;
+	struct mt_error err = {0};
+	/* After an exec the old memory is nobody's: nothing changes in it either. */
+	bool was_gone = tracee->is_gone;
+	tracee->is_gone = true;
+	mt_tracee_snapshot(tracee, MT_SNAPSHOT_EXIT, NULL, true, NULL);
+	tracee->is_gone = was_gone;
+	note_failure(tracee, write_end(tracee, &err), &err);
+	note_failure(tracee, mt_trace_file_flush(tracee->trace, &err), &err);
+}
+
+void mt_tracee_close(struct mt_tracee *tracee)
+{
+	struct mt_error err = {0};
+	if (tracee->trace)
+		note_failure(tracee, mt_trace_file_close(tracee->trace, &err), &err);
+	tracee->trace = NULL;
+	if (tracee->fd >= 0)
+		close(tracee->fd);
+	tracee->fd = -1;
+}
+
+void mt_tracee_destroy(struct mt_tracee *tracee)
+{
+	stop_waiter(tracee);
+	mt_tracee_close(tracee);
+	mt_image_close(&tracee->image);
+	munmap(tracee->control, sizeof *tracee->control);
+	if (tracee->pidfd >= 0)
+		close(tracee->pidfd);
+	free(tracee);
+}

@@ -1,0 +1,91 @@
+/*
+ * tracee.h - one image of a traced process: from its greeting to its end. Outside.
+ */
+#ifndef MT_TRACER_COLLECT_TRACEE_H
+#define MT_TRACER_COLLECT_TRACEE_H
+
+#include "formats/error.h"
+#include "tracer/collect/image.h"
+#include "tracer/collect/kernel.h"
+#include "tracer/collect/naming.h"
+#include "tracer/collect/trace.h"
+
+#include <pthread.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+enum {
+	MT_PROGRAM_BYTES = 256,
+};
+
+struct mt_tracee {
+	struct mt_tracee *next; /* in order of arrival */
+	uint32_t pid, parent_pid;
+	int pidfd; /* -1: its end is seen by looking again and again */
+	struct mt_kernel_stat kernel;
+	char program[MT_PROGRAM_BYTES];
+	const char *began; /* as META */
+	const char *end;   /* as META; NULL: it goes on */
+	int status;        /* as waitpid's; has_status: it is known */
+	bool has_status;
+
+	struct mt_image image;
+	struct mt_control *control;
+	pthread_t waiter; /* sleeps on the control page's futex */
+	bool has_waiter;
+	_Atomic bool is_waiter_done;
+	int notify_fd; /* where the waiter says that there is a request */
+
+	struct mt_trace_file *trace; /* NULL: none, or closed */
+	int fd;
+	const char *file;        /* name; NULL: none */
+	struct mt_error failure; /* the first: why the trace ends early */
+
+	bool is_gone;     /* the process has ended */
+	bool is_finished; /* the last snapshot is in the trace */
+	uint64_t next_sample_ns, sample_interval_ns;
+	uint64_t next_checkpoint_ns, checked_ticks;
+	uint64_t next_periodic_ns;
+	int64_t periodic_live_bytes;
+};
+
+/* How often snapshots are taken without being asked for; 0: not. */
+struct mt_schedule {
+	uint64_t every_ns;
+	uint64_t every_bytes;
+};
+
+/*
+ * A process said hello: takes both descriptors over. NULL: its state is not one. pid is
+ * the kernel's word.
+ */
+struct mt_tracee *mt_tracee_create(uint32_t pid, int state_fd, int control_fd,
+				   struct mt_error *err);
+
+/* Let requests be told to notify_fd, an eventfd. */
+void mt_tracee_listen(struct mt_tracee *tracee, int notify_fd);
+
+/* Whether a request waits for an answer. */
+bool mt_tracee_has_request(const struct mt_tracee *tracee);
+void mt_tracee_answer(struct mt_tracee *tracee);
+
+/* Take a snapshot now; failure is remembered, too. */
+int mt_tracee_snapshot(struct mt_tracee *tracee, enum mt_snapshot_kind kind,
+		       const char *label, bool is_still, struct mt_error *err);
+
+/* The timeline and what is due; returns when to come back (mt_clock_ns). */
+uint64_t mt_tracee_tick(struct mt_tracee *tracee, const struct mt_schedule *schedule);
+
+/* Whether it is another program by now, without a state that we know. */
+bool mt_tracee_has_execed(const struct mt_tracee *tracee,
+			  const struct mt_kernel_stat *now);
+
+/* The last snapshot. end as META's. The trace stays open for what follows it. */
+void mt_tracee_finish(struct mt_tracee *tracee, const char *end);
+
+/* END is written; the state is let go. */
+void mt_tracee_close(struct mt_tracee *tracee);
+
+void mt_tracee_destroy(struct mt_tracee *tracee);
+
+#endif
