@@ -132,7 +132,7 @@ clang:		## build with clang, warnings as errors
 	+$(MAKE) BUILD=build/clang CC=clang WARNINGS=error all
 	@rm -f build/clang/memtrace
 
-fuzz: $(archive)	## the readers of untrusted bytes, FUZZ_SECONDS each (default 20)
+fuzz:		## readers of untrusted bytes against any bytes, FUZZ_SECONDS (default 20)
 	$(run) $@ $(wildcard tests/fuzz/*.t)
 
 check-real: all	## well-known programs behave the same with and without us
