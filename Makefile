@@ -34,36 +34,38 @@ program         := $(BUILD)/memtrace
 completions     := $(BUILD)/completion/memtrace.bash $(BUILD)/completion/memtrace.zsh \
                    $(BUILD)/completion/memtrace.fish
 
+# V=1 shows whole command lines.
+show = $(if $(V),,@echo '  $(1)  $@';)
+
 .PHONY: all
 all: $(program) $(library) $(completions)	## build everything into build/ (the default)
 
 $(BUILD)/inside/%.o: %.c Makefile | $(BUILD)/.packages
 	@mkdir -p $(@D)
-	$(CC) $(inside_flags) $(CFLAGS) -c $< -o $@
+	$(call show,CC) $(CC) $(inside_flags) $(CFLAGS) -c $< -o $@
 
 $(BUILD)/inside/%.o: %.S Makefile | $(BUILD)/.packages
 	@mkdir -p $(@D)
-	$(CC) $(inside_flags) $(CFLAGS) -c $< -o $@
+	$(call show,CC) $(CC) $(inside_flags) $(CFLAGS) -c $< -o $@
 
 $(BUILD)/outside/%.o: %.c Makefile | $(BUILD)/.packages
 	@mkdir -p $(@D)
-	$(CC) $(outside_flags) $(CFLAGS) -c $< -o $@
+	$(call show,CC) $(CC) $(outside_flags) $(CFLAGS) -c $< -o $@
 
 $(library): $(inside_objects) preload/memtrace.map
-	$(CC) -shared -Wl,--version-script=preload/memtrace.map -Wl,-z,now -Wl,-Bsymbolic \
+	$(call show,LD) $(CC) -shared -Wl,--version-script=preload/memtrace.map -Wl,-z,now -Wl,-Bsymbolic \
 	    -Wl,-soname,libmemtrace.so -Wl,--no-undefined $(CFLAGS) $(LDFLAGS) \
 	    $(inside_objects) -o $@
 
 $(archive): $(call object,outside,$(library_sources))
-	rm -f $@
-	$(AR) rcs $@ $^
+	$(call show,AR) rm -f $@; $(AR) rcs $@ $^
 
 $(program): $(BUILD)/outside/cli/main.o $(archive)
-	$(CC) $(SANITIZE) $(CFLAGS) $(LDFLAGS) $^ $(package_libs) -o $@
+	$(call show,LD) $(CC) $(SANITIZE) $(CFLAGS) $(LDFLAGS) $^ $(package_libs) -o $@
 
 $(BUILD)/completion/memtrace.%: $(program)
 	@mkdir -p $(@D)
-	$(program) completion $* > $@.tmp && mv $@.tmp $@
+	$(call show,GEN) $(program) completion $* > $@.tmp && mv $@.tmp $@
 
 # What is missing is named by its Debian package, before the compiler stumbles over it.
 $(BUILD)/.packages:
@@ -85,14 +87,14 @@ inside_of = $(foreach source,$(shell sed -n '1s|^// inside: *||p' tests/$(1).c),
 
 $(BUILD)/tests/%: tests/%.c tests/tap.h $(archive) $(inside_objects)
 	@mkdir -p $(@D)
-	$(CC) $(outside_flags) $(CFLAGS) $< $(call inside_of,$*) $(archive) $(package_libs) \
+	$(call show,LD) $(CC) $(outside_flags) $(CFLAGS) $< $(call inside_of,$*) $(archive) $(package_libs) \
 	    -lpthread -o $@
 
 export BUILD
 run := tests/run
 
 .PHONY: check setup lint unit property e2e golden check-golden asan asan-tests clang fuzz \
-        format check-real bench quickstart
+        fuzz-tests format check-real bench quickstart
 setup:		## install the Debian packages that the tests need (root or sudo)
 	tests/setup check
 

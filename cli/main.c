@@ -22,12 +22,13 @@ extern const struct command cmd_collect;
 extern const struct command cmd_completion;
 extern const struct command cmd_diff;
 extern const struct command cmd_help;
+extern const struct command cmd_info;
 extern const struct command cmd_run;
 extern const struct command cmd_snapshot;
 extern const struct command cmd_top;
 
 const struct command *const mt_commands[] = {
-	&cmd_run,  &cmd_top,        &cmd_diff,    &cmd_snapshot,
+	&cmd_run,  &cmd_top,        &cmd_diff,    &cmd_snapshot, &cmd_info,
 	&cmd_help, &cmd_completion, &cmd_collect, NULL,
 };
 

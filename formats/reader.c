@@ -6,17 +6,14 @@
  */
 #include "formats/reader.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include "formats/bytes.h"
 #include "formats/chunk.h"
+#include "formats/file.h"
 #include "formats/header.h"
 #include "formats/scan.h"
 
@@ -38,6 +35,7 @@ struct mt_reader {
 
 	uint32_t wanted;  /* kinds to return */
 	uint32_t decoded; /* and those that they refer to */
+	uint32_t known;   /* kinds that were wanted in some pass */
 
 	struct mt_cursor payload; /* groups left in the chunk */
 	struct mt_cursor group;   /* rows left in the group */
@@ -52,7 +50,8 @@ struct mt_reader {
 
 	struct mt_defined defined;
 	struct mt_defined needed; /* more than defined: stand-ins are due */
-	uint64_t spare;           /* how many stand-ins the damage can account for */
+	uint64_t allowed;         /* stand-ins that the damage so far can account for */
+	uint64_t spare;           /* how many of them have not been needed */
 	bool has_held;
 	struct mt_record held; /* waits for them */
 };
@@ -90,6 +89,16 @@ static bool add_place(struct places *places, uint64_t place)
 	return true;
 }
 
+/* Never more in all than records that a file of this size can hold. */
+static void allow_stand_ins(struct mt_reader *reader, uint64_t records)
+{
+	uint64_t room = reader->scan.source.size * MT_CHUNK_MAX_RATIO - reader->allowed;
+	if (records > room)
+		records = room;
+	reader->allowed += records;
+	reader->spare += records;
+}
+
 static int report_damage(struct mt_reader *reader, const struct mt_damage *damage,
 			 const char *what, struct mt_error *err)
 {
@@ -102,8 +111,7 @@ static int report_damage(struct mt_reader *reader, const struct mt_damage *damag
 	if (add_place(&reader->damaged, damage->place)) {
 		status->damaged_chunks++;
 		status->damaged_bytes += damage->bytes;
-		/* No byte of a file stands for more than this many records. */
-		reader->spare += damage->bytes * MT_CHUNK_MAX_RATIO;
+		allow_stand_ins(reader, damage->records);
 		if (!status->first_damage.code)
 			status->first_damage = report;
 	}
@@ -122,6 +130,7 @@ static int refuse_chunk(struct mt_reader *reader, const char *why, struct mt_err
 {
 	struct mt_damage damage = {.place = reader->scan.place,
 				   .bytes = mt_chunk_span(&reader->scan.chunk)};
+	damage.records = damage.bytes * MT_CHUNK_MAX_RATIO;
 	snprintf(damage.text, sizeof damage.text, "%s", why);
 	leave_chunk(reader);
 	return report_damage(reader, &damage, mt_chunk_name(reader->scan.chunk.type),
@@ -164,6 +173,27 @@ static void stand_in(struct mt_reader *reader, struct mt_record *rec)
 	mt_record_define(rec, defined);
 }
 
+/*
+ * Who had the dictionaries in an earlier pass relies on having all: then nothing is added
+ * to them behind his back.
+ */
+static bool can_grow(const struct mt_reader *reader, enum mt_record_kind kind)
+{
+	return has_kind(reader->wanted, kind) || !has_kind(reader->known, kind);
+}
+
+/* Whether all that is missing may be added. */
+static bool can_define(const struct mt_reader *reader, const struct mt_defined *needs)
+{
+	const struct mt_defined *defined = &reader->defined;
+	return (needs->modules <= defined->modules ||
+		can_grow(reader, MT_RECORD_MODULE)) &&
+	       (needs->frames <= defined->frames || can_grow(reader, MT_RECORD_FRAME)) &&
+	       (needs->tracebacks <= defined->tracebacks ||
+		can_grow(reader, MT_RECORD_TRACEBACK)) &&
+	       (needs->slots <= defined->slots || can_grow(reader, MT_RECORD_THREAD));
+}
+
 /* Kinds that are not decoded in this pass cannot be missed. */
 static void forget_undecoded(const struct mt_reader *reader, struct mt_defined *needs)
 {
@@ -203,7 +233,7 @@ static int require_defined(struct mt_reader *reader, const struct mt_record *rec
 	uint64_t count = count_missing(&needs, &reader->defined);
 	if (!count)
 		return 1;
-	if (count > reader->spare)
+	if (count > reader->spare || !can_define(reader, &needs))
 		return refuse_reference(reader, &needs, err);
 	reader->spare -= count;
 	reader->needed = needs;
@@ -270,6 +300,10 @@ static int next_row(struct mt_reader *reader, struct mt_record *rec, struct mt_e
 	if (is_stray_end(reader, rec))
 		return refuse_chunk(reader, "a snapshot ends whose header is not there",
 				    err);
+	struct mt_defined defines = reader->defined;
+	mt_record_define(rec, &defines);
+	if (!can_define(reader, &defines))
+		return refuse_reference(reader, &defines, err);
 	int rc = require_defined(reader, rec, err);
 	return rc > 0 ? deliver(reader, rec) : rc;
 }
@@ -435,6 +469,7 @@ int mt_reader_next(struct mt_reader *reader, struct mt_record *rec, struct mt_er
 		return report_header(reader, err);
 	if (reader->has_ended)
 		return 0;
+	reader->known |= reader->wanted;
 	bool more = true;
 	int rc = 0;
 	while (more && !rc)
@@ -607,70 +642,9 @@ void mt_reader_close(struct mt_reader *reader)
 	free(reader);
 }
 
-/* An open file as a source. */
-struct file {
-	int fd;
-	char path[];
-};
-
-static long read_file_at(void *context, void *buffer, size_t size, uint64_t offset,
-			 struct mt_error *err)
-{
-	const struct file *file = context;
-	for (;;) {
-		ssize_t got = pread(file->fd, buffer, size, (off_t)offset);
-		if (got >= 0)
-			return got;
-		if (errno != EINTR)
-			return mt_fail(err, MT_ERR_SYSTEM,
-				       "%s: cannot read at byte %" PRIu64 ": %s",
-				       file->path, offset, strerror(errno));
-	}
-}
-
-static void close_file(void *context)
-{
-	struct file *file = context;
-	close(file->fd);
-	free(file);
-}
-
-/* A regular file, its size in *size. */
-static int open_file(const char *path, uint64_t *size, struct mt_error *err)
-{
-	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
-	if (fd < 0)
-		return mt_fail(err, errno == ENOENT ? MT_ERR_MISSING : MT_ERR_SYSTEM,
-			       "%s: cannot open: %s", path, strerror(errno));
-	struct stat status;
-	if (fstat(fd, &status) == 0 && S_ISREG(status.st_mode)) {
-		*size = (uint64_t)status.st_size;
-		return fd;
-	}
-	close(fd);
-	return mt_fail(err, MT_ERR_NOT_A_TRACE, "%s: not a trace: not a regular file",
-		       path);
-}
-
 int mt_reader_open(struct mt_reader **reader, const char *path, struct mt_error *err)
 {
-	uint64_t size = 0;
-	int fd = open_file(path, &size, err);
-	if (fd < 0)
-		return fd;
-	struct file *file = malloc(sizeof *file + strlen(path) + 1);
-	if (!file) {
-		close(fd);
-		return mt_fail(err, MT_ERR_NO_MEMORY, "%s: out of memory", path);
-	}
-	file->fd = fd;
-	strcpy(file->path, path);
-	struct mt_source source = {
-		.read_at = read_file_at,
-		.close = close_file,
-		.context = file,
-		.size = size,
-		.name = file->path,
-	};
-	return mt_reader_open_source(reader, source, err);
+	struct mt_source source;
+	int rc = mt_file_source(&source, path, err);
+	return rc < 0 ? rc : mt_reader_open_source(reader, source, err);
 }

@@ -60,7 +60,8 @@ void mt_reader_want(struct mt_reader *reader, uint32_t kinds);
  *
  * Records can be used without further checks: ids of modules, frames and tracebacks count
  * up from 1 without a gap, slots from 0; a parent is below its child; whatever a record
- * refers to has been returned before (where its kind is wanted). Where damage took records
+ * refers to has been returned before (where its kind was wanted; read the dictionaries to
+ * the end before a pass without them). Where damage took records
  * of the dictionaries, others stand in for them: modules without path, frames without
  * module, tracebacks with the root MT_TRACEBACK_LOST, threads without name.
  */

@@ -112,6 +112,14 @@ static int search(struct mt_scan *scan, uint64_t place, struct mt_error *err)
 	return 0;
 }
 
+static void set_damage(struct mt_damage *damage, uint64_t place, uint64_t bytes)
+{
+	damage->place = place;
+	damage->bytes = bytes;
+	damage->records =
+		bytes * MT_CHUNK_MAX_RATIO; /* a record has a raw byte at least */
+}
+
 /* Bytes at place that are no chunk header: left out up to the next one. */
 static int skip_damage(struct mt_scan *scan, uint64_t place, struct mt_damage *damage,
 		       struct mt_error *err)
@@ -122,8 +130,7 @@ static int skip_damage(struct mt_scan *scan, uint64_t place, struct mt_damage *d
 		rc = search(scan, place, err);
 	if (rc < 0)
 		return rc;
-	damage->place = place;
-	damage->bytes = scan->next - place;
+	set_damage(damage, place, scan->next - place);
 	bool is_magic = memcmp(found, magic, sizeof magic) == 0;
 	snprintf(damage->text, sizeof damage->text,
 		 is_magic ? "expected a chunk header, found one with a wrong checksum"
@@ -146,8 +153,7 @@ static int skip_tail(struct mt_scan *scan, uint64_t place, struct mt_damage *dam
 		return rc;
 	if (memcmp(tail, magic, size < MAGIC_BYTES ? size : MAGIC_BYTES) == 0)
 		return 0; /* a chunk header cut short */
-	damage->place = place;
-	damage->bytes = size;
+	set_damage(damage, place, size);
 	snprintf(damage->text, sizeof damage->text,
 		 "expected a chunk header or the end, found %zu bytes", size);
 	return MT_ERR_DAMAGED;
@@ -157,8 +163,8 @@ static int skip_tail(struct mt_scan *scan, uint64_t place, struct mt_damage *dam
 static int report_gap(struct mt_scan *scan, const struct mt_chunk *chunk,
 		      struct mt_damage *damage)
 {
-	damage->place = scan->next;
-	damage->bytes = 0;
+	set_damage(damage, scan->next, 0);
+	damage->records = (uint64_t)(chunk->sequence - scan->sequence) * MT_CHUNK_TARGET;
 	snprintf(damage->text, sizeof damage->text,
 		 "expected chunk %" PRIu32 ", found chunk %" PRIu32, scan->sequence,
 		 chunk->sequence);
@@ -206,8 +212,7 @@ static bool reserve(uint8_t **data, size_t *capacity, size_t size)
 
 static int report_payload(const struct mt_scan *scan, struct mt_damage *damage)
 {
-	damage->place = scan->place;
-	damage->bytes = mt_chunk_span(&scan->chunk);
+	set_damage(damage, scan->place, mt_chunk_span(&scan->chunk));
 	return MT_ERR_DAMAGED;
 }
 

@@ -27,7 +27,8 @@ struct mt_scan {
 struct mt_damage {
 	uint64_t place;
 	uint64_t bytes;
-	char text[256]; /* what was expected and found */
+	uint64_t records; /* at most so many were in it */
+	char text[256];   /* what was expected and found */
 };
 
 void mt_scan_deinit(struct mt_scan *scan);

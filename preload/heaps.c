@@ -8,6 +8,7 @@
 #include "preload/inherited.h"
 #include "preload/large.h"
 #include "preload/thread.h"
+#include "tracer/record/blocks.h"
 #include "tracer/record/counters.h"
 #include "tracer/record/pages.h"
 #include "tracer/record/sidetable.h"
@@ -190,6 +191,18 @@ void heaps_drain_ended(void)
 	}
 }
 
+void heaps_before_fork(void)
+{
+	arenas_before_fork();
+	mt_blocks_before_fork();
+}
+
+void heaps_after_fork_call(void)
+{
+	mt_blocks_after_fork();
+	arenas_after_fork();
+}
+
 /* Freed blocks that did not reach their pools are not live. */
 static uint32_t count_remote(uint32_t pool_index)
 {
@@ -241,6 +254,7 @@ static void inherit_pools(struct heap *heap, uint32_t from, uint32_t to)
 void heaps_after_fork(struct thread *survivor, uint32_t from, uint32_t to)
 {
 	inherited_generation++;
+	mt_blocks_reopen_after_fork();
 	if (mt_state.heap_bytes) {
 		arenas_reopen_after_fork();
 		inherit_pools(&survivor->heap, from, to);

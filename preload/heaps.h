@@ -45,6 +45,13 @@ void heaps_drain(struct heap *heap);
 void heaps_drain_ended(void);
 
 /*
+ * Around fork: no other thread may be changing arenas or tables, so that the child gets
+ * them whole. Only under the guard, and only in pairs.
+ */
+void heaps_before_fork(void);
+void heaps_after_fork_call(void);
+
+/*
  * In a forked child at its first event, when mt_state is fresh: `survivor`, which was in
  * slot `from`, goes on in slot `to`; the heaps of all other threads are never used again.
  * What is live in all of them is entered as inherited.

@@ -182,7 +182,7 @@ static struct mt_state_header *keep_parents_header(void)
 static bool is_child_recorded(void)
 {
 	return !has_filter && is_to_be_recorded() && mt_state_is_handed_over() &&
-	       atomic_load(&mt_state.header->ready);
+	       mt_state.header->ready;
 }
 
 static void begin_child(struct thread *thread)

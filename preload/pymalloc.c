@@ -190,13 +190,3 @@ void pymalloc_heap_settle(struct heap *heap)
 		settle_class(heap, i);
 	arenas_unlock(locked);
 }
-
-void pymalloc_before_fork(void)
-{
-	arenas_before_fork();
-}
-
-void pymalloc_after_fork(void)
-{
-	arenas_after_fork();
-}

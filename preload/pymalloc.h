@@ -110,16 +110,6 @@ void pymalloc_heap_init(struct heap *heap, uint32_t slot);
 /* Give empty pools back to their arenas; the heap's thread ends. */
 void pymalloc_heap_settle(struct heap *heap);
 
-/* Take the lock of the arenas for a fork, and give it back on both sides. */
-void pymalloc_before_fork(void);
-void pymalloc_after_fork(void);
-
-/*
- * In a forked child, before other threads exist: enter all pools into the fresh state.
- * Pools of `from` now belong to slot `to`; those of all others are frozen.
- */
-void pymalloc_reopen_after_fork(struct heap *heap, uint32_t from, uint32_t to);
-
 /* The slow sides of the two functions below. */
 void *pymalloc_alloc_slow(struct heap *heap, uint32_t class_index);
 void pymalloc_pool_is_full(struct heap *heap, struct pool *pool);

@@ -9,6 +9,7 @@
 
 #include <limits.h>
 #include <pthread.h>
+#include <sys/single_threaded.h>
 #include <unistd.h>
 
 enum {
@@ -51,12 +52,38 @@ static uint32_t own_tid(void)
 
 static void on_thread_end(void *value);
 
+static __thread bool has_fork_locks;
+
+/*
+ * A fork from a signal handler in the middle of an event must not wait for a lock that
+ * this very thread may hold. Its child sees the lock held and begins new arenas.
+ */
+static void before_fork(void)
+{
+	struct thread *thread = thread_self;
+	has_fork_locks = !__libc_single_threaded && thread &&
+			 mt_guard_enter(&thread->recorder.guard);
+	if (has_fork_locks)
+		heaps_before_fork();
+}
+
+/* In the parent and in the child. */
+static void after_fork(void)
+{
+	if (!has_fork_locks)
+		return;
+	has_fork_locks = false;
+	heaps_after_fork_call();
+	mt_guard_leave(&thread_self->recorder.guard);
+}
+
 void thread_start(void)
 {
 	if (threads.has_key)
 		return;
 	threads.is_tid_in_tcb =
 		tid_in_tcb() == (uint32_t)mt_syscall3(SYS_gettid, 0, 0, 0);
+	pthread_atfork(before_fork, after_fork, after_fork);
 	threads.has_key = pthread_key_create(&threads.key, on_thread_end) == 0;
 	if (threads.has_key && thread_self)
 		pthread_setspecific(threads.key, thread_self);

@@ -50,7 +50,8 @@ __attribute__((constructor)) static void make_directory(void)
 }
 
 /*
- * Build tests/programs/SOURCE as NAME in the work directory; a test that needs what the
+ * Build tests/programs/SOURCE as NAME in the work directory, with flags that may begin
+ * with --clang, if the compiler shall be that; a test that needs what the
  * compilers here cannot do is skipped.
  */
 __attribute__((unused)) static void build(const char *source, const char *flags,
@@ -59,7 +60,10 @@ __attribute__((unused)) static void build(const char *source, const char *flags,
 	char here[256];
 	if (!getcwd(here, sizeof here))
 		abort();
-	const char *compiler = strstr(source, ".cc") ? "g++" : "gcc";
+	bool is_cplusplus = strstr(source, ".cc") != NULL;
+	const char *compiler = is_cplusplus ? "g++" : "gcc";
+	if (strstr(flags, "--clang"))
+		compiler = is_cplusplus ? "clang++" : "clang", flags += strlen("--clang");
 	if (!shell("%s %s '%s/tests/programs/%s' -o %s", compiler, flags, here, source,
 		   name))
 		skip_test("the compiler cannot do it");

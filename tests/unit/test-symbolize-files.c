@@ -3,6 +3,10 @@
  */
 #include "tests/symbolize-oracle.h"
 
+#include <dlfcn.h>
+#include <signal.h>
+#include <sys/prctl.h>
+
 enum {
 	STEP = 5
 };
@@ -222,6 +226,82 @@ TEST(what_dwz_moved_to_another_file_is_found)
 	check_same(&whole, "model");
 	ok(shell("cp model common"));
 	is_int(told_of(&whole, "model").lines, 0);
+}
+
+/*
+ * libdw looks at DEBUGINFOD_URLS when the program starts: this test runs itself again with
+ * it, once asking for debuginfod and once not.
+ */
+static bool is_told_by_debuginfod(const char *ask)
+{
+	return shell("no_proxy=127.0.0.1 DEBUGINFOD_URLS=http://127.0.0.1:$(cat port) "
+		     "DEBUGINFOD_CACHE_PATH=$PWD/cache-%s ASK_DEBUGINFOD=%s WHERE=$PWD "
+		     "/proc/%d/exe",
+		     ask, ask, (int)getpid());
+}
+
+__attribute__((constructor)) static void ask_and_leave(void)
+{
+	const char *asked = getenv("ASK_DEBUGINFOD"), *where = getenv("WHERE");
+	char path[ORACLE_TEXT];
+	if (!asked || !where)
+		return;
+	snprintf(path, sizeof path, "%s/whole", where);
+	struct pcs *pcs = pcs_of(path, STEP);
+	snprintf(path, sizeof path, "%s/bare", where);
+	struct binary bare = look_at(path);
+	struct mt_symbolizer *symbolizer = symbolizer_of(
+		&bare,
+		(struct mt_symbolizer_options){.no_cache = true,
+					       .use_debuginfod = !strcmp(asked, "yes")});
+	ask(symbolizer, pcs);
+	struct mt_symbols symbols =
+		mt_symbolizer_find(symbolizer, 7, pcs->list[0], false);
+	bool is_told = symbols.list[0].line > 0;
+	remove_directory();
+	_exit(is_told ? 0 : 1);
+}
+
+/* It tells its port in a file, and ends with the test. */
+static pid_t start_server(void)
+{
+	static const char script[] =
+		"import http.server as h, os\n"
+		"s = h.HTTPServer(('127.0.0.1', 0), h.SimpleHTTPRequestHandler)\n"
+		"open('../draft', 'w').write(str(s.server_port))\n"
+		"os.rename('../draft', '../port')\n"
+		"s.serve_forever()\n";
+	pid_t server = fork();
+	if (server)
+		return server;
+	prctl(PR_SET_PDEATHSIG, SIGTERM);
+	int null = open("/dev/null", O_RDWR);
+	dup2(null, STDOUT_FILENO);
+	dup2(null, STDERR_FILENO);
+	if (!chdir(in_work("server")))
+		execlp("python3", "python3", "-c", script, NULL);
+	_exit(1);
+}
+
+TEST(debuginfod_is_asked_only_where_it_is_wanted)
+{
+	build_apart("-g -O2");
+	struct binary bare = look_at(in_work("bare"));
+	char hex[2 * sizeof bare.build_id + 1] = "";
+	for (size_t i = 0; i < bare.build_id_bytes; i++)
+		sprintf(hex + 2 * i, "%02x", bare.build_id[i]);
+	ok(shell(
+		"mkdir -p server/buildid/%s && cp apart.debug server/buildid/%s/debuginfo",
+		hex, hex));
+	pid_t server = start_server();
+	while (access(in_work("port"), R_OK))
+		if (waitpid(server, NULL, WNOHANG) == server)
+			skip_test("no python3 to serve the file");
+	ok(!is_told_by_debuginfod("no"));
+	if (!dlopen("libdebuginfod.so.1", RTLD_LAZY))
+		skip_test("no libdebuginfod here");
+	ok(is_told_by_debuginfod("yes"));
+	kill(server, SIGTERM);
 }
 
 TEST(fifos_and_devices_are_left_alone)

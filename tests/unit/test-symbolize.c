@@ -140,6 +140,40 @@ TEST(no_frame_is_told_twice_where_units_overlap)
 	ok(agreement.same_lines * 100 >= agreement.asked * 95);
 }
 
+/* clang has other forms of everything, and no names for what it makes up itself. */
+TEST(what_clang_writes)
+{
+	compare_with_addr2line("lambdas.cc", "--clang -g -O2 -gdwarf-4", 990, 990);
+	compare_with_addr2line("lambdas.cc", "--clang -g -O0 -gdwarf-5", 950, 950);
+}
+
+TEST(what_clang_splits)
+{
+	build("lambdas.cc", "--clang -g -O2 -gdwarf-5 -gsplit-dwarf", "asked");
+	build("lambdas.cc", "--clang -g -O2 -gdwarf-5", "plain");
+	struct binary binary = look_at(in_work("asked")),
+		      plain = look_at(in_work("plain"));
+	check_agreement(
+		agreement_between(&binary, uncached, &plain, pcs_of(plain.path, 3)), 1000,
+		1000);
+}
+
+/* Real programs; the rest is files that addr2line takes from elsewhere in the unit. */
+TEST(installed_programs)
+{
+	static const char libc[] = "/lib/x86_64-linux-gnu/libc.so.6";
+	struct binary asked = look_at(libc);
+	char debug[512] = "/usr/lib/debug/.build-id/";
+	for (size_t i = 0; i < asked.build_id_bytes; i++)
+		sprintf(debug + strlen(debug), i ? "%02x" : "%02x/", asked.build_id[i]);
+	strcat(debug, ".debug");
+	if (access(debug, R_OK))
+		skip_test("no debug file of the C library here");
+	struct agreement agreement =
+		agreement_with_addr2line(&asked, debug, uncached, pcs_of(debug, 512));
+	check_agreement(agreement, 850, 900);
+}
+
 /* A return address belongs to the call before it, which may end another line. */
 TEST(a_return_address_stands_for_its_call)
 {

@@ -31,9 +31,8 @@ static void place(struct mt_index_slot *slots, size_t size, struct mt_index_slot
 	slots[i] = entry;
 }
 
-static int grow(struct mt_index *index, struct mt_error *err)
+static int resize(struct mt_index *index, size_t size, struct mt_error *err)
 {
-	size_t size = index->size ? index->size * 2 : 64;
 	struct mt_index_slot *slots = calloc(size, sizeof *slots);
 	if (!slots)
 		return mt_fail(err, MT_ERR_NO_MEMORY, "out of memory");
@@ -49,7 +48,7 @@ static int grow(struct mt_index *index, struct mt_error *err)
 int mt_index_add(struct mt_index *index, uint64_t hash, uint32_t id, struct mt_error *err)
 {
 	if (index->used * 3 >= index->size * 2) {
-		int rc = grow(index, err);
+		int rc = resize(index, index->size ? index->size * 2 : 64, err);
 		if (rc < 0)
 			return rc;
 	}
@@ -57,6 +56,14 @@ int mt_index_add(struct mt_index *index, uint64_t hash, uint32_t id, struct mt_e
 	      (struct mt_index_slot){.hash = (uint32_t)hash, .id_plus_one = id + 1});
 	index->used++;
 	return 0;
+}
+
+int mt_index_reserve(struct mt_index *index, size_t count, struct mt_error *err)
+{
+	size_t size = 64;
+	while (size * 2 < count * 3)
+		size *= 2;
+	return size <= index->size ? 0 : resize(index, size, err);
 }
 
 void mt_index_deinit(struct mt_index *index)

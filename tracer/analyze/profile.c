@@ -1,8 +1,8 @@
 /*
  * profile.c - see profile.h. Outside.
  *
- * Rows are gathered by the file's traceback ids, because a delta replaces the row of an
- * id; only then are the rows of equal tracebacks added up.
+ * Rows are gathered by the place of the traceback's id in the file, because a delta
+ * replaces the row of an id.
  */
 #include "tracer/analyze/profile.h"
 
@@ -175,31 +175,6 @@ static int gather_all(struct gathering *g, struct mt_error *err)
 	return rc;
 }
 
-/* Rows of equal tracebacks are one; rows without any number are none. */
-static int merge_equal(struct mt_profile *profile, struct mt_error *err)
-{
-	size_t nodes = profile->trace->nodes.count;
-	uint32_t *row_of = calloc(nodes, sizeof *row_of);
-	if (!row_of)
-		return mt_fail(err, MT_ERR_NO_MEMORY, "out of memory");
-	size_t kept = 0;
-	for (size_t i = 0; i < profile->row_count; i++) {
-		struct mt_profile_row row = profile->rows[i];
-		if (row_of[row.node]) {
-			struct mt_profile_row *sum = &profile->rows[row_of[row.node] - 1];
-			mt_counts_add(&sum->live, row.live);
-			mt_counts_add(&sum->peak, row.peak);
-			mt_counts_add(&sum->total, row.total);
-			continue;
-		}
-		profile->rows[kept++] = row;
-		row_of[row.node] = (uint32_t)kept;
-	}
-	profile->row_count = kept;
-	free(row_of);
-	return 0;
-}
-
 static void check_sums(struct mt_profile *profile)
 {
 	struct mt_counts live = {0}, total = {0};
@@ -240,8 +215,6 @@ int mt_profile_init(struct mt_profile *profile, struct mt_trace *trace,
 		rc = gather_all(&g, err);
 	if (rc >= 0 && with_cells)
 		drop_stale_cells(&g);
-	if (rc >= 0)
-		rc = merge_equal(profile, err);
 	free(g.row_of);
 	free(g.cells_said_in);
 	free(g.cell_said_in);

@@ -204,25 +204,15 @@ static int open_subject(struct mt_answer *answer, const struct mt_question *ques
 	return rc < 0 ? rc : mt_subject_resolve(subject, question, err);
 }
 
-/* What has to be said about the trace beside the answer. */
 static void note_state(struct mt_answer *answer, const struct mt_subject *subject)
 {
-	const struct mt_trace *trace = subject->trace;
-	struct mt_error *remark = &answer->remark;
-	const struct mt_moment *moment = &subject->profile.moment;
-	if (trace->damage.code)
-		mt_fail(remark, MT_ERR_DAMAGED, "%s", trace->damage.message);
-	if (subject->profile.is_short)
-		mt_fail(remark, MT_ERR_DAMAGED,
+	if (subject->profile.is_short && !subject->trace->damage.code)
+		mt_fail(&answer->remark, MT_ERR_DAMAGED,
 			"%s: the snapshot's rows do not add up to its totals: some are "
 			"lost",
-			trace->path);
-	if (!trace->is_closed && !remark->code)
-		mt_fail(remark, MT_ERR_INCOMPLETE,
-			"%s: ends early (the program still runs, or the collector was "
-			"killed); the snapshot shown is of second %.3f",
-			trace->path, (double)mt_moment_time_ns(moment) / 1e9);
-	answer->report.is_incomplete |= remark->code != 0;
+			subject->trace->path);
+	mt_trace_remark(subject->trace, &answer->remark);
+	answer->report.is_incomplete |= answer->remark.code != 0;
 }
 
 /* From groups to the report. */

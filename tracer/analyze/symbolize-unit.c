@@ -287,21 +287,32 @@ static void add_probe(struct mt_resolved *resolved, const char *directory,
 				      stat(path, &status) ? NULL : &status);
 }
 
+/* Where the functions of a skeleton may be: whether they are there is part of the answer. */
+static void add_split_probes(struct mt_symbol_names *names, Dwarf_Die *unit,
+			     const char *directory)
+{
+	const struct mt_symbol_files *files = names->files;
+	const char *name = string_of(unit, DW_AT_dwo_name);
+	if (!name)
+		name = string_of(unit, DW_AT_GNU_dwo_name);
+	if (!name)
+		return;
+	char package[PATH_MAX];
+	const char *path = files->debug.elf ? files->debug.path : files->binary.path;
+	snprintf(package, sizeof package, "%s.dwp", path);
+	add_probe(names->resolved, directory, name);
+	add_probe(names->resolved, NULL, package);
+}
+
 /*
  * With split debug information the unit is a skeleton: its lines are here, its functions
- * in the .dwo file. Whether that file is there is a part of the answer.
+ * in the .dwo file, or in a .dwp where libdw is young enough (0.191).
  */
-static Dwarf_Die root_of(Dwarf_Die *unit, const char *directory,
-			 struct mt_resolved *resolved)
+static Dwarf_Die root_of(Dwarf_Die *unit)
 {
 	Dwarf_Die split = {0};
 	if (dwarf_cu_info(unit->cu, NULL, NULL, NULL, &split, NULL, NULL, NULL))
 		split.addr = NULL;
-	const char *name = string_of(unit, DW_AT_dwo_name);
-	if (!name)
-		name = string_of(unit, DW_AT_GNU_dwo_name);
-	if (name)
-		add_probe(resolved, directory, name);
 	return split.addr ? split : *unit;
 }
 
@@ -314,8 +325,9 @@ void mt_symbol_unit_resolve(Dwarf_Die *die, const uint64_t *pcs, size_t pc_count
 	struct unit unit = {.lines = die,
 			    .directory = string_of(die, DW_AT_comp_dir),
 			    .names = names};
-	Dwarf_Die root = root_of(die, unit.directory, names->resolved);
+	Dwarf_Die root = root_of(die);
 	size_t file_count;
+	add_split_probes(names, die, unit.directory);
 	unit.is_cplusplus = is_cplusplus(&root);
 	if (dwarf_getsrcfiles(&root, &unit.files, &file_count))
 		unit.files = NULL;

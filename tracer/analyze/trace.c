@@ -196,25 +196,11 @@ static int take_frame(struct mt_trace *trace, const struct mt_record_frame *rec,
 	return ids_add(&trace->frame_ids, rec->id, index, err);
 }
 
-static bool node_equals(const void *owner, uint32_t id, const void *wanted)
+/* The index of the new node is the count before. */
+static int add_node(struct mt_trace *trace, const struct mt_trace_node *node,
+		    struct mt_error *err)
 {
-	const struct mt_trace_node *a = &((const struct mt_trace *)owner)->nodes.list[id];
-	const struct mt_trace_node *b = wanted;
-	return a->parent == b->parent && a->frame == b->frame && a->root == b->root;
-}
-
-/* The index of an equal node, old or new, in *index. */
-static int intern_node(struct mt_trace *trace, const struct mt_trace_node *node,
-		       uint32_t *index, struct mt_error *err)
-{
-	uint64_t hash = mt_hash_word(node->parent, node->frame);
-	hash = mt_hash_word(hash, node->root);
-	*index = mt_index_find(&trace->node_index, hash, node_equals, trace, node);
-	if (*index != MT_INDEX_NONE)
-		return 0;
-	*index = (uint32_t)trace->nodes.count;
-	if (RESERVE_ONE(trace->nodes, err) < 0 ||
-	    mt_index_add(&trace->node_index, hash, *index, err) < 0)
+	if (RESERVE_ONE(trace->nodes, err) < 0)
 		return MT_ERR_NO_MEMORY;
 	trace->nodes.list[trace->nodes.count++] = *node;
 	return 0;
@@ -238,8 +224,8 @@ static int take_traceback(struct mt_trace *trace, const struct mt_record_traceba
 		else if (trace->frames.list[node.frame].kind == MT_FRAME_DOMAIN)
 			node.domain = (uint32_t)trace->frames.list[node.frame].offset;
 	}
-	uint32_t index;
-	int rc = intern_node(trace, &node, &index, err);
+	uint32_t index = (uint32_t)trace->nodes.count;
+	int rc = add_node(trace, &node, err);
 	return rc < 0 ? rc : ids_add(&trace->traceback_ids, rec->id, index, err);
 }
 
@@ -417,8 +403,7 @@ static int read_dictionaries(struct mt_trace *trace, enum mt_trace_load load,
 	static const struct mt_trace_node unknown = {.parent = MT_NO_NODE,
 						     .frame = MT_NO_FRAME,
 						     .root = MT_TRACEBACK_TRUNCATED};
-	uint32_t index;
-	int rc = intern_node(trace, &unknown, &index, err);
+	int rc = add_node(trace, &unknown, err);
 	mt_reader_want(trace->reader, kinds_to_load(load));
 	while (rc >= 0) {
 		struct mt_record rec;
@@ -522,7 +507,6 @@ void mt_trace_close(struct mt_trace *trace)
 	ids_deinit(&trace->traceback_ids);
 	mt_index_deinit(&trace->module_index);
 	mt_index_deinit(&trace->frame_index);
-	mt_index_deinit(&trace->node_index);
 	mt_reader_close(trace->reader);
 	free(trace->path);
 	free(trace);
@@ -545,4 +529,26 @@ uint64_t mt_trace_number(const struct mt_trace *trace, const char *key,
 	char *end;
 	uint64_t number = strtoull(meta->value, &end, 10);
 	return *end ? otherwise : number;
+}
+
+static uint64_t last_moment_ns(const struct mt_trace *trace)
+{
+	uint64_t last = 0;
+	for (size_t i = 0; i < trace->snapshots.count; i++) {
+		const struct mt_trace_snapshot *snapshot = &trace->snapshots.list[i];
+		if (snapshot->is_complete && last < snapshot->record.time_ns)
+			last = snapshot->record.time_ns;
+	}
+	return last;
+}
+
+void mt_trace_remark(const struct mt_trace *trace, struct mt_error *remark)
+{
+	if (trace->damage.code)
+		mt_fail(remark, MT_ERR_DAMAGED, "%s", trace->damage.message);
+	else if (!trace->is_closed)
+		mt_fail(remark, MT_ERR_INCOMPLETE,
+			"%s: ends early, after %.3f s: the program still runs, or its "
+			"collector was killed",
+			trace->path, (double)last_moment_ns(trace) / 1e9);
 }

@@ -3,9 +3,9 @@
  * frames, tracebacks, threads, the list of snapshots, the timeline, the process tree.
  * Outside.
  *
- * Ids of the file become indices here: equal modules, frames and tracebacks are one,
- * however often the file has them. The reader stays open, so that profile.h can fetch a
- * snapshot's rows.
+ * Ids of the file become indices here: equal modules and frames are one, however often
+ * the file has them. Equal tracebacks may be several; grouping adds them up. The reader
+ * stays open, so that profile.h can fetch a snapshot's rows.
  */
 #ifndef MT_TRACER_ANALYZE_TRACE_H
 #define MT_TRACER_ANALYZE_TRACE_H
@@ -112,7 +112,7 @@ struct mt_trace {
 	MT_LIST(struct mt_trace_process) processes;
 	MT_LIST(struct mt_record_sample) samples;
 	struct mt_ids module_ids, frame_ids, traceback_ids;
-	struct mt_index module_index, frame_index, node_index;
+	struct mt_index module_index, frame_index;
 	uint64_t misfits;       /* records that refer to what the file has lost */
 	struct mt_error damage; /* the first one; code 0: none */
 	bool is_closed;         /* the writer finished */
@@ -139,6 +139,12 @@ const struct mt_trace_meta *mt_trace_meta(const struct mt_trace *trace, const ch
 /* The value as a number, or otherwise. */
 uint64_t mt_trace_number(const struct mt_trace *trace, const char *key,
 			 uint64_t otherwise);
+
+/*
+ * What has to be said beside every answer from this trace: nothing (*remark is left
+ * alone), MT_ERR_DAMAGED, or MT_ERR_INCOMPLETE for a file that merely ends early.
+ */
+void mt_trace_remark(const struct mt_trace *trace, struct mt_error *remark);
 
 /* The node of a traceback id of the file; MT_UNKNOWN_NODE where it has been lost. */
 uint32_t mt_trace_node(const struct mt_trace *trace, uint32_t traceback_id);

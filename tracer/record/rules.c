@@ -148,6 +148,8 @@ const struct mt_rule *mt_rules_fill(struct mt_rules *rules, uintptr_t pc)
 	rule->key = mt_frame_key_make(pc, match.id);
 	if (match.unwinding && mt_cfi_find(&rules->cfi, match.unwinding, pc))
 		compile(rule, &rules->cfi);
+	else if (match.unwinding && mt_cfi_find(&rules->cfi, match.unwinding, pc + 1))
+		rule->flags = MT_RULE_BEFORE_ENTRY;
 	struct mt_rule *kept = make_place(rules, pc);
 	*kept = *rule;
 	return kept;

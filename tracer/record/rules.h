@@ -27,6 +27,9 @@ enum {
 	MT_RULE_RESTORES_BP = 1 << 0, /* rbp of the caller is in memory, at ... */
 	MT_RULE_BP_BY_BP = 1 << 1,    /* ... rbp + 8 * bp, else CFA + 8 * bp */
 	MT_RULE_USES_BP = 1 << 2,     /* rbp is needed to take this step */
+	/* With MT_RULE_BAD: the next address is a function's first. As a return address
+	 * nobody but makecontext and its like put it there: the stack begins here. */
+	MT_RULE_BEFORE_ENTRY = 1 << 3,
 
 	/* The kernel's frame, from rsp at the return from the handler. */
 	MT_SIGNAL_BP = 120,

@@ -5,6 +5,7 @@
 #include "tracer/record/unwind.h"
 
 #include "tracer/record/pages.h"
+#include "tracer/record/registers.h"
 #include "tracer/record/stack.h"
 #include "tracer/record/state.h"
 #include "tracer/record/tracebacks.h"
@@ -263,6 +264,8 @@ static enum step take_step(struct walk *w)
 	case MT_RULE_END:
 		return STEP_END;
 	default:
+		if (rule->flags & MT_RULE_BEFORE_ENTRY && !w->at.is_exact)
+			return STEP_END;
 		return mt_stack_is_entry(w->at.sp) ? STEP_END : STEP_BROKEN;
 	}
 }
@@ -368,6 +371,12 @@ static bool cut_anew(struct mt_unwinder *u, uint32_t cut)
 	return true;
 }
 
+/* How many outer frames are left out of a stack so deep. */
+static uint32_t cut_of_depth(uint32_t depth)
+{
+	return depth > MT_MAX_DEPTH ? (depth / CUT_STEP - 1) * CUT_STEP : 0;
+}
+
 /* Keep what was joined of the remembered stack, and as much room as the walk needs. */
 static bool make_room(struct walk *w)
 {
@@ -381,7 +390,7 @@ static bool make_room(struct walk *w)
 	if (!w->join)
 		u->root = w->root;
 	uint32_t depth = w->count + u->levels[kept - 1].depth;
-	uint32_t cut = depth > MT_MAX_DEPTH ? (depth / CUT_STEP - 1) * CUT_STEP : 0;
+	uint32_t cut = cut_of_depth(depth);
 	if (cut != u->cut && !cut_anew(u, cut))
 		return false;
 	uint32_t words = kept + w->count * WORDS_PER_FRAME + 1;
@@ -520,6 +529,43 @@ static void predict(struct mt_unwinder *u, struct mt_caller caller, uint32_t joi
 		p->slot = (uintptr_t)caller.slot | !is_own_only;
 }
 
+/*
+ * The frames from the caller outward into u->walked, with all registers: it begins in this
+ * function's own frame, whose registers are at hand, and steps through ours first.
+ */
+static __attribute__((noinline)) mt_node_id walk_registers(struct walk *w,
+							   const uintptr_t *slot)
+{
+	struct mt_unwinder *u = w->u;
+	const struct mt_stack own = {.low = u->low, .high = u->stack_high};
+	struct mt_registers registers;
+	uint32_t module;
+	MT_REGISTERS_CAPTURE(&registers);
+	enum mt_registers_step step = MT_REGISTERS_CALLER;
+	while (step == MT_REGISTERS_CALLER &&
+	       registers.values[MT_REG_SP] != (uintptr_t)(slot + 1))
+		step = mt_registers_step(&registers, &own, &u->rules.cfi, &module);
+	if (step == MT_REGISTERS_CALLER)
+		w->count = 0; /* else what was walked without them has to do */
+	while (step == MT_REGISTERS_CALLER &&
+	       (w->count < u->walked_capacity ||
+		(w->count < MAX_WALKED && resize_walked(u, w->count * 2, w->count)))) {
+		struct mt_walked *frame = &u->walked[w->count++];
+		uintptr_t pc = registers.values[MT_REG_RA];
+		frame->kind = registers.is_exact ? MT_NODE_EXACT_PC : 0;
+		step = mt_registers_step(&registers, &own, &u->rules.cfi, &module);
+		frame->key = mt_frame_key_make(pc, module);
+	}
+	w->root = step == MT_REGISTERS_END      ? MT_ROOT_COMPLETE
+		  : step == MT_REGISTERS_BROKEN ? MT_ROOT_TRUNCATED
+						: MT_ROOT_DEEP;
+	uint32_t cut = cut_of_depth(w->count);
+	mt_node_id node = cut ? MT_ROOT_DEEP : w->root;
+	for (uint32_t i = w->count - cut; node && i-- > 0;)
+		node = mt_tracebacks_intern(node, u->walked[i].key, u->walked[i].kind);
+	return node;
+}
+
 static void count_walk(const struct mt_recorder *recorder, const struct walk *w)
 {
 	recorder->shared->walks++;
@@ -538,10 +584,10 @@ static mt_traceback_id walk(struct mt_recorder *recorder, struct mt_caller calle
 	u->probed_page = (uintptr_t)caller.slot / MT_PAGE_BYTES;
 	bool is_followed = walk_to_join(&w);
 	count_walk(recorder, &w);
-	if (!is_followed)
-		w.root = MT_ROOT_TRUNCATED;
-	mt_node_id node = remember(&w);
+	mt_node_id node = is_followed ? remember(&w) : walk_registers(&w, caller.slot);
 	mt_traceback_id id = node ? mt_tracebacks_own(node) : 0;
+	if (!is_followed)
+		return id;
 	if (id)
 		predict(u, caller, w.join, id);
 	else

@@ -1,0 +1,43 @@
+/*
+ * cmd-info.c - memtrace info: what is in a trace. Outside.
+ */
+#include "cli/ask.h"
+#include "cli/render.h"
+#include "tracer/analyze/overview.h"
+
+static int print(const struct invocation *invocation, struct mt_trace *trace,
+		 struct mt_error *err)
+{
+	struct mt_report report;
+	struct mt_error remark = {0};
+	int rc = mt_overview_init(&report, trace, err);
+	mt_trace_remark(trace, &remark);
+	report.is_incomplete = remark.code != 0;
+	if (rc >= 0 && invocation->json)
+		render_json(stdout, &report);
+	else if (rc >= 0)
+		render_text(stdout, &report, invocation->color, NULL);
+	mt_report_deinit(&report);
+	return rc < 0 ? rc : ask_finish(invocation, &remark, err);
+}
+
+static int info_run(const struct invocation *invocation, struct mt_error *err)
+{
+	struct mt_trace *trace;
+	int rc = mt_trace_open(&trace, invocation->operands[0], MT_TRACE_LOAD_ALL, err);
+	if (rc < 0)
+		return rc;
+	rc = print(invocation, trace, err);
+	mt_trace_close(trace);
+	return rc;
+}
+
+const struct command cmd_info = {
+	.name = "info",
+	.args = "TRACE",
+	.summary = "show what is in a trace: processes, snapshots, modules, losses",
+	.min_operands = 1,
+	.max_operands = 1,
+	.prints_results = true,
+	.run = info_run,
+};

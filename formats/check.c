@@ -1,0 +1,138 @@
+/*
+ * check.c - what a record may say, by itself and after others; see record.h. Outside.
+ */
+#include "formats/record.h"
+
+#include "formats/state.h"
+
+enum {
+	KIND_MAX =
+		15, /* frame kinds, roots, snapshot kinds, also those of later formats */
+	REASON_MAX = 255, /* as KIND_MAX, of losses */
+};
+
+static const char *traceback_fault(const struct mt_record_traceback *traceback)
+{
+	if (!traceback->id || traceback->id == UINT32_MAX)
+		return "a traceback's id is out of range";
+	if (traceback->root > KIND_MAX)
+		return "a traceback's root is not known";
+	if (traceback->root)
+		return traceback->parent || traceback->frame
+			       ? "a root has a parent or a frame"
+			       : NULL;
+	if (!traceback->parent || traceback->parent >= traceback->id)
+		return "a traceback's parent is not an earlier one";
+	return traceback->frame ? NULL : "a traceback has no frame";
+}
+
+static const char *snapshot_fault(const struct mt_record_snapshot *snapshot)
+{
+	if (!snapshot->ordinal)
+		return "a snapshot has no ordinal";
+	if (snapshot->kind > KIND_MAX)
+		return "a snapshot's kind is not known";
+	if (snapshot->base >= snapshot->ordinal)
+		return "a snapshot's base is not an earlier one";
+	return NULL;
+}
+
+static const char *cell_fault(const struct mt_record_cell *cell)
+{
+	if (cell->slot == UINT32_MAX)
+		return "a cell's thread slot is out of range";
+	if (cell->class_index >= MT_MAX_CLASSES && cell->class_index != MT_CLASS_LARGE)
+		return "a cell's class is out of range";
+	return cell->traceback ? NULL : "a cell has no traceback";
+}
+
+const char *mt_record_fault(const struct mt_record *rec)
+{
+	switch (rec->kind) {
+	case MT_RECORD_MODULE:
+		if (!rec->module.id || rec->module.id == UINT32_MAX)
+			return "a module's id is out of range";
+		return rec->module.start > rec->module.end
+			       ? "a module ends before it starts"
+			       : NULL;
+	case MT_RECORD_FRAME:
+		if (!rec->frame.id || rec->frame.id == UINT32_MAX)
+			return "a frame's id is out of range";
+		return rec->frame.kind > KIND_MAX ? "a frame's kind is not known" : NULL;
+	case MT_RECORD_TRACEBACK:
+		return traceback_fault(&rec->traceback);
+	case MT_RECORD_THREAD:
+		return rec->thread.slot == UINT32_MAX ? "a thread's slot is out of range"
+						      : NULL;
+	case MT_RECORD_SNAPSHOT:
+	case MT_RECORD_SNAPSHOT_END:
+		return snapshot_fault(&rec->snapshot);
+	case MT_RECORD_COUNTER:
+		return rec->counter.traceback ? NULL : "a counter has no traceback";
+	case MT_RECORD_CELL:
+		return cell_fault(&rec->cell);
+	case MT_RECORD_CLASS:
+		return rec->class.index < MT_MAX_CLASSES ? NULL
+							 : "a class is out of range";
+	case MT_RECORD_LOSS:
+		return rec->loss.reason <= REASON_MAX ? NULL
+						      : "a loss's reason is out of range";
+	default:
+		return NULL;
+	}
+}
+
+bool mt_record_lacks(const struct mt_record *rec, const struct mt_defined *defined,
+		     struct mt_defined *needs)
+{
+	*needs = (struct mt_defined){0};
+	switch (rec->kind) {
+	case MT_RECORD_MODULE:
+		needs->modules = rec->module.id - 1;
+		break;
+	case MT_RECORD_FRAME:
+		needs->frames = rec->frame.id - 1;
+		needs->modules = rec->frame.module;
+		break;
+	case MT_RECORD_TRACEBACK:
+		needs->tracebacks = rec->traceback.id - 1;
+		needs->frames = rec->traceback.frame;
+		break;
+	case MT_RECORD_THREAD:
+		needs->slots = rec->thread.slot;
+		break;
+	case MT_RECORD_SNAPSHOT:
+	case MT_RECORD_SNAPSHOT_END:
+		*needs = rec->snapshot.defined;
+		break;
+	case MT_RECORD_COUNTER:
+		needs->tracebacks = rec->counter.traceback;
+		break;
+	case MT_RECORD_CELL:
+		needs->tracebacks = rec->cell.traceback;
+		needs->slots = rec->cell.slot + 1;
+		break;
+	default:
+		return false;
+	}
+	return needs->modules > defined->modules || needs->frames > defined->frames ||
+	       needs->tracebacks > defined->tracebacks || needs->slots > defined->slots;
+}
+
+static void raise_to(uint32_t *highest, uint32_t value)
+{
+	if (*highest < value)
+		*highest = value;
+}
+
+void mt_record_define(const struct mt_record *rec, struct mt_defined *defined)
+{
+	if (rec->kind == MT_RECORD_MODULE)
+		raise_to(&defined->modules, rec->module.id);
+	else if (rec->kind == MT_RECORD_FRAME)
+		raise_to(&defined->frames, rec->frame.id);
+	else if (rec->kind == MT_RECORD_TRACEBACK)
+		raise_to(&defined->tracebacks, rec->traceback.id);
+	else if (rec->kind == MT_RECORD_THREAD)
+		raise_to(&defined->slots, rec->thread.slot + 1);
+}
