@@ -1,4 +1,4 @@
-// inside: preload/interpose.c preload/serve.c preload/nested.c preload/large.c preload/bump.c preload/heaps.c preload/arenas.c preload/pymalloc.c preload/thread.c tracer/record/blocks.c tracer/record/state.c tracer/record/handover.c tracer/record/slots.c tracer/record/unwind.c tracer/record/stack.c tracer/record/rules.c tracer/record/cfi.c tracer/record/modules.c tracer/record/tracebacks.c tracer/record/counters.c tracer/record/recorder.c
+// inside: preload/interpose.c preload/serve.c preload/nested.c preload/large.c preload/bump.c preload/heaps.c preload/arenas.c preload/pymalloc.c preload/thread.c tracer/record/blocks.c tracer/record/state.c tracer/record/handover.c tracer/record/slots.c tracer/record/unwind.c tracer/record/registers.c tracer/record/stack.c tracer/record/rules.c tracer/record/cfi.c tracer/record/modules.c tracer/record/tracebacks.c tracer/record/counters.c tracer/record/recorder.c
 /*
  * test-malloc-family.c - random requests of all kinds, one thread and many, against a
  * trivial model: contents stay, alignments hold, and what is recorded is what is live.
@@ -10,6 +10,8 @@
 #include <limits.h>
 #include <malloc.h>
 #include <pthread.h>
+#include <signal.h>
+#include <sys/time.h>
 
 enum {
 	SLOTS = 2000,
@@ -501,6 +503,38 @@ TEST(inherited_blocks_are_one_row_that_shrinks)
 	int status;
 	waitpid(child, &status, 0);
 	is_int(status, 0);
+}
+
+static struct worker handler_worker;
+
+static void on_timer(int signal_number)
+{
+	(void)signal_number;
+	int before = errno;
+	work(&handler_worker, 5, false);
+	errno = before;
+}
+
+/* Nested events are served and counted but not recorded, so numbers are not compared. */
+TEST(a_timer_s_handler_may_allocate_at_every_instruction)
+{
+	struct itimerval often = {.it_interval.tv_usec = 50, .it_value.tv_usec = 50};
+	struct sigaction action = {.sa_handler = on_timer, .sa_flags = SA_RESTART};
+	begin();
+	workers[0].random = 3;
+	handler_worker.random = 4;
+	sigaction(SIGALRM, &action, NULL);
+	setitimer(ITIMER_REAL, &often, NULL);
+	uint64_t *nested = (uint64_t *)&mt_state.header->losses[MT_LOSS_NESTED];
+	for (int i = 0; i < 2000 && *nested < 300; i++)
+		work(&workers[0], 10000, false);
+	often = (struct itimerval){0};
+	setitimer(ITIMER_REAL, &often, NULL);
+	ok(*nested >= 300);
+	report(&workers[0], 3);
+	report(&handler_worker, 4);
+	destroy_all(&workers[0]);
+	destroy_all(&handler_worker);
 }
 
 /* Run again for another geometry or mode: one test, no TAP of its own. */
