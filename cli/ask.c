@@ -36,6 +36,12 @@ const struct option_choice ask_sort_choices[] = {
 	{NULL, 0},
 };
 
+const struct option_choice ask_match_choices[] = {
+	{"line", ASK_MATCH_LINE},
+	{"function", ASK_MATCH_FUNCTION},
+	{NULL, 0},
+};
+
 /* Filters of one subject are alternatives; all subjects that are given must agree. */
 struct filter_list {
 	struct mt_filter *list;
@@ -144,6 +150,7 @@ int ask(const struct invocation *invocation, const struct ask *options,
 		.sort = (enum mt_sort)options->sort,
 		.is_cumulative = options->is_cumulative,
 		.has_raw_frames = options->has_raw_frames,
+		.matches_functions = options->match == ASK_MATCH_FUNCTION,
 		.limit = options->limit,
 		.wrappers = {options->wrappers.list, options->wrappers.count},
 		.filters = filters.list,

@@ -9,7 +9,7 @@
 
 /* The value of each option, as its command parsed it. */
 struct ask {
-	int by, metric, sort;
+	int by, metric, sort, match;
 	uint64_t limit;
 	bool is_cumulative, all_frames, has_raw_frames;
 	struct option_strings includes, excludes, functions, modules, domains, wrappers;
@@ -20,9 +20,15 @@ int ask(const struct invocation *invocation, const struct ask *options,
 	const char *new_side, const char *old_side, struct mt_error *err);
 
 /* For the option tables. */
+enum ask_match {
+	ASK_MATCH_LINE,
+	ASK_MATCH_FUNCTION,
+};
+
 extern const struct option_choice ask_by_choices[];
 extern const struct option_choice ask_metric_choices[];
 extern const struct option_choice ask_sort_choices[];
+extern const struct option_choice ask_match_choices[];
 
 /*
  * The remark on a damaged or unfinished trace, after its answer was printed: 0 and a line

@@ -5,12 +5,24 @@
 #include "cli/render.h"
 #include "tracer/analyze/overview.h"
 
+struct info_options {
+	bool only_errors;
+};
+
+static const struct command_option info_table[] = {
+	{.name = "errors",
+	 .help = "only what is damaged or was not recorded",
+	 .offset = offsetof(struct info_options, only_errors)},
+	{0},
+};
+
 static int print(const struct invocation *invocation, struct mt_trace *trace,
 		 struct mt_error *err)
 {
+	const struct info_options *options = invocation->options;
 	struct mt_report report;
 	struct mt_error remark = {0};
-	int rc = mt_overview_init(&report, trace, err);
+	int rc = mt_overview_init(&report, trace, options->only_errors, err);
 	mt_trace_remark(trace, &remark);
 	report.is_incomplete = remark.code != 0;
 	if (rc >= 0 && invocation->json)
@@ -39,5 +51,7 @@ const struct command cmd_info = {
 	.min_operands = 1,
 	.max_operands = 1,
 	.prints_results = true,
+	.options = info_table,
+	.options_bytes = sizeof(struct info_options),
 	.run = info_run,
 };

@@ -96,7 +96,8 @@ static void put_amount(FILE *out, const struct mt_sums *sums, bool is_diff)
 {
 	char size[MT_SIZE_TEXT_BYTES];
 	mt_size_text(size, (double)sums->now.bytes, false);
-	fprintf(out, "%s in %" PRId64 " blocks", size, sums->now.count);
+	fprintf(out, "%s in %" PRId64 " block%s", size, sums->now.count,
+		sums->now.count == 1 ? "" : "s");
 	if (!is_diff)
 		return;
 	mt_size_text(size, (double)sums->diff.bytes, true);

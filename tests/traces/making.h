@@ -156,6 +156,41 @@ static inline void made_row(struct made *made, uint32_t traceback, int64_t bytes
 						      .peak_count = count}});
 }
 
+/* A slot must be made known before its cells. */
+static inline void made_thread(struct made *made, uint32_t slot, uint32_t tid,
+			       const char *name)
+{
+	made_put(made, (struct mt_record){.kind = MT_RECORD_THREAD,
+					  .thread = {.slot = slot,
+						     .tid = tid,
+						     .serial = tid,
+						     .name = made_bytes(name)}});
+}
+
+static inline void made_cell(struct made *made, uint32_t traceback, uint32_t slot,
+			     uint8_t class_index, uint64_t bytes, uint64_t count)
+{
+	made_put(made, (struct mt_record){.kind = MT_RECORD_CELL,
+					  .cell = {.traceback = traceback,
+						   .slot = slot,
+						   .class_index = class_index,
+						   .bytes = bytes,
+						   .count = count}});
+}
+
+/* A snapshot's header for rows that sum up to this, live as well as ever. */
+static inline struct mt_record_snapshot made_sums(enum mt_snapshot_kind kind,
+						  int64_t bytes, int64_t count)
+{
+	return (struct mt_record_snapshot){.kind = (uint8_t)kind,
+					   .live_bytes = bytes,
+					   .live_count = count,
+					   .peak_bytes = bytes,
+					   .peak_count = count,
+					   .total_bytes = (uint64_t)bytes,
+					   .total_count = (uint64_t)count};
+}
+
 static inline void made_snapshot_end(struct made *made)
 {
 	made_put(made, (struct mt_record){.kind = MT_RECORD_SNAPSHOT_END,

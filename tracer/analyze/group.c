@@ -105,6 +105,8 @@ static void note_share(struct mt_groups *groups, struct mt_group *group,
 	group->location = key->location;
 	group->share = share;
 	group->share_side = (uint8_t)side;
+	if (side == MT_SIDE_OLD)
+		group->old_location = key->location;
 }
 
 /* Add key's counts of one side to the group of that key, old or new. */
@@ -127,6 +129,7 @@ static int add_key(struct mt_groups *groups, enum mt_side side,
 	groups->list = grown;
 	struct mt_group *group = &grown[groups->count];
 	*group = *key;
+	group->old_location = key->location;
 	group->share = key->sides[side];
 	group->share_side = (uint8_t)side;
 	return mt_index_add(&groups->index, hash, (uint32_t)groups->count++, err);

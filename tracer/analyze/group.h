@@ -56,11 +56,12 @@ struct mt_group {
 	/* The one with the largest share, of those that have the key; by traceback: the
 	   key frame. */
 	mt_location_id location;
-	struct mt_counts share; /* of location */
-	uint32_t path;          /* by traceback */
-	uint64_t number;        /* bytes of a class (0: large), tid, domain */
-	const char *name;       /* of a thread, interned; NULL: none */
-	uint8_t kind;           /* enum mt_group_kind */
+	struct mt_counts share;      /* of location */
+	mt_location_id old_location; /* the same for the old side alone */
+	uint32_t path;               /* by traceback */
+	uint64_t number;             /* bytes of a class (0: large), tid, domain */
+	const char *name;            /* of a thread, interned; NULL: none */
+	uint8_t kind;                /* enum mt_group_kind */
 	uint8_t share_side;
 };
 

@@ -372,13 +372,10 @@ static int add_losses(struct mt_report *report, struct mt_trace *trace,
 			  err);
 }
 
-int mt_overview_init(struct mt_report *report, struct mt_trace *trace,
-		     struct mt_error *err)
+static int add_contents(struct mt_report *report, const struct mt_trace *trace,
+			struct mt_error *err)
 {
-	*report = (struct mt_report){.schema = "memtrace.info/1"};
-	int rc = add_file(report, trace, err);
-	if (rc >= 0)
-		rc = add_said(report, trace, err);
+	int rc = add_said(report, trace, err);
 	if (rc >= 0)
 		rc = add_counts(report, trace, err);
 	if (rc >= 0)
@@ -387,7 +384,15 @@ int mt_overview_init(struct mt_report *report, struct mt_trace *trace,
 		rc = add_snapshots(report, trace, err);
 	if (rc >= 0)
 		rc = add_threads(report, trace, err);
-	if (rc >= 0)
-		rc = add_modules(report, trace, err);
+	return rc < 0 ? rc : add_modules(report, trace, err);
+}
+
+int mt_overview_init(struct mt_report *report, struct mt_trace *trace, bool only_errors,
+		     struct mt_error *err)
+{
+	*report = (struct mt_report){.schema = "memtrace.info/1"};
+	int rc = add_file(report, trace, err);
+	if (rc >= 0 && !only_errors)
+		rc = add_contents(report, trace, err);
 	return rc < 0 ? rc : add_losses(report, trace, err);
 }

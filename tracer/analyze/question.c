@@ -3,6 +3,7 @@
  */
 #include "tracer/analyze/question.h"
 
+#include "tracer/analyze/match.h"
 #include "tracer/analyze/rows.h"
 
 #include <inttypes.h>
@@ -28,6 +29,9 @@ int mt_question_check(const struct mt_question *question, struct mt_error *err)
 		return mt_fail(err, MT_ERR_USAGE,
 			       "--cumulative cannot be used with --by %s",
 			       by_names[question->by]);
+	if (question->matches_functions && question->by == MT_BY_TRACEBACK)
+		return mt_fail(err, MT_ERR_USAGE,
+			       "--match function cannot be used with --by traceback");
 	if (mt_by_needs_cells(question->by) && question->metric != MT_METRIC_LIVE)
 		return mt_fail(
 			err, MT_ERR_USAGE,
@@ -276,6 +280,8 @@ int mt_answer_report(struct mt_answer *answer, const struct mt_question *questio
 		rc = mt_groups_add(groups, (enum mt_side)i, &answer->subjects[i].profile,
 				   &answer->subjects[i].callsites, question->metric,
 				   question->is_cumulative, err);
+	if (rc >= 0 && question->matches_functions && question->by == MT_BY_LINENO)
+		rc = mt_match_functions(groups, err);
 	struct mt_statistics statistics = {0};
 	if (rc >= 0)
 		rc = mt_statistics_init(&statistics, groups, is_diff, question->sort,

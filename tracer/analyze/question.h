@@ -15,6 +15,7 @@ struct mt_question {
 	enum mt_sort sort;
 	bool is_cumulative;
 	bool has_raw_frames;
+	bool matches_functions;      /* diff by lineno: see match.h */
 	size_t limit;                /* rows; 0: all */
 	struct mt_wrappers wrappers; /* further ones */
 	const struct mt_filter *filters;
