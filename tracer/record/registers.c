@@ -323,6 +323,17 @@ static void find_registers(const struct stepper *s, const struct mt_cfi *cfi,
 	}
 }
 
+/* No memcpy: it may be an IFUNC that is not resolved yet. */
+static void replace(struct mt_registers *to, const struct mt_registers *from)
+{
+	for (int i = 0; i < MT_REG_COUNT; i++) {
+		to->values[i] = from->values[i];
+		__asm__("" : "+r"(i));
+	}
+	to->known = from->known;
+	to->is_exact = from->is_exact;
+}
+
 /* As MT_RULE_BEFORE_ENTRY. */
 static bool is_entry(const struct mt_registers *registers, struct mt_cfi *cfi,
 		     const struct mt_module_match *match)
@@ -360,6 +371,6 @@ enum mt_registers_step mt_registers_step(struct mt_registers *registers,
 	if ((caller.known & needed) != needed ||
 	    (!caller.is_exact && caller.values[MT_REG_SP] <= sp))
 		return MT_REGISTERS_BROKEN;
-	*registers = caller;
+	replace(registers, &caller);
 	return registers->values[MT_REG_RA] ? MT_REGISTERS_CALLER : MT_REGISTERS_END;
 }
