@@ -36,7 +36,8 @@ struct mt_reader_status {
 
 /*
  * Open path or source and check the file header; on success *reader is the caller's.
- * MT_ERR_NOT_A_TRACE, MT_ERR_NEWER, MT_ERR_MISSING, MT_ERR_SYSTEM, MT_ERR_DAMAGED.
+ * MT_ERR_NOT_A_TRACE, MT_ERR_NEWER, MT_ERR_MISSING, MT_ERR_SYSTEM, MT_ERR_DAMAGED. The
+ * source is closed with the reader, and also when opening fails.
  */
 int mt_reader_open(struct mt_reader **reader, const char *path, struct mt_error *err);
 int mt_reader_open_source(struct mt_reader **reader, struct mt_source source,
@@ -61,9 +62,9 @@ void mt_reader_want(struct mt_reader *reader, uint32_t kinds);
  * Records can be used without further checks: ids of modules, frames and tracebacks count
  * up from 1 without a gap, slots from 0; a parent is below its child; whatever a record
  * refers to has been returned before (where its kind was wanted; read the dictionaries to
- * the end before a pass without them). Where damage took records
- * of the dictionaries, others stand in for them: modules without path, frames without
- * module, tracebacks with the root MT_TRACEBACK_LOST, threads without name.
+ * the end before a pass without them). Where damage took records of the dictionaries,
+ * others stand in for them: modules without path, frames without module, tracebacks with
+ * the root MT_TRACEBACK_LOST, threads without name.
  */
 int mt_reader_next(struct mt_reader *reader, struct mt_record *rec, struct mt_error *err);
 

@@ -1,7 +1,7 @@
 /*
  * test-write-read.c - random records, written with random flushes, are read back equal;
  * and with random damage, what is read is usable without further checks.
- * SEED=n repeats one run.
+ * SEED=n repeats a test.
  */
 #include "formats/bytes.h"
 #include "formats/record.h"
@@ -56,13 +56,18 @@ static struct mt_bytes any_bytes(void)
 	return (struct mt_bytes){(const char *)pool + below(POOL_BYTES - size), size};
 }
 
-static void seed(uint64_t run)
+/* Where a test's random numbers start: printed, or given. */
+static uint64_t choose_seed(void)
 {
 	const char *given = getenv("SEED");
-	uint64_t value = given ? strtoull(given, NULL, 0)
-			       : (uint64_t)time(NULL) * 1000003 + run * 7919 + 1;
-	printf("# seed %" PRIu64 "\n", value);
-	state = value * 2654435761 + 1;
+	uint64_t seed = given ? strtoull(given, NULL, 0) : (uint64_t)time(NULL);
+	printf("# SEED=%" PRIu64 "\n", seed);
+	return seed;
+}
+
+static void begin_run(uint64_t seed, uint64_t run)
+{
+	state = (seed * 1000 + run) * 2654435761 + 1;
 	for (int i = 0; i < POOL_BYTES; i++)
 		pool[i] = (uint8_t)next_random();
 }
@@ -255,8 +260,9 @@ static const struct mt_record *next_of_kind(const struct story *story, size_t *a
 
 TEST(what_was_written_is_read)
 {
+	uint64_t seed = choose_seed();
 	for (uint64_t run = 0; run < RUNS && !tap_failures; run++) {
-		seed(run);
+		begin_run(seed, run);
 		struct story story = write_story();
 		struct mt_reader *reader;
 		struct mt_error err = {0};
@@ -324,8 +330,9 @@ static bool keeps_promises(const struct mt_record *rec, struct mt_defined *defin
 
 TEST(damaged_traces_give_records_that_can_be_used)
 {
+	uint64_t seed = choose_seed();
 	for (uint64_t run = 0; run < DAMAGED_RUNS && !tap_failures; run++) {
-		seed(run + RUNS);
+		begin_run(seed, run);
 		struct story story = write_story();
 		damage(&story.image);
 		struct mt_reader *reader;
