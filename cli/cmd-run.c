@@ -170,7 +170,7 @@ const struct command cmd_run = {
 	.notes = "The program's status is returned; 125 is a failure of memtrace itself, "
 		 "126 a\nprogram that cannot be executed, 127 one that is not there.\n"
 		 "With --geometry classic blocks are aligned to 8 bytes only: a program "
-		 "that keeps\n16-byte vectors in them may crash.",
+		 "that keeps\n16-byte vectors in them may crash.\n",
 	.min_operands = 1,
 	.max_operands = ANY_NUMBER,
 	.options = run_table,

@@ -100,7 +100,7 @@ struct command {
 	const char *name;
 	const char *args;    /* "TRACE[@SNAP]" */
 	const char *summary; /* one phrase for the list of commands */
-	const char *notes;   /* further lines at the end of --help; NULL: none */
+	const char *notes;   /* more lines of --help, each with its newline; NULL: none */
 	int min_operands, max_operands;
 	const struct command_option *options; /* NULL: only the common ones */
 	size_t options_bytes;                 /* size of the options struct */
