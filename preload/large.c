@@ -17,6 +17,9 @@ static _Atomic bool has_plain;
 
 static _Atomic(void *) deferred;
 
+/* Beyond, no sum of size, header and alignment may be formed. */
+static const size_t most_bytes = PTRDIFF_MAX - LARGE_HEADER_ALIGNMENT_MAX;
+
 static bool is_plain_mode(void)
 {
 	return mt_state.header->malloc_mode == MT_MALLOC_LIBC;
@@ -89,7 +92,7 @@ void *large_place(struct thread *thread, size_t size, size_t alignment, bool is_
 		drain_deferred(thread);
 	if (is_plain_mode() || alignment > LARGE_HEADER_ALIGNMENT_MAX)
 		return place_plain(size, alignment, is_zeroed);
-	if (size > PTRDIFF_MAX - LARGE_HEADER_ALIGNMENT_MAX) {
+	if (size > most_bytes) {
 		errno = ENOMEM;
 		return NULL;
 	}
@@ -144,6 +147,37 @@ void large_record(struct thread *thread, struct mt_caller caller, void *p, size_
 		mt_counters_alloc(&thread->recorder, id, size);
 }
 
+/* The usual case in one piece: place_headed and large_record, with one header written. */
+void *large_alloc(struct thread *thread, struct mt_caller caller, size_t size,
+		  bool is_zeroed)
+{
+	if (__builtin_expect(
+		    is_plain_mode() || size > most_bytes ||
+			    atomic_load_explicit(&deferred, memory_order_relaxed),
+		    0)) {
+		void *p = large_place(thread, size, 1, is_zeroed);
+		if (p)
+			large_record(thread, caller, p, size);
+		return p;
+	}
+	char *start = is_zeroed ? __libc_calloc(1, size + LARGE_ALIGNMENT)
+				: __libc_malloc(size + LARGE_ALIGNMENT);
+	if (!start)
+		return NULL;
+	void *p = start + LARGE_ALIGNMENT;
+	mt_traceback_id id = traceback_of(thread, caller);
+	uint32_t entry =
+		id ? mt_blocks_add(&thread->recorder, p, size, id, MT_BLOCK_LARGE) : 0;
+	large_mark(p, LARGE_HEADED, size,
+		   (struct large_tag){.entry = entry,
+				      .generation = generation(),
+				      .shift = LARGE_ALIGNMENT_SHIFT});
+	count_large(thread, 1, size);
+	if (entry)
+		mt_counters_alloc(&thread->recorder, id, size);
+	return p;
+}
+
 /* The record of a block that has left the table or loses its header. */
 static void forget(struct thread *thread, const struct mt_block *block)
 {
@@ -152,7 +186,8 @@ static void forget(struct thread *thread, const struct mt_block *block)
 		inherited_remove(block->size);
 		return;
 	}
-	mt_traceback_id id = mt_blocks_remove(&thread->recorder, block->index);
+	mt_traceback_id id =
+		block->index ? mt_blocks_remove(&thread->recorder, block->index) : 0;
 	if (id)
 		mt_counters_free(&thread->recorder, id, block->size);
 }
@@ -206,12 +241,26 @@ void large_release(void *p)
 	__libc_free(start);
 }
 
+void large_free(struct thread *thread, void *p)
+{
+	if (__builtin_expect(large_kind(p) != LARGE_HEADED, 0)) {
+		large_forget(thread, p);
+		large_release(p);
+		return;
+	}
+	struct mt_block block = headed_block(p);
+	void *start = start_of(p);
+	forget(thread, &block);
+	large_header(p)->tag = 0;
+	__libc_free(start);
+}
+
 /* The header moves with the data. */
 static void *realloc_headed(struct thread *thread, struct mt_caller caller, void *p,
 			    size_t size)
 {
 	struct mt_block block = headed_block(p);
-	if (size > PTRDIFF_MAX - LARGE_HEADER_ALIGNMENT_MAX) {
+	if (size > most_bytes) {
 		errno = ENOMEM;
 		return NULL;
 	}

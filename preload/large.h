@@ -84,9 +84,14 @@ static inline void large_mark(const void *p, enum large_kind kind, size_t size,
 void *large_place(struct thread *thread, size_t size, size_t alignment, bool is_zeroed);
 void large_record(struct thread *thread, struct mt_caller caller, void *p, size_t size);
 
-/* End the record, then the block. */
+/* Both at once. */
+void *large_alloc(struct thread *thread, struct mt_caller caller, size_t size,
+		  bool is_zeroed);
+
+/* End the record, then the block; or both at once. */
 void large_forget(struct thread *thread, void *p);
 void large_release(void *p);
+void large_free(struct thread *thread, void *p);
 
 /*
  * Grow or shrink with the C library's realloc, which may leave it in place. False: this

@@ -75,6 +75,9 @@ static void release(struct thread *thread, void *p)
 void *serve_alloc_other(struct thread *thread, struct mt_caller caller,
 			struct request request)
 {
+	if (request.size > PYMALLOC_THRESHOLD &&
+	    request.alignment_shift <= LARGE_ALIGNMENT_SHIFT)
+		return large_alloc(thread, caller, request.size, request.is_zeroed);
 	void *p = place(thread, request);
 	if (p)
 		record(thread, caller, p, request.size);
@@ -83,6 +86,10 @@ void *serve_alloc_other(struct thread *thread, struct mt_caller caller,
 
 void serve_free_other(struct thread *thread, void *p)
 {
+	if (!pymalloc_is_inside(p)) {
+		large_free(thread, p);
+		return;
+	}
 	forget(thread, p);
 	release(thread, p);
 }
