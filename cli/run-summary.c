@@ -174,7 +174,7 @@ void mt_run_summary(struct mt_run_result *result, const struct command *command,
 		mt_command_say(command, "the collector is gone; the trace ends early");
 	else if (is_recorded && !is_quiet)
 		say_results(result);
-	else if (!is_recorded && !is_quiet && !result->remarks)
+	else if (!is_recorded && !is_quiet && (!result->remarks || !*result->remarks))
 		fprintf(stderr, "memtrace: not recorded: %s: %s\n", result->program,
 			why_not_recorded(result->program));
 	say_remarks(result);

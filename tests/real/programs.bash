@@ -212,7 +212,7 @@ program_gdb() {
 		-ex 'print *p@3' -ex continue ./crash >out 2>&1
 	local status=$?
 	grep -q 'not permitted' out && { echo "ptrace is not permitted here" >&2; return 77; }
-	grep -E 'Breakpoint 1,|SIGABRT|^#' out | sed 's/0x[0-9a-f]*/ADDRESS/g'
+	grep -E 'Breakpoint 1,|SIGABRT|^#' out | sed 's/0x[0-9a-f]*/ADDRESS/g; s/ "[^"]*"//'
 	return $status
 }
 
