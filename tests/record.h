@@ -77,4 +77,12 @@ __attribute__((unused)) static void test_recorder_open(struct mt_recorder *recor
 		abort();
 }
 
+/* The calling thread takes over a recorder that another one has closed. */
+__attribute__((unused)) static void test_recorder_adopt(struct mt_recorder *recorder)
+{
+	atomic_fetch_add(&mt_state.header->totals.threads_ever, 1);
+	if (!mt_recorder_open(recorder, recorder->slot))
+		abort();
+}
+
 #endif

@@ -42,7 +42,8 @@ struct coroutine {
 
 static struct mt_recorder recorder;
 static uint64_t seed, state_of_random;
-static long events, events_left, mismatches, truncated;
+static volatile long events, events_left; /* signal handlers count too */
+static long mismatches, truncated;
 static bool exact_only, expect_truncated;
 static struct coroutine coroutines[COROUTINES];
 static struct coroutine *current;
@@ -467,6 +468,219 @@ TEST(signals_jumps_and_coroutines)
 	long wanted = events_wanted(40000);
 	grow_all(wanted);
 	check(wanted);
+}
+
+/* A timer's signal at any instruction: prologues, epilogues, the recorder itself. */
+static void at_any_instruction(int signal_number)
+{
+	(void)signal_number;
+	door();
+}
+
+static void start_timer(void)
+{
+	struct sigaction action = {.sa_handler = at_any_instruction,
+				   .sa_flags = SA_RESTART};
+	sigaction(SIGALRM, &action, NULL);
+	struct itimerval often = {{0, 50}, {0, 50}};
+	setitimer(ITIMER_REAL, &often, NULL);
+}
+
+static void work_without_events(int depth)
+{
+	volatile int sum = 0;
+	for (int i = 0; i < 200; i++)
+		sum += (int)pick(7);
+	if (depth > 0)
+		work_without_events(depth - 1 - (int)pick(2));
+	__asm__ volatile("" ::: "memory");
+}
+
+TEST(interrupted_at_any_instruction)
+{
+	prepare();
+	exact_only = true;
+	start_timer();
+	long wanted = events_wanted(3000);
+	for (events_left = wanted; events_left > 0;)
+		work_without_events(30);
+	setitimer(ITIMER_REAL, &(struct itimerval){0}, NULL);
+	check(wanted);
+	is_int(truncated, 0);
+}
+
+static void *grow_in_thread(void *data)
+{
+	long wanted = *(long *)data;
+	test_recorder_adopt(&recorder);
+	grow_all(wanted);
+	mt_recorder_close(&recorder);
+	return NULL;
+}
+
+/* One slot passes from thread to thread; most of them get a stack that another one had. */
+TEST(threads_that_recycle_stacks)
+{
+	prepare();
+	used_nodes = 11;
+	long wanted = 500, threads = events_wanted(30000) / wanted;
+	for (long i = 0; i < threads; i++) {
+		pthread_t thread;
+		pthread_attr_t attributes;
+		pthread_attr_init(&attributes);
+		pthread_attr_setstacksize(&attributes, (1 + pick(3)) << 20);
+		pthread_create(&thread, &attributes, grow_in_thread, &wanted);
+		pthread_join(thread, NULL);
+		pthread_attr_destroy(&attributes);
+	}
+	check(wanted * threads);
+	is_int(truncated, 0);
+	ok(recorder.unwinder->span != 0);
+}
+
+__attribute__((noinline)) static int recur(int depth, int every)
+{
+	volatile int local = depth;
+	if (depth % every == 0)
+		door();
+	if (depth > 0)
+		local += recur(depth - 1, every);
+	if (depth % every == 1)
+		door();
+	return local;
+}
+
+TEST(ten_thousand_deep)
+{
+	prepare();
+	recur(10000, 100);
+	recur(10000, 100);
+	recur(3000, 7);
+	check(1000);
+	is_int(truncated, 0);
+}
+
+static int deepest;
+static mt_traceback_id deepest_id;
+
+__attribute__((noinline)) static void door_without_oracle(void)
+{
+	struct mt_caller caller = MT_CALLER();
+	mt_traceback_id id = mt_unwind_traceback(&recorder, caller);
+	int got = id ? mt_recorder_frames(id, NULL, 0) : 0;
+	deepest = got > deepest ? got : deepest;
+	deepest_id = id; /* events come on the way down only */
+	mismatches += got < 2;
+}
+
+__attribute__((noinline)) static int recur_without_oracle(int depth, int every)
+{
+	volatile int local = depth;
+	if (depth % every == 0)
+		door_without_oracle();
+	if (depth > 0)
+		local += recur_without_oracle(depth - 1, every);
+	return local;
+}
+
+static void *recur_deeply(void *data)
+{
+	(void)data;
+	test_recorder_adopt(&recorder);
+	recur_without_oracle(300000, 1000);
+	recur_without_oracle(300000, 1000);
+	return NULL;
+}
+
+static bool is_beneath(mt_node_id node, mt_node_id root)
+{
+	while (node >= MT_FIRST_NODE)
+		node = mt_state.nodes[node].parent;
+	return node == root;
+}
+
+/* Outer frames are left out in large steps, so that the tree does not grow with every event. */
+TEST(deeper_than_the_limit_is_cut_outside_and_marked)
+{
+	prepare();
+	pthread_t thread;
+	pthread_attr_t attributes;
+	pthread_attr_init(&attributes);
+	pthread_attr_setstacksize(&attributes, 256 << 20);
+	pthread_create(&thread, &attributes, recur_deeply, NULL);
+	pthread_join(thread, NULL);
+	ok(deepest > MT_MAX_DEPTH / 2 && deepest <= MT_MAX_DEPTH);
+	is_int(mismatches, 0);
+	ok(mt_state.header->used.nodes < 4 * 300000);
+	ok(is_beneath(mt_state.tracebacks[deepest_id], MT_ROOT_DEEP));
+}
+
+/* A library whose function has another frame and other calls in each variant. */
+static void build_library(const char *directory, int variant)
+{
+	char command[1024];
+	snprintf(command, sizeof(command),
+		 "cd %s && printf '%%s' 'int run(int depth, int (*next)(int));"
+		 "int run(int depth, int (*next)(int)) { volatile char space[%d];"
+		 "space[0] = 1; int sum = next(depth); return sum + space[0]; }'"
+		 " > v.c && ${CC:-cc} -O%d -shared -fPIC -o v%d.so v.c",
+		 directory, 16 + 48 * variant, variant % 2 ? 2 : 0, variant);
+	if (system(command) != 0)
+		skip_test("no C compiler");
+}
+
+static int (*run_in_library)(int depth, int (*next)(int));
+
+__attribute__((noinline)) static int through_library(int depth)
+{
+	return run_in_library(depth, busy) + 1;
+}
+
+/* The same calls through whatever is at the library's address now. */
+static void use_library(const char *path, uintptr_t *address)
+{
+	mt_modules_loading();
+	void *library = dlopen(path, RTLD_NOW);
+	run_in_library = (int (*)(int, int (*)(int)))dlsym(library, "run");
+	*address = (uintptr_t)run_in_library;
+	unw_flush_cache(unw_local_addr_space, 0, 0);
+	for (events_left = 50; events_left > 0;)
+		through_library(6);
+	mt_modules_unloading();
+	dlclose(library);
+	mt_modules_unloaded();
+}
+
+TEST(libraries_that_come_back_at_the_same_address)
+{
+	enum {
+		VARIANTS = 4
+	};
+	prepare();
+	char directory[] = "/tmp/memtrace-oracle-XXXXXX", path[128];
+	if (!mkdtemp(directory))
+		abort();
+	for (int i = 0; i < VARIANTS; i++)
+		build_library(directory, i);
+	exact_only = true;
+	uintptr_t former[VARIANTS] = {0};
+	int same_address = 0, rounds = (int)(events_wanted(20000) / 50);
+	for (int i = 0; i < rounds; i++) {
+		uintptr_t address;
+		snprintf(path, sizeof(path), "%s/v%d.so", directory, i % VARIANTS);
+		use_library(path, &address);
+		same_address += address == former[i % VARIANTS];
+		former[i % VARIANTS] = address;
+	}
+	printf("# %d of %d at the same address\n", same_address, rounds);
+	check(rounds * 50);
+	is_int(truncated, 0);
+	uint32_t unloaded = 0;
+	for (uint32_t i = 1; i < mt_state.header->used.modules; i++)
+		unloaded += !!(mt_state.modules[i].flags & MT_MODULE_UNLOADED);
+	is_int(unloaded, rounds);
+	snprintf(path, sizeof(path), "rm -r %s", directory);
+	ok(system(path) == 0);
 }
 
 TAP_MAIN()

@@ -132,7 +132,7 @@ void mt_counters_rise(struct mt_recorder *recorder)
 
 void mt_counters_fall(struct mt_recorder *recorder)
 {
-	if (!counting.is_shared) {
+	if (!counting.is_shared && is_at_peak()) {
 		begin_epoch();
 		raise_peak(exact_total(recorder));
 		set_at_peak(0);

@@ -81,6 +81,9 @@ static inline void mt_counters_alloc(struct mt_recorder *recorder, mt_traceback_
 	uint32_t index = id ? mt_counters_index(recorder, id) : 0;
 	if (__builtin_expect(!index, 0))
 		return;
+	/* Nothing is no new highest total: the peak is as it was before this block. */
+	if (__builtin_expect(!size, 0))
+		mt_counters_fall(recorder);
 	struct mt_state_counter *counter = mt_counters_touch(index);
 	counter->alloc_bytes += size;
 	if (__builtin_expect(++counter->alloc_count == 0, 0))
