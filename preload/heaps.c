@@ -191,13 +191,13 @@ void heaps_drain_ended(void)
 	}
 }
 
-void heaps_before_fork(void)
+void heaps_lock_for_fork(void)
 {
 	arenas_before_fork();
 	mt_blocks_before_fork();
 }
 
-void heaps_after_fork_call(void)
+void heaps_unlock_for_fork(void)
 {
 	mt_blocks_after_fork();
 	arenas_after_fork();

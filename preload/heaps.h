@@ -48,8 +48,8 @@ void heaps_drain_ended(void);
  * Around fork: no other thread may be changing arenas or tables, so that the child gets
  * them whole. Only under the guard, and only in pairs.
  */
-void heaps_before_fork(void);
-void heaps_after_fork_call(void);
+void heaps_lock_for_fork(void);
+void heaps_unlock_for_fork(void);
 
 /*
  * In a forked child at its first event, when mt_state is fresh: `survivor`, which was in

@@ -64,7 +64,7 @@ static void before_fork(void)
 	has_fork_locks = !__libc_single_threaded && thread &&
 			 mt_guard_enter(&thread->recorder.guard);
 	if (has_fork_locks)
-		heaps_before_fork();
+		heaps_lock_for_fork();
 }
 
 /* In the parent and in the child. */
@@ -73,7 +73,7 @@ static void after_fork(void)
 	if (!has_fork_locks)
 		return;
 	has_fork_locks = false;
-	heaps_after_fork_call();
+	heaps_unlock_for_fork();
 	mt_guard_leave(&thread_self->recorder.guard);
 }
 
@@ -175,8 +175,7 @@ struct thread *thread_enter_slow(void)
 		return NULL;
 	}
 	is_busy = true;
-	process_start();
-	struct thread *thread = thread_attach();
+	struct thread *thread = process_start() ? thread_attach() : NULL;
 	if (thread) {
 		mt_guard_enter(&thread->recorder.guard);
 		if (process_is_child())
