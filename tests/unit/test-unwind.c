@@ -53,4 +53,101 @@ TEST(first_event_has_the_frames_of_the_oracle)
 	is_int(recorder.shared->walks, 1);
 }
 
+/* sub $8, %rsp; call *%rdi; add $8, %rsp; ret */
+static const uint8_t made_at_run_time[] = {0x48, 0x83, 0xec, 0x08, 0xff, 0xd7,
+					   0x48, 0x83, 0xc4, 0x08, 0xc3};
+static mt_traceback_id last_id;
+
+__attribute__((noinline)) static void event_without_oracle(void)
+{
+	struct mt_caller caller = MT_CALLER();
+	last_id = mt_unwind_traceback(&recorder, caller);
+}
+
+static void call_event(void)
+{
+	event_without_oracle();
+	__asm__ volatile("");
+}
+
+TEST(code_in_no_object_ends_the_traceback_until_something_is_loaded)
+{
+	test_state_open(1 << 20, 1 << 16, 1 << 10);
+	test_recorder_open(&recorder);
+	void *page = mmap(NULL, 4096, PROT_READ | PROT_WRITE | PROT_EXEC,
+			  MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	memcpy(page, made_at_run_time, sizeof(made_at_run_time));
+	void (*through_it)(void (*)(void)) = (void (*)(void (*)(void)))page;
+	uintptr_t frames[8];
+	for (int i = 0; i < 10; i++)
+		through_it(call_event);
+	is_int(recorder.shared->walks, 1);
+	is_int(mt_recorder_frames(last_id, frames, 8), 2);
+	is_int(frames[1], (uintptr_t)page + 6);
+	mt_node_id outermost = mt_state.nodes[mt_state.tracebacks[last_id]].parent;
+	is_int(mt_state.nodes[outermost].module, 0);
+	is_int(mt_state.nodes[outermost].parent, MT_ROOT_TRUNCATED);
+	mt_modules_loading();
+	through_it(call_event);
+	is_int(recorder.shared->walks, 2);
+}
+
+TEST(nothing_is_recorded_while_tracing_is_off)
+{
+	test_state_open(1 << 20, 1 << 16, 1 << 10);
+	test_recorder_open(&recorder);
+	mt_traceback_id ids[3];
+	volatile int count = 3; /* one call site, not three */
+	for (int i = 0; i < count; i++) {
+		mt_recorder_set_tracing(i != 1);
+		call_event();
+		ids[i] = last_id;
+	}
+	ok(ids[0]);
+	is_int(ids[1], 0);
+	is_int(ids[2], ids[0]);
+}
+
+TEST(a_domain_stands_between_root_and_frames)
+{
+	test_state_open(1 << 20, 1 << 16, 1 << 10);
+	test_recorder_open(&recorder);
+	struct mt_caller caller = MT_CALLER();
+	mt_traceback_id plain = mt_unwind_traceback(&recorder, caller);
+	mt_traceback_id id = mt_recorder_traceback_in_domain(&recorder, caller, 42);
+	is_int(mt_recorder_traceback_in_domain(&recorder, caller, 42), id);
+	ok(id != plain);
+	is_int(mt_recorder_frames(id, NULL, 0), mt_recorder_frames(plain, NULL, 0));
+	mt_node_id node = mt_state.tracebacks[id];
+	while (mt_state.nodes[node].parent != MT_ROOT_COMPLETE)
+		node = mt_state.nodes[node].parent;
+	is_int(mt_state.nodes[node].pc, 42);
+	is_int(mt_state.nodes[node].traceback_kind >> MT_NODE_KIND_SHIFT,
+	       MT_FRAME_DOMAIN);
+}
+
+TEST(a_broken_stack_gives_a_short_traceback)
+{
+	test_state_open(1 << 20, 1 << 16, 1 << 10);
+	test_recorder_open(&recorder);
+	uint64_t random = 1234567;
+	struct mt_caller caller = MT_CALLER();
+	uintptr_t *low = (uintptr_t *)caller.slot + 1;
+	uintptr_t *high = (uintptr_t *)recorder.unwinder->stack_high;
+	uintptr_t saved[4096];
+	size_t words = (size_t)(high - low) < 4096 ? (size_t)(high - low) : 4096;
+	memcpy(saved, low, words * sizeof(*saved));
+	for (int round = 0; round < 20000; round++) {
+		for (int i = 0; i < 3; i++) {
+			random = random * UINT64_C(6364136223846793005) + 1;
+			low[(random >> 33) % words] = round % 2 ? random : random >> 40;
+		}
+		mt_traceback_id id = mt_unwind_traceback(&recorder, caller);
+		int got = mt_recorder_frames(id, NULL, 0);
+		memcpy(low, saved, words * sizeof(*saved));
+		if (!ok(id && got > 0))
+			break;
+	}
+}
+
 TAP_MAIN()

@@ -28,6 +28,7 @@ struct object {
 };
 
 _Atomic uint32_t mt_modules_generation = 1;
+_Atomic uint32_t mt_modules_loads;
 
 /* By start address: page number << 16 | module id; id 0: was unloaded. */
 static _Atomic uint64_t places[PLACES];
@@ -297,7 +298,7 @@ void mt_modules_changed(void)
 
 void mt_modules_loading(void)
 {
-	mt_modules_changed();
+	atomic_fetch_add(&mt_modules_loads, 1);
 }
 
 void mt_modules_unloading(void)

@@ -20,10 +20,16 @@ struct mt_module_match {
 
 /*
  * Grows whenever something that a thread remembers about code may be wrong: before and
- * after a dlclose, before a dlopen, and when tracing is switched. Threads compare it at each
- * event and forget their rules and stacks when it changed.
+ * after a dlclose, and when tracing is switched. Threads compare it at each event and forget
+ * their rules and stacks when it changed.
  */
 extern _Atomic uint32_t mt_modules_generation;
+
+/*
+ * Grows before a dlopen. What a thread knows about loaded objects stays right, but not
+ * that an address is in none.
+ */
+extern _Atomic uint32_t mt_modules_loads;
 
 /* Enter all that is loaded, in load order. For the constructor only: takes a loader lock. */
 void mt_modules_scan(void);

@@ -185,7 +185,9 @@ static mt_node_id add_node(mt_node_id parent, mt_frame_key key, uint32_t kind)
 bool mt_tracebacks_start(void)
 {
 	struct index *index = create_index(FIRST_CAPACITY);
-	atomic_store(&table.older, NULL);
+	struct index *older = atomic_exchange(&table.older, NULL);
+	if (older)
+		mt_pages_unmap(older, index_bytes(older->mask + 1));
 	atomic_store(&table.is_growing, 0);
 	atomic_store(&table.next, 0);
 	atomic_store(&table.end, 0);

@@ -130,6 +130,7 @@ static void forget_stack(struct mt_unwinder *u)
 		u->levels[i].node = MT_NODE_NONE;
 	u->count = u->foreign_count = MT_UNWIND_FIRST;
 	u->cut = 0;
+	u->has_unknown = false;
 	u->span = u->stack_high - u->low;
 }
 
@@ -264,6 +265,8 @@ static enum step take_step(struct walk *w)
 	case MT_RULE_END:
 		return STEP_END;
 	default:
+		if (!(rule->key >> MT_PC_BITS))
+			u->has_unknown = true;
 		if (rule->flags & MT_RULE_BEFORE_ENTRY && !w->at.is_exact)
 			return STEP_END;
 		return mt_stack_is_entry(w->at.sp) ? STEP_END : STEP_BROKEN;
@@ -427,7 +430,8 @@ static mt_node_id remember(struct walk *w)
 		node = intern_level(u, node, &level, frame->key, frame->kind);
 		remember_word(u, (const uintptr_t *)frame->slot, level);
 	}
-	u->span = u->foreign_count > MT_UNWIND_FIRST ? 0 : u->stack_high - u->low;
+	bool is_plain = u->foreign_count <= MT_UNWIND_FIRST && !u->has_unknown;
+	u->span = is_plain ? u->stack_high - u->low : 0;
 	return node;
 }
 
@@ -599,12 +603,16 @@ static mt_traceback_id walk(struct mt_recorder *recorder, struct mt_caller calle
 static bool renew(struct mt_unwinder *u)
 {
 	uint32_t generation = atomic_load(&mt_modules_generation);
-	if (u->generation == generation)
+	uint32_t loads = atomic_load(&mt_modules_loads);
+	if (u->generation == generation && (u->loads == loads || !u->has_unknown)) {
+		u->loads = loads;
 		return true;
+	}
 	if (!atomic_load(&mt_state.header->totals.tracing))
 		return false;
 	mt_unwinder_forget(u);
 	u->generation = generation;
+	u->loads = loads;
 	return true;
 }
 

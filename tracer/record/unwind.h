@@ -64,7 +64,8 @@ struct mt_walked {
 };
 
 struct mt_unwinder {
-	/* The thread's own stack; span 0 while words elsewhere are remembered. */
+	/* The thread's own stack; span 0 while words elsewhere or frames in no loaded
+	 * object are remembered: then the inline part is passed by. */
 	uintptr_t low;
 	size_t span;
 	uint32_t generation; /* of the modules when all this was learnt */
@@ -83,6 +84,8 @@ struct mt_unwinder {
 	uint32_t walked_capacity;
 	struct mt_walked *walked;
 	uint32_t missed; /* since the predictions have their number */
+	uint32_t loads;  /* of the modules when has_unknown was set */
+	bool has_unknown; /* walked to a frame in no loaded object: code made at run time */
 	uintptr_t stack_high, probed_page;
 	struct mt_rules rules;
 };
