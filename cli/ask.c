@@ -123,7 +123,8 @@ int ask_finish(const struct invocation *invocation, const struct mt_error *remar
 }
 
 static int answer(const struct invocation *invocation, const struct mt_question *question,
-		  const char *new_side, const char *old_side, struct mt_error *err)
+		  struct mt_names new_side, struct mt_names old_side,
+		  struct mt_error *err)
 {
 	struct mt_answer result;
 	int rc = mt_answer_init(&result, question, new_side, old_side, err);
@@ -139,7 +140,7 @@ static int answer(const struct invocation *invocation, const struct mt_question 
 }
 
 int ask(const struct invocation *invocation, const struct ask *options,
-	const char *new_side, const char *old_side, struct mt_error *err)
+	struct mt_names new_side, struct mt_names old_side, struct mt_error *err)
 {
 	struct filter_list filters;
 	char *directory = getcwd(NULL, 0); /* NULL: it is gone; paths stay absolute */

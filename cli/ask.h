@@ -15,9 +15,9 @@ struct ask {
 	struct option_strings includes, excludes, functions, modules, domains, wrappers;
 };
 
-/* Answer about one trace, or two, and print it. As struct command's run. */
+/* Answer about one side, or two, and print it. As struct command's run. */
 int ask(const struct invocation *invocation, const struct ask *options,
-	const char *new_side, const char *old_side, struct mt_error *err);
+	struct mt_names new_side, struct mt_names old_side, struct mt_error *err);
 
 /* For the option tables. */
 enum ask_match {

@@ -71,7 +71,8 @@ static const struct command_option top_table[] = {
 
 static int top_run(const struct invocation *invocation, struct mt_error *err)
 {
-	return ask(invocation, invocation->options, invocation->operands[0], NULL, err);
+	struct mt_names side = {(const char *const *)invocation->operands, 1};
+	return ask(invocation, invocation->options, side, (struct mt_names){0}, err);
 }
 
 const struct command cmd_top = {

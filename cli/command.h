@@ -85,7 +85,8 @@ struct invocation {
 	const void *options; /* the command's own options struct */
 	char **operands;     /* arguments that are no options; ends with NULL */
 	int operand_count;
-	bool json;           /* --json; only where the command prints results */
+	int operands_before_dashes; /* where "--" stood; -1: there was none */
+	bool json;                  /* --json; only where the command prints results */
 	bool color;          /* colour may be used on stdout; for others than printers of
 				results on stderr: --color, NO_COLOR, the terminal */
 	bool quiet;          /* -q: no summary, no progress, no remarks */

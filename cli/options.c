@@ -289,6 +289,7 @@ static void add_operand(struct parser *p, char *operand)
 
 static int parse_words(struct parser *p)
 {
+	struct invocation *invocation = &p->result->invocation;
 	bool options_ended = false;
 	int rc = 0;
 	while (rc == 0 && p->next < p->argc) {
@@ -298,6 +299,7 @@ static int parse_words(struct parser *p)
 			options_ended |= p->command->stops_at_operand;
 		} else if (!strcmp(word, "--")) {
 			options_ended = true;
+			invocation->operands_before_dashes = invocation->operand_count;
 		} else {
 			rc = word[1] == '-' ? parse_long(p, word) : parse_short(p, word);
 		}
@@ -362,7 +364,8 @@ static int create_storage(struct mt_options *options, const struct command *comm
 int mt_options_parse(struct mt_options *options, const struct command *command, int argc,
 		     char **argv, struct mt_error *err)
 {
-	*options = (struct mt_options){.invocation.command = command};
+	*options = (struct mt_options){.invocation.command = command,
+				       .invocation.operands_before_dashes = -1};
 	int rc = create_storage(options, command, argc, err);
 	if (rc < 0)
 		return rc;

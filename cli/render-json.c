@@ -3,6 +3,8 @@
  */
 #include "cli/render.h"
 
+#include "tracer/analyze/statistic.h"
+
 #include <inttypes.h>
 #include <string.h>
 
@@ -105,6 +107,21 @@ static void put_sums(FILE *out, bool *is_first, const struct mt_sums *sums, bool
 			sums->diff.bytes, sums->diff.count);
 }
 
+static void put_change(FILE *out, const struct mt_table *table,
+		       const struct mt_sums *sums)
+{
+	static const char *const names[] = {
+		[MT_CHANGE_NONE] = "unchanged",    [MT_CHANGE_INSERTED] = "inserted",
+		[MT_CHANGE_VANISHED] = "vanished", [MT_CHANGE_GROWN] = "grown",
+		[MT_CHANGE_SHRUNK] = "shrunk",
+	};
+	if (table->has_spread)
+		fprintf(out, ",\"size_spread\":%" PRId64 ",\"count_spread\":%" PRId64,
+			sums->spread.bytes, sums->spread.count);
+	fprintf(out, ",\"change\":\"%s\"",
+		names[mt_change_of(sums->now, sums->diff, sums->spread)]);
+}
+
 static void put_row(FILE *out, const struct mt_table *table, size_t row)
 {
 	bool is_first = true;
@@ -118,6 +135,8 @@ static void put_row(FILE *out, const struct mt_table *table, size_t row)
 	}
 	if (table->is_statistics)
 		put_sums(out, &is_first, &table->sums[row], table->is_diff);
+	if (table->is_statistics && table->is_diff)
+		put_change(out, table, &table->sums[row]);
 	putc('}', out);
 }
 
@@ -157,22 +176,52 @@ static void put_snapshot(FILE *out, const struct mt_report_side *side)
 	fprintf(out, ",\"time_ns\":%" PRIu64 "}", side->time_ns);
 }
 
+static void put_side(FILE *out, const struct mt_report_side *side)
+{
+	fputs("{\"trace\":", out);
+	put_string(out, side->trace);
+	putc(',', out);
+	put_snapshot(out, side);
+}
+
+static size_t old_sides(const struct mt_report *report)
+{
+	size_t count = 0;
+	for (size_t i = 0; i < report->side_count; i++)
+		count += report->sides[i].is_old;
+	return count;
+}
+
+/* The traces of one side of a diff: an object, or an array where several were given. */
+static void put_diff_side(FILE *out, const struct mt_report *report, bool is_old)
+{
+	bool is_array = report->side_count > 2;
+	const char *separator = "";
+	fprintf(out, ",\"%s\":%s", is_old ? "old" : "new", is_array ? "[" : "");
+	for (size_t i = 0; i < report->side_count; i++) {
+		if (report->sides[i].is_old != is_old)
+			continue;
+		fputs(separator, out);
+		put_side(out, &report->sides[i]);
+		separator = ",";
+	}
+	if (is_array)
+		putc(']', out);
+}
+
 static void put_sides(FILE *out, const struct mt_report *report)
 {
-	static const char *const names[] = {"new", "old"};
-	if (report->side_count == 1) {
-		fputs(",\"trace\":", out);
-		put_string(out, report->sides[0].trace);
-		fputs(",\"snapshot\":{", out);
-		put_snapshot(out, &report->sides[0]);
+	if (!report->side_count)
+		return;
+	if (old_sides(report)) {
+		put_diff_side(out, report, true);
+		put_diff_side(out, report, false);
 		return;
 	}
-	for (size_t i = report->side_count; i-- > 0;) {
-		fprintf(out, ",\"%s\":{\"trace\":", names[i]);
-		put_string(out, report->sides[i].trace);
-		putc(',', out);
-		put_snapshot(out, &report->sides[i]);
-	}
+	fputs(",\"trace\":", out);
+	put_string(out, report->sides[0].trace);
+	fputs(",\"snapshot\":{", out);
+	put_snapshot(out, &report->sides[0]);
 }
 
 void render_json(FILE *out, const struct mt_report *report)

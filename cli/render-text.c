@@ -46,7 +46,17 @@ static void put_colored(FILE *out, bool color, const char *code, const char *tex
 
 static const char *change_color(const struct mt_sums *sums)
 {
+	if (!mt_change_of(sums->now, sums->diff, sums->spread))
+		return plain;
 	return sums->diff.bytes > 0 ? red : sums->diff.bytes < 0 ? green : plain;
+}
+
+static void put_spread(FILE *out, const struct mt_sums *sums)
+{
+	char size[MT_SIZE_TEXT_BYTES];
+	mt_size_text(size, (double)sums->spread.bytes, false);
+	bool has_changed = mt_change_of(sums->now, sums->diff, sums->spread);
+	fprintf(out, ", spread=%s%s", size, has_changed ? "" : ", unchanged");
 }
 
 static void put_statistic(FILE *out, const struct mt_table *table, size_t row, bool color)
@@ -57,6 +67,8 @@ static void put_statistic(FILE *out, const struct mt_table *table, size_t row, b
 	put_colored(out, color, bold, table->labels[row]);
 	fputs(": ", out);
 	put_colored(out, color && table->is_diff, change_color(sums), text);
+	if (table->has_spread)
+		put_spread(out, sums);
 	putc('\n', out);
 }
 

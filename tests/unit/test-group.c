@@ -55,6 +55,7 @@ static void add_side(struct mt_answer *answer, const struct mt_question *questio
 	struct mt_error err = {0};
 	struct mt_subject *subject = &answer->subjects[answer->subject_count++];
 	struct mt_moment moment;
+	subject->side = answer->subject_count > 1 ? MT_SIDE_OLD : MT_SIDE_NEW;
 	subject->owns_trace = true;
 	subject->frames = &subject->own_frames;
 	ok(mt_trace_open(&subject->trace, made_path(made), MT_TRACE_LOAD_PROFILES,

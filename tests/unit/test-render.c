@@ -50,11 +50,12 @@ static struct mt_report make_report(const char *name)
 	};
 	struct mt_error err = {0};
 	struct mt_report report = {.schema = "memtrace.top/1", .side_count = 1};
-	report.sides[0] = (struct mt_report_side){name, NULL, 3, 12};
+	report.sides[0] =
+		(struct mt_report_side){.trace = name, .index = 3, .time_ns = 12};
 	struct mt_table *table = mt_report_add_table(&report, "rows", columns, 4, &err);
 	table->is_statistics = true;
 	struct mt_value *values = mt_table_add_statistic(
-		table, strdup(name), (struct mt_sums){{10, 1}, {0, 0}}, &err);
+		table, strdup(name), (struct mt_sums){.now = {10, 1}}, &err);
 	values[0] = mt_value_text(name);
 	values[1] = mt_value_number(-1);
 	values[3].state = MT_VALUE_ABSENT;

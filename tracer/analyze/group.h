@@ -53,6 +53,7 @@ enum mt_group_kind {
 
 struct mt_group {
 	struct mt_counts sides[2];
+	struct mt_counts spread[2]; /* of the traces of a side; see samples.h */
 	/* The one with the largest share, of those that have the key; by traceback: the
 	   key frame. */
 	mt_location_id location;

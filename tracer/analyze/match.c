@@ -10,7 +10,7 @@
 struct line {
 	const struct mt_location *location;
 	mt_location_id id;
-	struct mt_counts counts;
+	struct mt_counts counts, spread;
 };
 
 struct lines {
@@ -33,21 +33,26 @@ static int compare_lines(const void *left, const void *right)
 }
 
 static void take_side(struct lines *lines, const struct mt_groups *groups,
-		      struct mt_counts counts, mt_location_id id)
+		      const struct mt_group *group, enum mt_side side, mt_location_id id)
 {
-	if (!counts.bytes && !counts.count)
+	struct mt_counts counts = group->sides[side], spread = group->spread[side];
+	if (!counts.bytes && !counts.count && !spread.bytes && !spread.count)
 		return;
 	lines->list[lines->count++] =
-		(struct line){&groups->locations->list[id], id, counts};
+		(struct line){&groups->locations->list[id], id, counts, spread};
 }
 
 static struct mt_group group_of(const struct line *new, const struct line *old)
 {
 	struct mt_group group = {.location = (new ? new : old)->id};
-	if (new)
+	if (new) {
 		group.sides[MT_SIDE_NEW] = new->counts;
-	if (old)
+		group.spread[MT_SIDE_NEW] = new->spread;
+	}
+	if (old) {
 		group.sides[MT_SIDE_OLD] = old->counts;
+		group.spread[MT_SIDE_OLD] = old->spread;
+	}
 	return group;
 }
 
@@ -82,8 +87,8 @@ static size_t split(struct mt_groups *groups, struct lines *new, struct lines *o
 			groups->list[kept++] = group;
 			continue;
 		}
-		take_side(new, groups, group.sides[MT_SIDE_NEW], group.location);
-		take_side(old, groups, group.sides[MT_SIDE_OLD], group.old_location);
+		take_side(new, groups, &group, MT_SIDE_NEW, group.location);
+		take_side(old, groups, &group, MT_SIDE_OLD, group.old_location);
 	}
 	return kept;
 }

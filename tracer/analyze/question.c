@@ -5,6 +5,7 @@
 
 #include "tracer/analyze/match.h"
 #include "tracer/analyze/rows.h"
+#include "tracer/analyze/samples.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
@@ -62,106 +63,37 @@ static int check_moment(const struct mt_question *question,
 	return 0;
 }
 
-/* Resolving: the nodes that need a key frame, the frames that need symbols. */
-
-static bool filters_need_sites(const struct mt_question *question)
-{
-	for (size_t i = 0; i < question->filter_count; i++)
-		if (question->filters[i].subject != MT_FILTER_DOMAIN)
-			return true;
-	return false;
-}
-
-static bool needs_sites(const struct mt_question *question)
-{
-	return mt_by_is_location(question->by) || question->by == MT_BY_TRACEBACK ||
-	       filters_need_sites(question);
-}
-
-static bool needs_chains(const struct mt_question *question)
-{
-	if (question->by == MT_BY_TRACEBACK || question->is_cumulative)
-		return true;
-	for (size_t i = 0; i < question->filter_count; i++)
-		if (question->filters[i].all_frames)
-			return true;
-	return false;
-}
-
-/* Every frame of every row's chain, each node looked at once. */
-static int want_chains(struct mt_subject *subject, struct mt_error *err)
-{
-	const struct mt_trace *trace = subject->trace;
-	uint8_t *is_seen = calloc(trace->nodes.count, 1);
-	if (!is_seen)
-		return mt_fail(err, MT_ERR_NO_MEMORY, "out of memory");
-	int rc = 0;
-	for (size_t i = 0; i < subject->profile.row_count; i++) {
-		uint32_t node = subject->profile.rows[i].node;
-		while (rc >= 0 && node != MT_NO_NODE && !is_seen[node]) {
-			const struct mt_trace_node *n = &trace->nodes.list[node];
-			is_seen[node] = 1;
-			if (n->frame != MT_NO_FRAME)
-				rc = mt_frame_locations_want(subject->frames, n->frame,
-							     err);
-			node = n->parent;
-		}
-	}
-	free(is_seen);
-	return rc < 0 ? rc : mt_frame_locations_resolve(subject->frames, err);
-}
-
-static int resolve_sites(struct mt_subject *subject, struct mt_error *err)
-{
-	const struct mt_profile *profile = &subject->profile;
-	size_t count = profile->row_count + profile->cell_count;
-	uint32_t *nodes = malloc((count + 1) * sizeof *nodes);
-	if (!nodes)
-		return mt_fail(err, MT_ERR_NO_MEMORY, "out of memory");
-	for (size_t i = 0; i < profile->row_count; i++)
-		nodes[i] = profile->rows[i].node;
-	for (size_t i = 0; i < profile->cell_count; i++)
-		nodes[profile->row_count + i] = profile->cells[i].node;
-	int rc = mt_callsites_resolve(&subject->callsites, nodes, count, err);
-	free(nodes);
-	return rc;
-}
-
-int mt_subject_resolve(struct mt_subject *subject, const struct mt_question *question,
-		       struct mt_error *err)
-{
-	int rc = mt_callsites_init(&subject->callsites, subject->frames,
-				   question->wrappers, question->has_raw_frames, err);
-	if (rc >= 0 && needs_chains(question))
-		rc = want_chains(subject, err);
-	if (rc >= 0 && needs_sites(question))
-		rc = resolve_sites(subject, err);
-	return rc < 0 ? rc
-		      : mt_filter_profile(&subject->profile, &subject->callsites,
-					  question->filters, question->filter_count, err);
-}
-
 /* From a name to a subject. */
 
 static int make_symbolizer(struct mt_answer *answer, const struct mt_question *question,
 			   struct mt_error *err)
 {
-	if (answer->symbolizer || (!needs_sites(question) && !needs_chains(question)))
+	if (answer->symbolizer || !mt_question_needs_symbols(question))
 		return 0;
 	struct mt_symbolizer_options options = {
 		.notice = question->notice, .notice_context = question->notice_context};
 	return mt_symbolizer_create(&answer->symbolizer, &options, err);
 }
 
-static int open_trace(struct mt_answer *answer, struct mt_subject *subject,
+/* The subject that opened the same trace before, or NULL. */
+static const struct mt_subject *find_opened(const struct mt_answer *answer,
+					    const struct mt_subject *subject)
+{
+	for (const struct mt_subject *s = answer->subjects; s < subject; s++)
+		if (s->owns_trace && s->trace && !strcmp(s->name, subject->name))
+			return s;
+	return NULL;
+}
+
+static int open_trace(const struct mt_answer *answer, struct mt_subject *subject,
 		      const char *path, struct mt_error *err)
 {
-	struct mt_subject *first = &answer->subjects[0];
 	subject->name = strdup(path);
 	if (!subject->name)
 		return mt_fail(err, MT_ERR_NO_MEMORY, "out of memory");
-	if (subject != first && !strcmp(first->name, path)) {
-		subject->trace = first->trace;
+	const struct mt_subject *opened = find_opened(answer, subject);
+	if (opened) {
+		subject->trace = opened->trace;
 		return 0;
 	}
 	subject->owns_trace = true;
@@ -171,26 +103,32 @@ static int open_trace(struct mt_answer *answer, struct mt_subject *subject,
 static int open_frames(struct mt_answer *answer, struct mt_subject *subject,
 		       struct mt_error *err)
 {
-	struct mt_subject *first = &answer->subjects[0];
 	if (!subject->owns_trace) {
-		subject->frames = first->frames;
+		subject->frames = find_opened(answer, subject)->frames;
 		return 0;
 	}
 	uint32_t base = 1;
-	if (subject != first)
-		base += (uint32_t)first->trace->modules.count;
+	for (const struct mt_subject *s = answer->subjects; s < subject; s++)
+		if (s->owns_trace && s->trace)
+			base += (uint32_t)s->trace->modules.count;
 	int rc = mt_frame_locations_init(&subject->own_frames, &answer->locations,
 					 subject->trace, answer->symbolizer, base, err);
 	subject->frames = &subject->own_frames;
 	return rc;
 }
 
-static int open_subject(struct mt_answer *answer, const struct mt_question *question,
-			const char *argument, struct mt_error *err)
+int mt_answer_open(struct mt_answer *answer, const struct mt_question *question,
+		   enum mt_side side, const char *argument, struct mt_error *err)
 {
+	if (answer->subject_count == MT_MAX_SUBJECTS)
+		return mt_fail(err, MT_ERR_USAGE, "at most %d traces can be compared",
+			       MT_MAX_SUBJECTS);
 	struct mt_subject *subject = &answer->subjects[answer->subject_count++];
+	subject->side = side;
 	struct mt_moment_name name;
-	int rc = mt_moment_name_init(&name, argument, err);
+	int rc = make_symbolizer(answer, question, err);
+	if (rc >= 0)
+		rc = mt_moment_name_init(&name, argument, err);
 	if (rc < 0)
 		return rc;
 	struct mt_moment moment;
@@ -221,16 +159,17 @@ static void note_state(struct mt_answer *answer, const struct mt_subject *subjec
 
 /* From groups to the report. */
 
-static int fill_side(struct mt_answer *answer, enum mt_side side, struct mt_error *err)
+int mt_answer_add_side(struct mt_report *report, const struct mt_subject *subject,
+		       struct mt_error *err)
 {
-	const struct mt_subject *subject = &answer->subjects[side];
 	const struct mt_moment *moment = &subject->profile.moment;
 	const char *label = mt_moment_label(moment);
-	answer->report.sides[side] = (struct mt_report_side){
-		.trace = mt_report_string(&answer->report, subject->name, err),
-		.label = label ? mt_report_string(&answer->report, label, err) : NULL,
+	report->sides[report->side_count++] = (struct mt_report_side){
+		.trace = mt_report_string(report, subject->name, err),
+		.label = label ? mt_report_string(report, label, err) : NULL,
 		.index = mt_moment_index(moment),
-		.time_ns = mt_moment_time_ns(moment)};
+		.time_ns = mt_moment_time_ns(moment),
+		.is_old = subject->side == MT_SIDE_OLD};
 	return err && err->code == MT_ERR_NO_MEMORY ? MT_ERR_NO_MEMORY : 0;
 }
 
@@ -238,7 +177,7 @@ static int add_facts(struct mt_answer *answer, const struct mt_question *questio
 		     struct mt_error *err)
 {
 	struct mt_report *report = &answer->report;
-	const struct mt_profile *profile = &answer->subjects[MT_SIDE_NEW].profile;
+	const struct mt_profile *profile = &answer->subjects[0].profile;
 	const struct mt_record_snapshot *rec = &profile->moment.rows->record;
 	struct mt_fact by = {.name = "by",
 			     .value = mt_value_text(by_names[question->by])};
@@ -269,20 +208,61 @@ static struct mt_counts difference(struct mt_counts now, struct mt_counts old)
 				  mt_wrapping_subtract(now.count, old.count)};
 }
 
+/* Groups. */
+
+static size_t side_count(const struct mt_answer *answer, enum mt_side side)
+{
+	size_t count = 0;
+	for (size_t i = 0; i < answer->subject_count; i++)
+		count += answer->subjects[i].side == side;
+	return count;
+}
+
+/* All subjects of a side; several of them are settled as samples. */
+static int group_side(struct mt_answer *answer, const struct mt_question *question,
+		      enum mt_side side, struct mt_error *err)
+{
+	struct mt_groups *groups = &answer->groups;
+	struct mt_samples samples = {.groups = groups, .side = side};
+	bool has_several = side_count(answer, side) > 1;
+	int rc = 0;
+	for (size_t i = 0; rc >= 0 && i < answer->subject_count; i++) {
+		const struct mt_subject *subject = &answer->subjects[i];
+		if (subject->side != side)
+			continue;
+		rc = mt_groups_add(groups, side, &subject->profile, &subject->callsites,
+				   question->metric, question->is_cumulative, err);
+		if (rc >= 0 && has_several)
+			rc = mt_samples_note(&samples, err);
+	}
+	if (rc >= 0 && has_several)
+		rc = mt_samples_settle(&samples, question->is_cumulative, err);
+	mt_samples_deinit(&samples);
+	return rc;
+}
+
+int mt_answer_group(struct mt_answer *answer, const struct mt_question *question,
+		    struct mt_error *err)
+{
+	int rc = mt_groups_init(&answer->groups, question->by, &answer->locations, err);
+	/* The old side first, so that the new one has the last word in names. */
+	if (rc >= 0)
+		rc = group_side(answer, question, MT_SIDE_OLD, err);
+	if (rc >= 0)
+		rc = group_side(answer, question, MT_SIDE_NEW, err);
+	if (rc >= 0 && question->matches_functions && question->by == MT_BY_LINENO)
+		rc = mt_match_functions(&answer->groups, err);
+	return rc;
+}
+
 int mt_answer_report(struct mt_answer *answer, const struct mt_question *question,
 		     struct mt_error *err)
 {
-	bool is_diff = answer->subject_count > 1;
-	struct mt_groups *groups = &answer->groups;
-	int rc = mt_groups_init(groups, question->by, &answer->locations, err);
-	/* The old side first, so that the new one has the last word in names. */
-	for (size_t i = answer->subject_count; rc >= 0 && i-- > 0;)
-		rc = mt_groups_add(groups, (enum mt_side)i, &answer->subjects[i].profile,
-				   &answer->subjects[i].callsites, question->metric,
-				   question->is_cumulative, err);
-	if (rc >= 0 && question->matches_functions && question->by == MT_BY_LINENO)
-		rc = mt_match_functions(groups, err);
+	size_t old_count = side_count(answer, MT_SIDE_OLD);
+	bool is_diff = old_count > 0;
+	const struct mt_groups *groups = &answer->groups;
 	struct mt_statistics statistics = {0};
+	int rc = mt_answer_group(answer, question, err);
 	if (rc >= 0)
 		rc = mt_statistics_init(&statistics, groups, is_diff, question->sort,
 					question->limit, err);
@@ -291,6 +271,7 @@ int mt_answer_report(struct mt_answer *answer, const struct mt_question *questio
 				 question->directory, err);
 	if (rc >= 0) {
 		struct mt_table *table = &answer->report.tables[0];
+		table->has_spread = answer->subject_count > 1 + (size_t)is_diff;
 		table->totals.now = groups->totals[MT_SIDE_NEW];
 		table->totals.diff = difference(groups->totals[MT_SIDE_NEW],
 						groups->totals[MT_SIDE_OLD]);
@@ -299,31 +280,40 @@ int mt_answer_report(struct mt_answer *answer, const struct mt_question *questio
 	return rc;
 }
 
+static int open_side(struct mt_answer *answer, const struct mt_question *question,
+		     enum mt_side side, struct mt_names names, struct mt_error *err)
+{
+	int rc = 0;
+	for (size_t i = 0; rc >= 0 && i < names.count; i++)
+		rc = mt_answer_open(answer, question, side, names.list[i], err);
+	return rc;
+}
+
 static int answer_sides(struct mt_answer *answer, const struct mt_question *question,
-			const char *const *names, struct mt_error *err)
+			struct mt_names new_side, struct mt_names old_side,
+			struct mt_error *err)
 {
 	int rc = mt_question_check(question, err);
 	if (rc >= 0)
 		rc = mt_locations_init(&answer->locations, err);
 	if (rc >= 0)
-		rc = make_symbolizer(answer, question, err);
-	for (int i = 0; rc >= 0 && i < 2 && names[i]; i++)
-		rc = open_subject(answer, question, names[i], err);
+		rc = open_side(answer, question, MT_SIDE_NEW, new_side, err);
+	if (rc >= 0)
+		rc = open_side(answer, question, MT_SIDE_OLD, old_side, err);
 	for (size_t i = 0; rc >= 0 && i < answer->subject_count; i++)
-		rc = fill_side(answer, (enum mt_side)i, err);
+		rc = mt_answer_add_side(&answer->report, &answer->subjects[i], err);
 	if (rc >= 0)
 		rc = add_facts(answer, question, err);
 	return rc < 0 ? rc : mt_answer_report(answer, question, err);
 }
 
 int mt_answer_init(struct mt_answer *answer, const struct mt_question *question,
-		   const char *new_side, const char *old_side, struct mt_error *err)
+		   struct mt_names new_side, struct mt_names old_side,
+		   struct mt_error *err)
 {
 	*answer = (struct mt_answer){0};
-	answer->report.schema = old_side ? "memtrace.diff/1" : "memtrace.top/1";
-	answer->report.side_count = old_side ? 2 : 1;
-	const char *names[2] = {[MT_SIDE_NEW] = new_side, [MT_SIDE_OLD] = old_side};
-	int rc = answer_sides(answer, question, names, err);
+	answer->report.schema = old_side.count ? "memtrace.diff/1" : "memtrace.top/1";
+	int rc = answer_sides(answer, question, new_side, old_side, err);
 	for (size_t i = 0; rc >= 0 && i < answer->subject_count; i++)
 		note_state(answer, &answer->subjects[i]);
 	return rc;

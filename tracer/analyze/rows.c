@@ -129,13 +129,13 @@ int mt_rows_add(struct mt_report *report, const struct mt_groups *groups,
 	table->is_statistics = true;
 	table->is_diff = is_diff;
 	table->omitted_rows = statistics->omitted_count;
-	table->omitted =
-		(struct mt_sums){statistics->omitted.now, statistics->omitted.diff};
+	table->omitted = (struct mt_sums){.now = statistics->omitted.now,
+					  .diff = statistics->omitted.diff};
 	for (size_t i = 0; i < statistics->count; i++) {
 		const struct mt_statistic *s = &statistics->list[i];
 		struct mt_value *values = mt_table_add_statistic(
 			table, mt_label_group(groups, s->group, directory),
-			(struct mt_sums){s->now, s->diff}, err);
+			(struct mt_sums){s->now, s->diff, s->spread}, err);
 		int rc = values ? fill(report, values, groups, s->group, err)
 				: MT_ERR_NO_MEMORY;
 		if (rc < 0)

@@ -12,6 +12,7 @@
 struct order {
 	const struct mt_groups *groups;
 	bool is_diff;
+	bool has_spread;
 	enum mt_sort sort;
 };
 
@@ -49,11 +50,33 @@ static int by_sort(const struct order *order, const struct mt_statistic *a,
 	return first ? first : by_number(a->now.count, b->now.count);
 }
 
+enum mt_change mt_change_of(struct mt_counts now, struct mt_counts diff,
+			    struct mt_counts spread)
+{
+	bool is_size = magnitude(diff.bytes) > magnitude(spread.bytes);
+	bool is_count = magnitude(diff.count) > magnitude(spread.count);
+	if (!is_size && !is_count)
+		return MT_CHANGE_NONE;
+	if (!now.bytes && !now.count)
+		return MT_CHANGE_VANISHED;
+	if (now.bytes == diff.bytes && now.count == diff.count)
+		return MT_CHANGE_INSERTED;
+	int64_t change = is_size ? diff.bytes : diff.count;
+	return change > 0 ? MT_CHANGE_GROWN : MT_CHANGE_SHRUNK;
+}
+
+static int is_noise(const struct mt_statistic *s)
+{
+	return mt_change_of(s->now, s->diff, s->spread) == MT_CHANGE_NONE;
+}
+
 static int compare(const void *left, const void *right, void *context)
 {
 	const struct mt_statistic *a = left, *b = right;
 	const struct order *order = context;
-	int first = by_sort(order, a, b);
+	int first = order->has_spread ? is_noise(a) - is_noise(b) : 0;
+	if (!first)
+		first = by_sort(order, a, b);
 	if (!first && order->is_diff)
 		first = by_magnitude(a->diff.bytes, b->diff.bytes);
 	if (!first)
@@ -99,6 +122,18 @@ static void select_first(struct mt_statistic *list, size_t count, size_t limit,
 	}
 }
 
+static int64_t larger(int64_t a, int64_t b)
+{
+	return a > b ? a : b;
+}
+
+static struct mt_counts larger_spread(const struct mt_group *group)
+{
+	const struct mt_counts *a = &group->spread[MT_SIDE_NEW];
+	const struct mt_counts *b = &group->spread[MT_SIDE_OLD];
+	return (struct mt_counts){larger(a->bytes, b->bytes), larger(a->count, b->count)};
+}
+
 static struct mt_statistic statistic_of(const struct mt_group *group, bool is_diff)
 {
 	struct mt_statistic s = {.group = group, .now = group->sides[MT_SIDE_NEW]};
@@ -106,6 +141,7 @@ static struct mt_statistic statistic_of(const struct mt_group *group, bool is_di
 	if (is_diff) {
 		s.diff.bytes = mt_wrapping_subtract(s.now.bytes, old->bytes);
 		s.diff.count = mt_wrapping_subtract(s.now.count, old->count);
+		s.spread = larger_spread(group);
 	}
 	return s;
 }
@@ -115,12 +151,14 @@ int mt_statistics_init(struct mt_statistics *statistics, const struct mt_groups 
 		       struct mt_error *err)
 {
 	*statistics = (struct mt_statistics){0};
-	struct order order = {groups, is_diff, sort};
+	struct order order = {.groups = groups, .is_diff = is_diff, .sort = sort};
 	struct mt_statistic *list = calloc(groups->count + 1, sizeof *list);
 	if (!list)
 		return mt_fail(err, MT_ERR_NO_MEMORY, "out of memory");
-	for (size_t i = 0; i < groups->count; i++)
+	for (size_t i = 0; i < groups->count; i++) {
 		list[i] = statistic_of(&groups->list[i], is_diff);
+		order.has_spread |= list[i].spread.bytes || list[i].spread.count;
+	}
 	size_t count = groups->count;
 	if (limit && limit < count) {
 		select_first(list, count, limit, &order);

@@ -17,6 +17,8 @@ struct mt_statistic {
 	const struct mt_group *group;
 	struct mt_counts now;
 	struct mt_counts diff; /* now - old side; zero in a top */
+	/* Of the traces on each side, the larger one: a smaller change is none. */
+	struct mt_counts spread;
 };
 
 struct mt_statistics {
@@ -29,12 +31,25 @@ struct mt_statistics {
 /*
  * The first limit groups (0: all) in order, descending. Of a top: by size, count, key;
  * of a diff by |size difference|, size, |count difference|, count, key. Another sort puts
- * its number before these. groups is borrowed.
+ * its number before these. A change within the spread comes after all others. groups is
+ * borrowed.
  */
 int mt_statistics_init(struct mt_statistics *statistics, const struct mt_groups *groups,
 		       bool is_diff, enum mt_sort sort, size_t limit,
 		       struct mt_error *err);
 void mt_statistics_deinit(struct mt_statistics *statistics);
+
+/* How a row of a diff has changed. */
+enum mt_change {
+	MT_CHANGE_NONE, /* also: by no more than the spread */
+	MT_CHANGE_INSERTED,
+	MT_CHANGE_VANISHED,
+	MT_CHANGE_GROWN,
+	MT_CHANGE_SHRUNK,
+};
+
+enum mt_change mt_change_of(struct mt_counts now, struct mt_counts diff,
+			    struct mt_counts spread);
 
 enum {
 	MT_SIZE_TEXT_BYTES = 40,

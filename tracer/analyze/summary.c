@@ -49,7 +49,8 @@ int mt_summary_init(struct mt_summary *summary, const char *path, size_t count,
 		.by = MT_BY_LINENO, .limit = count, .directory = directory};
 	struct mt_answer answer;
 	*summary = (struct mt_summary){0};
-	int rc = mt_answer_init(&answer, &question, path, NULL, err);
+	int rc = mt_answer_init(&answer, &question, (struct mt_names){&path, 1},
+				(struct mt_names){0}, err);
 	if (rc >= 0)
 		rc = summarize(summary, &answer, err);
 	mt_answer_deinit(&answer);

@@ -59,10 +59,13 @@ static inline struct mt_value mt_value_text(const char *text)
 struct mt_sums {
 	struct mt_counts now;
 	struct mt_counts diff;
+	struct mt_counts
+		spread; /* of the traces of a side: a smaller diff is no change */
 };
 
 enum {
 	MT_TABLE_MAX_COLUMNS = 16,
+	MT_MAX_SUBJECTS = 64, /* traces in one question */
 };
 
 struct mt_table {
@@ -77,6 +80,7 @@ struct mt_table {
 	 * text, and sums; its columns size and count (size_diff, count_diff) are these.
 	 */
 	bool is_statistics, is_diff;
+	bool has_spread; /* several traces on a side */
 	char **labels;
 	struct mt_sums *sums;
 	size_t label_capacity, sum_capacity;
@@ -85,12 +89,13 @@ struct mt_table {
 	size_t omitted_rows;
 };
 
-/* One side of the answer: which snapshot of which trace. */
+/* One trace of the answer: which snapshot of it. */
 struct mt_report_side {
 	const char *trace;
 	const char *label; /* NULL: none */
 	int64_t index;     /* -1: none */
 	uint64_t time_ns;
+	bool is_old; /* the side of a diff; else the new one, or the only one */
 };
 
 /* A fact about the whole report. */
@@ -102,8 +107,8 @@ struct mt_fact {
 };
 
 struct mt_report {
-	const char *schema;             /* "memtrace.top/1" */
-	struct mt_report_side sides[2]; /* enum mt_side; as many as side_count */
+	const char *schema; /* "memtrace.top/1" */
+	struct mt_report_side sides[MT_MAX_SUBJECTS];
 	size_t side_count;
 	struct mt_fact *facts;
 	size_t fact_count, fact_capacity;
