@@ -30,7 +30,7 @@ static uint16_t generation(void)
 	return (uint16_t)inherited_generation;
 }
 
-static void drain_deferred(struct thread *thread)
+void large_drain_deferred(struct thread *thread)
 {
 	void *block = atomic_exchange_explicit(&deferred, NULL, memory_order_acquire);
 	while (block) {
@@ -89,7 +89,7 @@ static void *place_headed(size_t size, size_t alignment, bool is_zeroed)
 void *large_place(struct thread *thread, size_t size, size_t alignment, bool is_zeroed)
 {
 	if (__builtin_expect(!!atomic_load_explicit(&deferred, memory_order_relaxed), 0))
-		drain_deferred(thread);
+		large_drain_deferred(thread);
 	if (is_plain_mode() || alignment > LARGE_HEADER_ALIGNMENT_MAX)
 		return place_plain(size, alignment, is_zeroed);
 	if (size > most_bytes) {

@@ -109,4 +109,7 @@ size_t large_usable_size(const void *p);
  */
 void large_defer_free(void *p);
 
+/* Carry out what was put off, by this handler or another. */
+void large_drain_deferred(struct thread *thread);
+
 #endif

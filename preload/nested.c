@@ -47,9 +47,8 @@ static bool is_known_to_libc_alone(const void *p)
 	       large_kind(p) == LARGE_OTHER;
 }
 
-void serve_free_nested(void *p)
+static void free_nested(void *p, enum thread_reason why)
 {
-	enum thread_reason why = thread_why();
 	if (why != THREAD_TOO_EARLY && pymalloc_is_inside(p)) {
 		heaps_free_unrecorded(pymalloc_pool_index(pymalloc.geometry, p), p);
 	} else if (large_kind(p) == LARGE_BUMP) {
@@ -61,4 +60,12 @@ void serve_free_nested(void *p)
 	} else if (why != THREAD_TOO_EARLY) {
 		large_defer_free(p);
 	}
+}
+
+void serve_free_nested(void *p)
+{
+	enum thread_reason why = thread_why();
+	free_nested(p, why);
+	if (why == THREAD_NESTED && thread_self)
+		mt_guard_disturb(&thread_self->recorder.guard);
 }

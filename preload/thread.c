@@ -5,6 +5,7 @@
 #include "preload/thread.h"
 
 #include "preload/heaps.h"
+#include "preload/large.h"
 #include "tracer/record/syscall.h"
 
 #include <limits.h>
@@ -148,6 +149,13 @@ void thread_retire(void)
 	has_retired = true;
 	close_slot(thread);
 	is_busy = false;
+}
+
+void thread_finish_nested(struct thread *thread)
+{
+	if (mt_state.heap_bytes)
+		heaps_drain(&thread->heap);
+	large_drain_deferred(thread);
 }
 
 void thread_leave_transient(struct thread *thread)

@@ -64,6 +64,9 @@ enum thread_reason thread_why(void);
 void thread_enter_slotless(void);
 void thread_leave_slotless(void);
 
+/* Frees that met the guard are carried out, under it. */
+void thread_finish_nested(struct thread *thread);
+
 /* End the event of a thread that has retired. */
 void thread_leave_transient(struct thread *thread);
 
@@ -80,6 +83,8 @@ static inline __attribute__((always_inline)) struct thread *thread_enter(void)
 
 static inline __attribute__((always_inline)) void thread_leave(struct thread *thread)
 {
+	while (mt_guard_was_disturbed(&thread->recorder.guard))
+		thread_finish_nested(thread);
 	mt_guard_leave(&thread->recorder.guard);
 	if (__builtin_expect(thread->is_transient, 0))
 		thread_leave_transient(thread);

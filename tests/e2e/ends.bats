@@ -75,7 +75,7 @@ ends_as() {
 			memtrace info --json t.mtz.1 2>/dev/null | grep -q '"label": *"exit"' && break
 			read -r -t 0.05 <> <(:) || true
 		done
-		[ "$(live t.mtz.1 child)" = 100 ]
+		[ "$(live t.mtz.1 daemon)" = 100 ]
 	done
 }
 

@@ -77,7 +77,7 @@ static void become_daemon(void)
 	while (getppid() == parent)
 		sched_yield();
 	for (int i = 0; i < 100; i++)
-		chain = malloc(56); /* child */
+		chain = malloc(56); /* daemon */
 	_exit(0);
 }
 

@@ -5,6 +5,8 @@ void *plugin_keep(size_t size);
 
 void *plugin_keep(size_t size)
 {
-	free(malloc(size * 2)); /* dropped */
-	return malloc(size);    /* plugin */
+	void *volatile dropped = malloc(size * 2); /* dropped */
+	free(dropped);
+	void *volatile block = malloc(size); /* plugin */
+	return block;
 }

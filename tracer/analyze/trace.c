@@ -542,11 +542,22 @@ static uint64_t last_moment_ns(const struct mt_trace *trace)
 	return last;
 }
 
+/* A file stays open after the exit of its process where that has children left. */
+static bool has_exit(const struct mt_trace *trace)
+{
+	for (size_t i = 0; i < trace->snapshots.count; i++) {
+		const struct mt_trace_snapshot *snapshot = &trace->snapshots.list[i];
+		if (snapshot->is_complete && snapshot->record.kind == MT_SNAPSHOT_EXIT)
+			return true;
+	}
+	return false;
+}
+
 void mt_trace_remark(const struct mt_trace *trace, struct mt_error *remark)
 {
 	if (trace->damage.code)
 		mt_fail(remark, MT_ERR_DAMAGED, "%s", trace->damage.message);
-	else if (!trace->is_closed)
+	else if (!trace->is_closed && !has_exit(trace))
 		mt_fail(remark, MT_ERR_INCOMPLETE,
 			"%s: ends early, after %.3f s: the program still runs, or its "
 			"collector was killed",
