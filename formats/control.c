@@ -4,7 +4,6 @@
 #include "formats/control.h"
 
 #include "formats/error.h"
-#include "formats/state.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -135,19 +134,4 @@ int mt_control_receive(int fd, struct mt_packet *packet, struct mt_error *err)
 			       head->version, MT_MESSAGE_VERSION);
 	packet->text_bytes = (size_t)got - sizeof *head;
 	return 0;
-}
-
-bool mt_control_is_label(const char *label, size_t size)
-{
-	static const char *const reserved[] = {"start", "peak", "exit"};
-	if (!size || size >= MT_LABEL_BYTES || memchr(label, '\0', size) ||
-	    memchr(label, '@', size) || memchr(label, '#', size))
-		return false;
-	for (size_t i = 0; i < sizeof reserved / sizeof *reserved; i++)
-		if (strlen(reserved[i]) == size && !memcmp(label, reserved[i], size))
-			return false;
-	size_t digits = 0;
-	while (digits < size && label[digits] >= '0' && label[digits] <= '9')
-		digits++;
-	return digits < size;
 }

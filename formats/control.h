@@ -13,6 +13,8 @@
 #ifndef MT_FORMATS_CONTROL_H
 #define MT_FORMATS_CONTROL_H
 
+#include "formats/state.h"
+
 #include <assert.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -58,6 +60,28 @@ struct mt_message {
 	char text[MT_MESSAGE_TEXT_BYTES];
 };
 
+/* Labels may not be empty, reserved, all digits, too long, or hold '@' or '#'. */
+static inline bool mt_control_is_label(const char *label, size_t size)
+{
+	static const char reserved[][8] = {"start", "peak", "exit"};
+	size_t digits = 0;
+	if (!size || size >= MT_LABEL_BYTES)
+		return false;
+	for (size_t i = 0; i < size; i++) {
+		if (!label[i] || label[i] == '@' || label[i] == '#')
+			return false;
+		digits += label[i] >= '0' && label[i] <= '9';
+	}
+	for (size_t word = 0; word < sizeof reserved / sizeof *reserved; word++) {
+		size_t i = 0;
+		while (i < size && label[i] == reserved[word][i])
+			i++;
+		if (i == size && !reserved[word][i])
+			return false;
+	}
+	return digits < size;
+}
+
 /* Outside only, from here on. */
 
 struct mt_error;
@@ -84,8 +108,5 @@ int mt_control_send(int fd, struct mt_message *message, size_t text_bytes,
  * gone. Its descriptors are the caller's.
  */
 int mt_control_receive(int fd, struct mt_packet *packet, struct mt_error *err);
-
-/* Labels may not be empty, reserved, all digits, too long, or hold '@' or '#'. */
-bool mt_control_is_label(const char *label, size_t size);
 
 #endif

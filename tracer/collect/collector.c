@@ -24,6 +24,7 @@ enum {
 	POLL_MS = 50, /* where the kernel has no pidfds */
 	/* For a child that forked and has not come to its first allocation. */
 	LINGER_MS = 50,
+	FIRST_LINGER_MS = 1000,
 	FIRST_WAIT_MS = 20000, /* for the program that started us */
 };
 
@@ -43,6 +44,7 @@ struct collector {
 	struct client *clients;
 	int epoll, requests;
 	uint64_t idle_since_ns; /* 0: not idle */
+	uint64_t first_ended_ns;
 };
 
 static void watch_fd(struct collector *collector, int fd, void *source)
@@ -308,14 +310,12 @@ static uint64_t serve_waiting(struct collector *collector)
 		if (!client->is_waiting)
 			continue;
 		uint64_t patience = client->since_ns + LINGER_MS * 1000000u;
-		if (!mt_family_running(family) && now < patience &&
-		    mt_family_has_silent_child(family)) {
+		if (now < patience && mt_family_has_silent_child(family)) {
 			uint64_t again = now + 1000000u;
 			next = again < next ? again : next;
 			continue;
 		}
-		if (!mt_family_running(family))
-			mt_family_close(family);
+		mt_family_close(family);
 		answer_waiting(collector, client);
 	}
 	return next;
@@ -328,6 +328,24 @@ static bool is_watched(const struct collector *collector)
 		if (client->is_watching || client->is_waiting)
 			return true;
 	return false;
+}
+
+/*
+ * The first file waits for the other processes, so that it can name them, but not for
+ * those that stay behind when its own has ended: it is to be complete soon.
+ */
+static uint64_t close_first(struct collector *collector)
+{
+	const struct mt_tracee *first = collector->family.first;
+	if (!first || !first->is_finished || !first->trace || is_watched(collector))
+		return UINT64_MAX;
+	if (!collector->first_ended_ns)
+		collector->first_ended_ns = mt_clock_ns();
+	uint64_t end = collector->first_ended_ns + FIRST_LINGER_MS * 1000000u;
+	if (mt_clock_ns() < end)
+		return end;
+	mt_family_close(&collector->family);
+	return UINT64_MAX;
 }
 
 /* 0: go on; else the time at which this may end, if nothing happens until then. */
@@ -390,6 +408,7 @@ static void loop(struct collector *collector)
 		if (end && end <= mt_clock_ns())
 			return;
 		next = earlier(next, end ? end : UINT64_MAX);
+		next = earlier(next, close_first(collector));
 		/* A silent child's end is not announced by anything. */
 		next = earlier(next, mt_clock_ns() + 1000000000u);
 		int count = epoll_wait(collector->epoll, events, EVENT_BATCH,

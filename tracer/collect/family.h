@@ -1,7 +1,8 @@
 /*
  * family.h - the processes of one tree and their trace files. Outside.
  *
- * The first file is closed last: it names the whole tree.
+ * The first file is closed after the others where it can be: it names the whole tree, as
+ * far as it is known then.
  */
 #ifndef MT_TRACER_COLLECT_FAMILY_H
 #define MT_TRACER_COLLECT_FAMILY_H
@@ -54,7 +55,10 @@ uint32_t mt_family_living(const struct mt_family *family);
 /* Whether some process has the state of one that ended: it may come yet. */
 bool mt_family_has_silent_child(const struct mt_family *family);
 
-/* Close the first file, with the list of all processes. Those that come later have theirs. */
+/*
+ * Close the first file, with the list of all processes, if its own has ended. Those that
+ * come later have files of their own.
+ */
 void mt_family_close(struct mt_family *family);
 
 #endif

@@ -1,0 +1,70 @@
+/*
+ * limits.c - doors through which a program limits itself.
+ * Inside the traced process. Our reservations must not stand in the way of a limit of
+ * address space, and a filter of system calls must not meet calls that malloc would not
+ * make.
+ */
+#include "preload/door.h"
+#include "preload/process.h"
+#include "tracer/record/state.h"
+#include "tracer/record/syscall.h"
+
+#include <errno.h>
+#include <linux/seccomp.h>
+#include <stdarg.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+static int result_of(long result)
+{
+	if (result >= 0)
+		return (int)result;
+	errno = (int)-result;
+	return -1;
+}
+
+/* What the kernel takes is the 64-bit form, which struct rlimit has on these machines. */
+static int change(pid_t pid, int resource, const struct rlimit *limit, struct rlimit *old)
+{
+	bool is_own = pid == 0 || pid == (pid_t)mt_syscall3(SYS_getpid, 0, 0, 0);
+	if (is_own && limit && resource == RLIMIT_AS && !process_is_child())
+		mt_state_shrink(limit->rlim_cur);
+	return result_of(
+		mt_syscall6(SYS_prlimit64, pid, resource, (long)limit, (long)old, 0, 0));
+}
+
+DOOR int setrlimit(__rlimit_resource_t resource, const struct rlimit *limit)
+{
+	return change(0, (int)resource, limit, NULL);
+}
+
+DOOR int setrlimit64(__rlimit_resource_t resource, const struct rlimit64 *limit)
+{
+	return change(0, (int)resource, (const struct rlimit *)limit, NULL);
+}
+
+DOOR int prlimit(pid_t pid, enum __rlimit_resource resource, const struct rlimit *limit,
+		 struct rlimit *old)
+{
+	return change(pid, (int)resource, limit, old);
+}
+
+DOOR int prlimit64(pid_t pid, enum __rlimit_resource resource,
+		   const struct rlimit64 *limit, struct rlimit64 *old)
+{
+	return change(pid, (int)resource, (const struct rlimit *)limit,
+		      (struct rlimit *)old);
+}
+
+DOOR int prctl(int option, ...)
+{
+	va_list list;
+	va_start(list, option);
+	long a = va_arg(list, long), b = va_arg(list, long), c = va_arg(list, long),
+	     d = va_arg(list, long);
+	va_end(list);
+	if (option == PR_SET_SECCOMP)
+		process_note_filter();
+	return result_of(mt_syscall6(SYS_prctl, option, a, b, c, d, 0));
+}
