@@ -18,11 +18,19 @@ struct lines {
 	size_t count;
 };
 
+/* Two builds often lie in two directories: the file's name says which module it is. */
+static const char *module_name(const struct mt_location *location)
+{
+	if (!location->module)
+		return "";
+	const char *slash = strrchr(location->module, '/');
+	return slash ? slash + 1 : location->module;
+}
+
 static int compare_functions(const struct mt_location *a, const struct mt_location *b)
 {
 	int order = strcmp(a->function, b->function);
-	return order ? order
-		     : strcmp(a->module ? a->module : "", b->module ? b->module : "");
+	return order ? order : strcmp(module_name(a), module_name(b));
 }
 
 static int compare_lines(const void *left, const void *right)

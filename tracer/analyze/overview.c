@@ -116,6 +116,8 @@ static int add_said(struct mt_report *report, const struct mt_trace *trace,
 		struct mt_fact fact = {
 			said[i].key, said[i].title, said[i].kind, {{0}, 0}};
 		rc = value_of_meta(report, trace, &said[i], &fact.value, err);
+		if (fact.kind == MT_COLUMN_SIZE && !fact.value.number)
+			fact.title = NULL; /* nothing that a reader wants to know */
 		if (rc >= 0 && fact.value.state == MT_VALUE_SET)
 			rc = mt_report_add_fact(report, fact, err);
 	}
