@@ -160,7 +160,8 @@ static char *cell_text(enum mt_column_kind kind, struct mt_value value)
 		mt_size_text(size, (double)value.number, false);
 		fputs(size, out);
 	} else if (kind == MT_COLUMN_TIME) {
-		fprintf(out, "%.3f s", (double)value.number / 1e9);
+		int decimals = value.number && value.number < 1000000 ? 6 : 3;
+		fprintf(out, "%.*f s", decimals, (double)value.number / 1e9);
 	} else {
 		fprintf(out, "%" PRId64, value.number);
 	}

@@ -37,10 +37,10 @@ __attribute__((noinline)) static void fill(void)
 {
 	for (int i = 0; i < 3; i++)
 		keep(malloc(100)); // three
-	keep(xmalloc(500)); // wrapped
-	keep(strdup("hello")); // duplicated
-	keep(calloc(1000, 20)); // large
-	keep(pass_on(24)); // passed on
+	keep(xmalloc(500));        // wrapped
+	keep(strdup("hello"));     // duplicated
+	keep(calloc(1000, 20));    // large
+	keep(pass_on(24));         // passed on
 }
 
 __attribute__((noinline)) static void churn(void)

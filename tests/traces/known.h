@@ -133,15 +133,27 @@ static inline void known_occupancy(struct mt_writer *writer)
 					     .loss = {.reason = 0, .count = 3}});
 }
 
+/* The sums of all rows; those of a delta are as they were. */
+static inline struct mt_record_snapshot known_sums(struct mt_record_snapshot snapshot,
+						   uint32_t frames)
+{
+	for (uint32_t id = 2; id <= frames + 1; id++) {
+		struct mt_record_counter counter = known_counter(id).counter;
+		snapshot.live_count += counter.live_count;
+		snapshot.live_bytes += counter.live_bytes;
+		snapshot.peak_count += counter.peak_count;
+		snapshot.peak_bytes += counter.peak_bytes;
+		snapshot.total_count += counter.alloc_count;
+		snapshot.total_bytes += counter.alloc_bytes;
+	}
+	return snapshot;
+}
+
 /* A snapshot with counters of the tracebacks first ... last, ended. */
 static inline void known_snapshot(struct mt_writer *writer,
 				  struct mt_record_snapshot snapshot, uint32_t first,
 				  uint32_t last)
 {
-	for (uint32_t id = first; id <= last; id++) {
-		snapshot.live_count += known_counter(id).counter.live_count;
-		snapshot.live_bytes += known_counter(id).counter.live_bytes;
-	}
 	known_put(writer,
 		  (struct mt_record){.kind = MT_RECORD_SNAPSHOT, .snapshot = snapshot});
 	for (uint32_t id = first; id <= last; id++)
@@ -165,23 +177,27 @@ static inline void known_write(int fd, uint32_t frames, bool is_closed)
 	known_meta(writer, "program", "known");
 	known_meta(writer, "nframe", "128");
 	known_dictionaries(writer, frames);
-	known_snapshot(writer,
-		       (struct mt_record_snapshot){.kind = MT_SNAPSHOT_LABEL,
-						   .label = known_bytes("half"),
-						   .time_ns = 1000000},
-		       2, frames + 1);
+	known_snapshot(
+		writer,
+		known_sums((struct mt_record_snapshot){.kind = MT_SNAPSHOT_LABEL,
+						       .label = known_bytes("half"),
+						       .time_ns = 1000000},
+			   frames),
+		2, frames + 1);
 	for (int i = 0; i < 3; i++)
 		known_put(writer, (struct mt_record){.kind = MT_RECORD_SAMPLE,
 						     .sample = {.time_ns = 100000000u * i,
 								.live_bytes = 4096 * i,
 								.resident_bytes = 1 << 20,
 								.heap_bytes = 1 << 20}});
-	known_snapshot(writer,
-		       (struct mt_record_snapshot){.index = 1,
-						   .kind = MT_SNAPSHOT_PERIODIC,
-						   .is_delta = true,
-						   .time_ns = 2000000},
-		       3, 3);
+	known_snapshot(
+		writer,
+		known_sums((struct mt_record_snapshot){.index = 1,
+						       .kind = MT_SNAPSHOT_PERIODIC,
+						       .is_delta = true,
+						       .time_ns = 2000000},
+			   frames),
+		3, 3);
 	known_put(writer,
 		  (struct mt_record){.kind = MT_RECORD_PROCESS,
 				     .process = {.pid = 4000,
@@ -196,10 +212,11 @@ static inline void known_write(int fd, uint32_t frames, bool is_closed)
 							  .kind = MT_SNAPSHOT_PEAK,
 							  .time_ns = 1500000}});
 	known_snapshot(writer,
-		       (struct mt_record_snapshot){.index = 3,
-						   .kind = MT_SNAPSHOT_EXIT,
-						   .time_ns = 3000000,
-						   .span_ns = 5},
+		       known_sums((struct mt_record_snapshot){.index = 3,
+							      .kind = MT_SNAPSHOT_EXIT,
+							      .time_ns = 3000000,
+							      .span_ns = 5},
+				  frames),
 		       2, frames + 1);
 	known_meta(writer, "end", "exit");
 	if (mt_writer_flush(writer, &err) < 0)

@@ -140,9 +140,9 @@ static bool read_case(struct golden_case *c, struct lines *lines)
 		} else if (lines_is(lines, "trace")) {
 			read_trace(c, lines);
 		} else if (lines_is(lines, "row")) {
-			c->rows[c->row_count++] =
-				(struct mt_sums){{number(lines, 1), number(lines, 2)},
-						 {number(lines, 3), number(lines, 4)}};
+			c->rows[c->row_count++] = (struct mt_sums){
+				.now = {number(lines, 1), number(lines, 2)},
+				.diff = {number(lines, 3), number(lines, 4)}};
 		} else if (lines_is(lines, "text")) {
 			c->texts[c->text_count++] = decode(lines->fields[1]);
 		} else {
