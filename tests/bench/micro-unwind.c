@@ -14,7 +14,7 @@
 #define KEEP(variable) __asm__ volatile("" ::"r"(variable) : "memory")
 
 enum {
-	ROUNDS = 7,
+	ROUNDS = 15,
 	PAIRS = 400000,
 	FUNCTIONS = 16,
 };

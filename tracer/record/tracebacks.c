@@ -2,9 +2,12 @@
  * tracebacks.c - the tree of tracebacks and the index that finds its nodes.
  * Inside the traced process: lock-free, memory by mmap.
  *
- * The index is one open-addressed table. An entry is claimed by a compare-and-swap of its
- * first word and complete when its second is written; entries never change, so a reader
- * needs two loads and no deref of the node. When it is three quarters full, a table twice as
+ * The index is one open-addressed table. A frame's first four places are the cache line that
+ * its parent's id points to: ids follow the order in which a program first went through
+ * its stacks, and what it does again touches neighbouring lines. Where that line is full,
+ * others follow in steps from a hash, as the lines of small ids tend to be full together. An entry is claimed by a compare-and-swap of its first word and
+ * complete when its second is written; entries never change, so a reader needs no look at the
+ * node. When it is three quarters full, a table twice as
  * large takes its place, and every later insertion moves a few nodes over, in order of
  * their ids, from the shared records; until that is done, lookups try both. A node that
  * falls between the two tables is interned again, which is harmless.
@@ -17,7 +20,8 @@
 enum {
 	FIRST_CAPACITY = 1024,
 	MIGRATE_STEP = 8,
-	MAX_PROBES = 4096, /* only where the index could not grow */
+	LINE = 4,        /* entries in a cache line */
+	MAX_LINES = 256, /* so many are full only where the index could not grow */
 	PARENT_SHIFT = 32,
 	KIND_SHIFT = PARENT_SHIFT + MT_NODE_BITS, /* 4 bits: kind 2, exact 1 */
 };
@@ -29,9 +33,8 @@ struct entry {
 
 struct index {
 	uint64_t mask;
-	uint32_t shift;
 	_Atomic uint64_t used;
-	struct entry entries[];
+	_Alignas(64) struct entry entries[];
 };
 
 static struct {
@@ -52,7 +55,6 @@ static struct index *create_index(uint64_t capacity)
 	if (!index)
 		return NULL;
 	index->mask = capacity - 1;
-	index->shift = (uint32_t)__builtin_clzll(capacity) + 1;
 	return index;
 }
 
@@ -67,42 +69,88 @@ static uint64_t hash(mt_frame_key key, uint64_t part)
 {
 	uint64_t mixed = (key ^ part >> 17) * UINT64_C(0x9e3779b97f4a7c15);
 	mixed ^= mixed >> 32;
-	return (mixed + part) * UINT64_C(0xd6e8feb86659fd93);
+	mixed = (mixed + part) * UINT64_C(0xd6e8feb86659fd93);
+	return mixed ^ mixed >> 32;
+}
+
+/* Which lines a frame's entry may be in, in this order. */
+struct search {
+	struct index *index;
+	uint64_t line, step;
+	int count;
+};
+
+static inline struct search begin_search(struct index *index, uint64_t part)
+{
+	return (struct search){.index = index, .line = part >> PARENT_SHIFT};
+}
+
+static inline struct entry *line_of(const struct search *search)
+{
+	return &search->index->entries[search->line * LINE & search->index->mask];
+}
+
+/* False: there is no place left to look. */
+static inline bool go_on(struct search *search, mt_frame_key key, uint64_t part)
+{
+	if (!search->count++) {
+		search->line = hash(key, part);
+		search->step = search->line >> 40 | 1;
+	}
+	search->line += search->step;
+	return search->count < MAX_LINES;
+}
+
+/* The node, if this is its entry. *is_free: nobody's. */
+static inline mt_node_id match(struct entry *entry, mt_frame_key key, uint64_t part,
+			       bool *is_free)
+{
+	uint64_t there = atomic_load_explicit(&entry->key, memory_order_acquire);
+	*is_free = !there;
+	if (there != key)
+		return MT_NODE_NONE;
+	uint64_t value = atomic_load_explicit(&entry->value, memory_order_acquire);
+	return (value >> PARENT_SHIFT) == (part >> PARENT_SHIFT) ? (mt_node_id)value
+								 : MT_NODE_NONE;
 }
 
 static mt_node_id find(struct index *index, mt_frame_key key, uint64_t part)
 {
-	uint64_t place = hash(key, part) >> index->shift;
-	for (int probe = 0; probe < MAX_PROBES; probe++) {
-		struct entry *entry = &index->entries[(place + probe) & index->mask];
-		uint64_t there = atomic_load_explicit(&entry->key, memory_order_acquire);
-		if (!there)
-			return MT_NODE_NONE;
-		if (there != key)
-			continue;
-		uint64_t value =
-			atomic_load_explicit(&entry->value, memory_order_acquire);
-		if ((value >> PARENT_SHIFT) == (part >> PARENT_SHIFT))
-			return (mt_node_id)value;
-	}
+	struct search search = begin_search(index, part);
+	do {
+		struct entry *line = line_of(&search);
+		for (int i = 0; i < LINE; i++) {
+			bool is_free;
+			mt_node_id node = match(&line[i], key, part, &is_free);
+			if (node || is_free)
+				return node;
+		}
+	} while (go_on(&search, key, part));
 	return MT_NODE_NONE;
+}
+
+static bool claim(struct index *index, struct entry *entry, mt_frame_key key,
+		  uint64_t value)
+{
+	uint64_t there = 0;
+	if (atomic_load_explicit(&entry->key, memory_order_relaxed) ||
+	    !atomic_compare_exchange_strong_explicit(
+		    &entry->key, &there, key, memory_order_relaxed, memory_order_relaxed))
+		return false;
+	atomic_store_explicit(&entry->value, value, memory_order_release);
+	atomic_fetch_add_explicit(&index->used, 1, memory_order_relaxed);
+	return true;
 }
 
 static void insert(struct index *index, mt_frame_key key, uint64_t part, mt_node_id node)
 {
-	uint64_t place = hash(key, part) >> index->shift;
-	for (int probe = 0; probe < MAX_PROBES; probe++) {
-		struct entry *entry = &index->entries[(place + probe) & index->mask];
-		uint64_t there = 0;
-		if (atomic_load_explicit(&entry->key, memory_order_relaxed) ||
-		    !atomic_compare_exchange_strong_explicit(&entry->key, &there, key,
-							     memory_order_relaxed,
-							     memory_order_relaxed))
-			continue;
-		atomic_store_explicit(&entry->value, part | node, memory_order_release);
-		atomic_fetch_add_explicit(&index->used, 1, memory_order_relaxed);
-		return;
-	}
+	struct search search = begin_search(index, part);
+	do {
+		struct entry *line = line_of(&search);
+		for (int i = 0; i < LINE; i++)
+			if (claim(index, &line[i], key, part | node))
+				return;
+	} while (go_on(&search, key, part));
 }
 
 static void move_node(struct index *index, mt_node_id id)

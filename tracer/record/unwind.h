@@ -104,7 +104,7 @@ mt_traceback_id mt_unwind_miss(struct mt_recorder *recorder, struct mt_caller ca
 
 static inline uint32_t mt_unwind_hint_place(uintptr_t pc)
 {
-	return (uint32_t)(pc * UINT64_C(0x9e3779b97f4a7c15) >> 52) & (MT_HINTS - 1);
+	return (uint32_t)(pc ^ pc >> 12) & (MT_HINTS - 1);
 }
 
 /* The next return address that tells callers apart; reads stay on the stack. */
