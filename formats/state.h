@@ -156,8 +156,8 @@ struct mt_state_thread {
 	 * single thread it is never flushed: the header's live_bytes is then its base.
 	 */
 	int64_t delta_bytes;
-	uint64_t walks;    /* stacks that were not predicted */
-	uint64_t walked;   /* frames walked in them */
+	uint64_t walks;  /* stacks that were not predicted */
+	uint64_t walked; /* frames walked in them */
 	uint64_t padding[9];
 };
 static_assert(sizeof(struct mt_state_thread) == 128, "two cache lines, not shared");
