@@ -307,6 +307,27 @@ static int count_inherited(struct work *work, struct mt_error *err)
 	return 0;
 }
 
+/*
+ * With threads, each counter kept its peak when its own thread learned of it, so the rows
+ * belong to slightly different moments: none may be below zero for that, and the peak
+ * cannot be below what is live now.
+ */
+static void reconcile_peak(struct mt_census *census)
+{
+	int64_t live_bytes = 0, peak_bytes = 0;
+	for (size_t i = 1; i < census->row_count; i++) {
+		struct mt_record_counter *row = &census->rows[i];
+		if (row->peak_count < 0 || row->peak_bytes < 0)
+			row->peak_count = row->peak_bytes = 0;
+		live_bytes += row->live_bytes;
+		peak_bytes += row->peak_bytes;
+	}
+	for (size_t i = 1; live_bytes > peak_bytes && i < census->row_count; i++) {
+		census->rows[i].peak_count = census->rows[i].live_count;
+		census->rows[i].peak_bytes = census->rows[i].live_bytes;
+	}
+}
+
 static void begin(struct mt_census *census, const struct mt_image *image)
 {
 	const struct mt_state_header *header = &image->header;
@@ -343,6 +364,7 @@ int mt_census_take(struct mt_census *census, const struct mt_image *image,
 		rc = count_blocks(&work, err);
 	if (rc == 0)
 		rc = count_inherited(&work, err);
+	reconcile_peak(census);
 	mt_cells_sort(&census->cells);
 	free(work.known);
 	return rc;
