@@ -170,7 +170,10 @@ enum mt_module_flag {
 	MT_MODULE_LOADER = 1 << 4,   /* the dynamic loader */
 };
 
-/* A loaded object. The same file loaded again is a new module. */
+/*
+ * A loaded object. What is loaded again is a new module, unless it is the same file, by
+ * build-id, at the same address.
+ */
 struct mt_state_module {
 	uint64_t start; /* address range of its mapping */
 	uint64_t end;

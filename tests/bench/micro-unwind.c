@@ -31,7 +31,7 @@ static uint32_t pick(uint32_t n)
 	return (uint32_t)(((state_of_random >> 32) * n) >> 32);
 }
 
-__attribute__((noinline, optimize("no-omit-frame-pointer"))) static void door(size_t size)
+__attribute__((noinline)) static void door(size_t size)
 {
 	if (!is_recording)
 		return;

@@ -493,7 +493,7 @@ static void work_without_events(int depth)
 		sum += (int)pick(7);
 	if (depth > 0)
 		work_without_events(depth - 1 - (int)pick(2));
-	__asm__ volatile("" ::: "memory");
+	__asm__ volatile("" ::"r"(sum) : "memory");
 }
 
 TEST(interrupted_at_any_instruction)
@@ -678,7 +678,7 @@ TEST(libraries_that_come_back_at_the_same_address)
 	uint32_t unloaded = 0;
 	for (uint32_t i = 1; i < mt_state.header->used.modules; i++)
 		unloaded += !!(mt_state.modules[i].flags & MT_MODULE_UNLOADED);
-	is_int(unloaded, rounds);
+	ok(unloaded >= VARIANTS && unloaded < 4 * VARIANTS);
 	snprintf(path, sizeof(path), "rm -r %s", directory);
 	ok(system(path) == 0);
 }

@@ -30,7 +30,7 @@ struct object {
 _Atomic uint32_t mt_modules_generation = 1;
 _Atomic uint32_t mt_modules_loads;
 
-/* By start address: page number << 16 | module id; id 0: was unloaded. */
+/* By start address: page number << 16 | id of the module that is or was there last. */
 static _Atomic uint64_t places[PLACES];
 static _Atomic uint32_t place_count;
 
@@ -85,13 +85,13 @@ static bool find_object(uintptr_t pc, struct object *object)
 	return true;
 }
 
-/* The GNU build-id note of the object, whose ELF header is at its start. */
-static void read_build_id(const struct object *object, struct mt_state_module *row)
+/* The GNU build-id of the object, whose ELF header is at its start; how many bytes. */
+static uint32_t find_build_id(const struct object *object, const uint8_t **found)
 {
 	const ElfW(Ehdr) *header = (const ElfW(Ehdr) *)object->start;
 	if (*(const uint32_t *)header != 0x464c457f ||
 	    header->e_phentsize != sizeof(ElfW(Phdr)))
-		return;
+		return 0;
 	const ElfW(Phdr) *segments =
 		(const ElfW(Phdr) *)(object->start + header->e_phoff);
 	for (int i = 0; i < header->e_phnum; i++) {
@@ -108,15 +108,22 @@ static void read_build_id(const struct object *object, struct mt_state_module *r
 			if (note->n_type != NT_GNU_BUILD_ID || note->n_namesz != 4 ||
 			    *name != 0x00554e47 || at > end)
 				continue;
-			uint32_t bytes = note->n_descsz < sizeof(row->build_id)
-						 ? note->n_descsz
-						 : sizeof(row->build_id);
-			for (uint32_t b = 0; b < bytes; b++)
-				((volatile uint8_t *)row->build_id)[b] = id[b];
-			row->build_id_bytes = bytes;
-			return;
+			*found = id;
+			return note->n_descsz;
 		}
 	}
+	return 0;
+}
+
+static void copy_build_id(const struct object *object, struct mt_state_module *row)
+{
+	const uint8_t *id = NULL;
+	uint32_t bytes = find_build_id(object, &id);
+	if (bytes > sizeof(row->build_id))
+		bytes = sizeof(row->build_id);
+	for (uint32_t i = 0; i < bytes; i++)
+		((volatile uint8_t *)row->build_id)[i] = id[i];
+	row->build_id_bytes = bytes;
 }
 
 static bool contains(const struct object *object, uintptr_t address)
@@ -200,7 +207,7 @@ static uint32_t write_row(const struct object *object)
 	row->bias = object->bias;
 	uint32_t flags = flags_of(object);
 	row->path = add_path(object, flags);
-	read_build_id(object, row);
+	copy_build_id(object, row);
 	atomic_store_explicit(&row->flags, flags, memory_order_relaxed);
 	return id;
 }
@@ -218,21 +225,82 @@ static _Atomic uint64_t *place_of(uintptr_t start)
 	}
 }
 
+static bool is_named(const struct mt_state_module *row, const struct object *object)
+{
+	const char *name = mt_state.strings + row->path;
+	const char *there = object->name;
+	if (!there || there[0] != '/')
+		return true; /* not told apart by name */
+	while (*name && *name == *there) {
+		name++;
+		there++;
+	}
+	return *name == *there;
+}
+
+static bool is_at(const struct mt_state_module *row, const struct object *object)
+{
+	return object->start == row->start && object->end == row->end &&
+	       object->bias == row->bias;
+}
+
+/*
+ * What was unloaded is here again, the very same: programs may load and unload a plugin
+ * any number of times.
+ */
+static bool is_back(const struct mt_state_module *row, const struct object *object)
+{
+	const uint8_t *id = NULL;
+	uint32_t bytes = find_build_id(object, &id);
+	if (!is_at(row, object) || !is_named(row, object) || !bytes ||
+	    bytes != row->build_id_bytes)
+		return false;
+	uint32_t i = 0;
+	while (i < bytes && row->build_id[i] == id[i])
+		i++;
+	return i == bytes;
+}
+
+static bool is_unloaded(uint32_t id)
+{
+	return atomic_load_explicit(&mt_state.modules[id].flags, memory_order_acquire) &
+	       MT_MODULE_UNLOADED;
+}
+
+static uint32_t id_in(uint64_t place)
+{
+	return place & ((1u << ID_BITS) - 1);
+}
+
+static uint32_t find_former(const struct object *object)
+{
+	uint32_t used = atomic_load_explicit(&mt_state.header->used.modules,
+					     memory_order_relaxed);
+	for (uint32_t id = 1; id < used; id++)
+		if (is_unloaded(id) && is_back(&mt_state.modules[id], object))
+			return id;
+	return 0;
+}
+
+/* Its row is complete before the place leads to it, and no longer "unloaded" after. */
 static uint32_t add(const struct object *object)
 {
 	uint64_t page = object->start >> PAGE_SHIFT;
-	uint32_t id = write_row(object);
+	uint32_t id = find_former(object);
+	if (!id)
+		id = write_row(object);
 	while (id) {
 		_Atomic uint64_t *place = place_of(object->start);
 		uint64_t there = atomic_load_explicit(place, memory_order_acquire);
-		uint32_t known = there & ((1u << ID_BITS) - 1);
-		if (known)
-			return known;
+		if (there && !is_unloaded(id_in(there)))
+			return id_in(there);
 		if (!atomic_compare_exchange_strong(place, &there, page << ID_BITS | id))
 			continue;
 		if (!there)
 			atomic_fetch_add(&place_count, 1);
 		__atomic_store_n(&mt_state.modules[id].ready, 1, __ATOMIC_RELEASE);
+		atomic_fetch_and(&mt_state.modules[id].flags,
+				 ~(uint32_t)MT_MODULE_UNLOADED);
 		return id;
 	}
 	return 0;
@@ -242,8 +310,7 @@ static uint32_t id_of(const struct object *object)
 {
 	uint64_t there =
 		atomic_load_explicit(place_of(object->start), memory_order_acquire);
-	uint32_t known = there & ((1u << ID_BITS) - 1);
-	return known ? known : add(object);
+	return there && !is_unloaded(id_in(there)) ? id_in(there) : add(object);
 }
 
 static int scan_object(struct dl_phdr_info *info, size_t size, void *data)
@@ -310,30 +377,17 @@ void mt_modules_unloading(void)
 static bool is_gone(const struct mt_state_module *row)
 {
 	struct object object;
-	if (!find_object(row->start, &object))
-		return true;
-	if (object.start != row->start || object.end != row->end ||
-	    object.bias != row->bias)
-		return true;
-	const char *name = mt_state.strings + row->path;
-	const char *there = object.name;
-	if (!there || there[0] != '/')
-		return false;
-	for (; *name && *name == *there; name++)
-		there++;
-	return *name != *there;
+	return !find_object(row->start, &object) || !is_at(row, &object) ||
+	       !is_named(row, &object);
 }
 
 void mt_modules_unloaded(void)
 {
 	for (int i = 0; i < PLACES; i++) {
-		uint64_t there = atomic_load_explicit(&places[i], memory_order_acquire);
-		uint32_t id = there & ((1u << ID_BITS) - 1);
-		if (!id || !is_gone(&mt_state.modules[id]))
-			continue;
-		atomic_fetch_or(&mt_state.modules[id].flags, MT_MODULE_UNLOADED);
-		atomic_compare_exchange_strong(&places[i], &there,
-					       there >> ID_BITS << ID_BITS);
+		uint32_t id =
+			id_in(atomic_load_explicit(&places[i], memory_order_acquire));
+		if (id && is_gone(&mt_state.modules[id]))
+			atomic_fetch_or(&mt_state.modules[id].flags, MT_MODULE_UNLOADED);
 	}
 	mt_modules_changed();
 }
