@@ -410,6 +410,7 @@ static int next_chunk(struct mt_reader *reader, struct mt_error *err)
 	struct mt_damage damage = {0};
 	leave_chunk(reader);
 	int rc = mt_scan_next(scan, &damage, err);
+	reader->status.was_cut = scan->was_cut;
 	if (rc == MT_ERR_DAMAGED)
 		return report_damage(reader, &damage, "damaged", err);
 	if (rc < 0)

@@ -27,6 +27,7 @@ struct mt_source {
 /* What reading met so far; each piece of damage counts once, however often it is met. */
 struct mt_reader_status {
 	bool is_closed;          /* END was found: the writer finished */
+	bool was_cut;            /* the file ends within a chunk, as seen so far */
 	uint64_t damaged_chunks; /* failed a check and were left out */
 	uint64_t damaged_bytes;
 	uint64_t unknown_chunks; /* of later formats, skipped */

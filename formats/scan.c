@@ -151,8 +151,10 @@ static int skip_tail(struct mt_scan *scan, uint64_t place, struct mt_damage *dam
 	int rc = size ? mt_scan_read(scan, tail, size, place, err) : 0;
 	if (rc <= 0)
 		return rc;
-	if (memcmp(tail, magic, size < MAGIC_BYTES ? size : MAGIC_BYTES) == 0)
-		return 0; /* a chunk header cut short */
+	if (memcmp(tail, magic, size < MAGIC_BYTES ? size : MAGIC_BYTES) == 0) {
+		scan->was_cut = true; /* within a header */
+		return 0;
+	}
 	set_damage(damage, place, size);
 	snprintf(damage->text, sizeof damage->text,
 		 "expected a chunk header or the end, found %zu bytes", size);
@@ -186,7 +188,8 @@ int mt_scan_next(struct mt_scan *scan, struct mt_damage *damage, struct mt_error
 	if (scan->has_sequence && chunk.sequence != scan->sequence)
 		return report_gap(scan, &chunk, damage);
 	if (bytes_from(scan, place) - MT_CHUNK_HEADER_BYTES < chunk.stored_bytes) {
-		scan->next = scan->source.size; /* the file was cut within it */
+		scan->next = scan->source.size;
+		scan->was_cut = true;
 		return 0;
 	}
 	scan->place = place;

@@ -16,6 +16,7 @@ struct mt_scan {
 	uint64_t next;     /* where the one after it is looked for */
 	uint32_t sequence; /* that one's number */
 	bool has_sequence; /* false: not known, after damage or a jump */
+	bool was_cut;      /* the file was seen to end within a chunk */
 	struct mt_codec *codec;
 	uint8_t *stored;
 	uint8_t *raw;

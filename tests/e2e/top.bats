@@ -251,13 +251,17 @@ assert j["totals"] == {"size": 20830, "count": 7}'
 
 @test "top: cut anywhere it answers, or says why not; never worse" {
 	size=$(stat -c %s plain.mtz)
+	mkdir -p cuts
+	memtrace top --json plain.mtz >whole.json
 	for ((cut = 0; cut < size; cut += 97)); do
-		head -c $cut plain.mtz >cut.mtz
+		head -c $cut plain.mtz >cuts/plain.mtz
 		status=0
-		timeout 10 memtrace top --json cut.mtz >cut.json 2>cut.err || status=$?
+		(cd cuts && timeout 10 memtrace top --json plain.mtz) >cut.json 2>cut.err || status=$?
 		[[ $status == [03] ]]
-		[ -s cut.err ]
-		[ ! -s cut.json ] || python3 -c 'import json; assert json.load(open("cut.json"))["incomplete"]'
+		# Cut between chunks behind the exit, nothing of the answer is lost.
+		[ -s cut.err ] || cmp cut.json whole.json
+		[ ! -s cut.err ] || [ ! -s cut.json ] ||
+			python3 -c 'import json; assert json.load(open("cut.json"))["incomplete"]'
 	done
 }
 

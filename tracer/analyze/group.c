@@ -249,16 +249,48 @@ static int thread_key(const struct addition *a, uint32_t slot, struct mt_group *
 	return key->name ? 0 : MT_ERR_NO_MEMORY;
 }
 
-static int cell_key(const struct addition *a, const struct mt_profile_cell *cell,
-		    struct mt_group *key, struct mt_error *err)
+static void class_key(const struct addition *a, uint32_t class_index,
+		      struct mt_group *key)
 {
-	key->sides[a->side] = cell->live;
-	if (a->groups->by == MT_BY_THREAD)
-		return thread_key(a, cell->slot, key, err);
 	uint64_t alignment = mt_trace_number(a->profile->trace, "alignment", 16);
-	if (cell->class_index != MT_CLASS_LARGE)
-		key->number = (cell->class_index + UINT64_C(1)) * alignment;
-	return 0;
+	if (class_index != MT_CLASS_LARGE)
+		key->number = (class_index + UINT64_C(1)) * alignment;
+}
+
+/* The cells of one slot, or of one class. */
+struct cell_sum {
+	uint32_t number;
+	struct mt_counts counts;
+};
+
+struct cell_sums {
+	struct cell_sum *list;
+	size_t count, capacity;
+	struct mt_index index;
+};
+
+static bool sum_has_number(const void *owner, uint32_t id, const void *wanted)
+{
+	const struct cell_sums *sums = owner;
+	return sums->list[id].number == *(const uint32_t *)wanted;
+}
+
+static int add_cell(struct cell_sums *sums, uint32_t number, struct mt_counts counts,
+		    struct mt_error *err)
+{
+	uint64_t hash = mt_hash_word(0, number);
+	uint32_t id = mt_index_find(&sums->index, hash, sum_has_number, sums, &number);
+	if (id != MT_INDEX_NONE) {
+		mt_counts_add(&sums->list[id].counts, counts);
+		return 0;
+	}
+	struct cell_sum *grown = mt_vector_reserve(sums->list, &sums->capacity,
+						   sums->count + 1, sizeof *grown, err);
+	if (!grown)
+		return MT_ERR_NO_MEMORY;
+	sums->list = grown;
+	grown[sums->count] = (struct cell_sum){number, counts};
+	return mt_index_add(&sums->index, hash, (uint32_t)sums->count++, err);
 }
 
 /* Live blocks that no cell speaks of, so that every view of a snapshot has its total. */
@@ -288,15 +320,38 @@ static int add_left_over(const struct addition *a, struct mt_error *err)
 	return rc;
 }
 
-static int add_by_cell(const struct addition *a, struct mt_error *err)
+static int add_sums(const struct addition *a, const struct cell_sums *sums,
+		    struct mt_error *err)
 {
 	int rc = 0;
-	for (size_t i = 0; rc >= 0 && i < a->profile->cell_count; i++) {
+	for (size_t i = 0; rc >= 0 && i < sums->count; i++) {
 		struct mt_group key = {0};
-		rc = cell_key(a, &a->profile->cells[i], &key, err);
+		key.sides[a->side] = sums->list[i].counts;
+		if (a->groups->by == MT_BY_THREAD)
+			rc = thread_key(a, sums->list[i].number, &key, err);
+		else
+			class_key(a, sums->list[i].number, &key);
 		if (rc >= 0 && !is_empty(key.sides[a->side]))
 			rc = add_key(a->groups, a->side, &key, err);
 	}
+	return rc;
+}
+
+static int add_by_cell(const struct addition *a, struct mt_error *err)
+{
+	struct cell_sums sums = {0};
+	int rc = 0;
+	for (size_t i = 0; rc >= 0 && i < a->profile->cell_count; i++) {
+		const struct mt_profile_cell *cell = &a->profile->cells[i];
+		rc = add_cell(&sums,
+			      a->groups->by == MT_BY_THREAD ? cell->slot
+							    : cell->class_index,
+			      cell->live, err);
+	}
+	if (rc >= 0)
+		rc = add_sums(a, &sums, err);
+	free(sums.list);
+	mt_index_deinit(&sums.index);
 	return rc < 0 ? rc : add_left_over(a, err);
 }
 

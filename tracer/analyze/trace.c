@@ -258,29 +258,56 @@ static int take_meta(struct mt_trace *trace, const struct mt_record_meta *rec,
 	return meta.key && meta.value ? 0 : MT_ERR_NO_MEMORY;
 }
 
+static bool thread_has_slot(const void *owner, uint32_t id, const void *wanted)
+{
+	const struct mt_trace *trace = owner;
+	return trace->threads.list[id].slot == *(const uint32_t *)wanted;
+}
+
+static uint32_t first_of_slot(const struct mt_trace *trace, uint32_t slot)
+{
+	return mt_index_find(&trace->thread_index, mt_hash_word(0, slot), thread_has_slot,
+			     trace, &slot);
+}
+
 static int take_thread(struct mt_trace *trace, const struct mt_record_thread *rec,
 		       struct mt_error *err)
 {
 	if (RESERVE_ONE(trace->threads, err) < 0)
 		return MT_ERR_NO_MEMORY;
+	uint32_t index = (uint32_t)trace->threads.count;
+	uint32_t first = first_of_slot(trace, rec->slot);
 	struct mt_trace_thread thread = {.slot = rec->slot,
 					 .tid = rec->tid,
 					 .serial = rec->serial,
 					 .alive = rec->alive,
 					 .name = copy_bytes(rec->name, err),
-					 .snapshots_before = complete_snapshots(trace)};
+					 .snapshots_before = complete_snapshots(trace),
+					 .previous = MT_INDEX_NONE,
+					 .latest = index};
+	if (first != MT_INDEX_NONE) {
+		thread.previous = trace->threads.list[first].latest;
+		trace->threads.list[first].latest = index;
+	}
 	trace->threads.list[trace->threads.count++] = thread;
-	return thread.name ? 0 : MT_ERR_NO_MEMORY;
+	if (!thread.name)
+		return MT_ERR_NO_MEMORY;
+	return first != MT_INDEX_NONE
+		       ? 0
+		       : mt_index_add(&trace->thread_index, mt_hash_word(0, rec->slot),
+				      index, err);
 }
 
 const struct mt_trace_thread *mt_trace_thread(const struct mt_trace *trace, uint32_t slot,
 					      const struct mt_trace_snapshot *snapshot)
 {
-	for (size_t i = trace->threads.count; i-- > 0;)
-		if (trace->threads.list[i].slot == slot &&
-		    trace->threads.list[i].snapshots_before <= snapshot->complete_before)
-			return &trace->threads.list[i];
-	return NULL;
+	const struct mt_trace_thread *list = trace->threads.list;
+	uint32_t first = first_of_slot(trace, slot);
+	uint32_t at = first == MT_INDEX_NONE ? first : list[first].latest;
+	while (at != MT_INDEX_NONE &&
+	       list[at].snapshots_before > snapshot->complete_before)
+		at = list[at].previous;
+	return at == MT_INDEX_NONE ? NULL : &list[at];
 }
 
 static char *snapshot_label(const struct mt_record_snapshot *rec, struct mt_error *err)
@@ -422,6 +449,7 @@ static int read_dictionaries(struct mt_trace *trace, enum mt_trace_load load,
 	}
 	const struct mt_reader_status *status = mt_reader_status(trace->reader);
 	trace->is_closed = status->is_closed;
+	trace->was_cut = status->was_cut;
 	if (status->damaged_chunks)
 		mt_trace_note_damage(trace, &status->first_damage);
 	if (trace->misfits && !trace->damage.code)
@@ -507,6 +535,7 @@ void mt_trace_close(struct mt_trace *trace)
 	ids_deinit(&trace->traceback_ids);
 	mt_index_deinit(&trace->module_index);
 	mt_index_deinit(&trace->frame_index);
+	mt_index_deinit(&trace->thread_index);
 	mt_reader_close(trace->reader);
 	free(trace->path);
 	free(trace);
@@ -557,7 +586,7 @@ void mt_trace_remark(const struct mt_trace *trace, struct mt_error *remark)
 {
 	if (trace->damage.code)
 		mt_fail(remark, MT_ERR_DAMAGED, "%s", trace->damage.message);
-	else if (!trace->is_closed && !has_exit(trace))
+	else if (trace->was_cut || (!trace->is_closed && !has_exit(trace)))
 		mt_fail(remark, MT_ERR_INCOMPLETE,
 			"%s: ends early, after %.3f s: the program still runs, or its "
 			"collector was killed",

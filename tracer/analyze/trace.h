@@ -58,6 +58,8 @@ struct mt_trace_thread {
 	bool alive;
 	char *name;
 	size_t snapshots_before; /* complete snapshots in the file before it was said */
+	uint32_t previous;       /* record of the same slot, or MT_INDEX_NONE */
+	uint32_t latest;         /* in the first record of a slot: the last one */
 };
 
 struct mt_trace_snapshot {
@@ -113,9 +115,11 @@ struct mt_trace {
 	MT_LIST(struct mt_record_sample) samples;
 	struct mt_ids module_ids, frame_ids, traceback_ids;
 	struct mt_index module_index, frame_index;
-	uint64_t misfits;       /* records that refer to what the file has lost */
-	struct mt_error damage; /* the first one; code 0: none */
-	bool is_closed;         /* the writer finished */
+	struct mt_index thread_index; /* by slot: its first record */
+	uint64_t misfits;             /* records that refer to what the file has lost */
+	struct mt_error damage;       /* the first one; code 0: none */
+	bool is_closed;               /* the writer finished */
+	bool was_cut;                 /* the file ends within a chunk */
 };
 
 enum mt_trace_load {
