@@ -251,6 +251,31 @@ TEST(rows_that_do_not_add_up_are_noticed)
 	made_end(&made);
 }
 
+TEST(a_chain_that_no_recorder_writes_is_cut_and_called_damage)
+{
+	struct made made;
+	struct mt_error remark = {0};
+	made_begin(&made);
+	uint32_t frame = made_frame(&made, "a.c", 1);
+	uint32_t at = MADE_ROOT;
+	for (int i = 0; i < 3 * MT_MAX_CHAIN; i++)
+		at = made_call(&made, at, frame);
+	made_snapshot(&made, made_sums(MT_SNAPSHOT_EXIT, 10, 1));
+	made_row(&made, at, 10, 1);
+	made_snapshot_end(&made);
+	struct mt_trace *trace = open_made(&made);
+	int length = 0;
+	for (uint32_t node = mt_trace_node(trace, at); node != MT_NO_NODE;
+	     node = trace->nodes.list[node].parent)
+		length++;
+	ok(length <= MT_MAX_CHAIN + 1);
+	mt_trace_remark(trace, &remark);
+	is_int(remark.code, MT_ERR_DAMAGED);
+	is_int(live_at(trace, "exit"), 10);
+	mt_trace_close(trace);
+	made_end(&made);
+}
+
 static void check_name(const char *argument, const char *path, const char *snapshot)
 {
 	struct mt_error err = {0};

@@ -102,15 +102,19 @@ static void ids_deinit(struct mt_ids *ids)
 
 /* Dictionaries. */
 
+/* A record that stands in for a lost one has no bytes at all. */
+static bool is_same(const void *own, size_t size, struct mt_bytes bytes)
+{
+	return size == bytes.size && (!size || !memcmp(own, bytes.data, size));
+}
+
 static bool module_equals(const void *owner, uint32_t id, const void *wanted)
 {
 	const struct mt_trace_module *a =
 		&((const struct mt_trace *)owner)->modules.list[id];
 	const struct mt_record_module *b = wanted;
-	return strlen(a->path) == b->path.size &&
-	       !memcmp(a->path, b->path.data, b->path.size) &&
-	       a->build_id_bytes == b->build_id.size &&
-	       !memcmp(a->build_id, b->build_id.data, b->build_id.size);
+	return is_same(a->path, strlen(a->path), b->path) &&
+	       is_same(a->build_id, a->build_id_bytes, b->build_id);
 }
 
 static int add_distinct_module(struct mt_trace *trace, const struct mt_record_module *rec,
@@ -215,7 +219,10 @@ static int take_traceback(struct mt_trace *trace, const struct mt_record_traceba
 		.parent = MT_NO_NODE, .frame = MT_NO_FRAME, .root = rec->root};
 	if (rec->parent) {
 		node.parent = mt_trace_node(trace, rec->parent);
+		if (trace->nodes.list[node.parent].depth >= MT_MAX_CHAIN)
+			node.parent = MT_UNKNOWN_NODE;
 		const struct mt_trace_node *parent = &trace->nodes.list[node.parent];
+		node.depth = parent->depth + 1;
 		node.frame = ids_index(&trace->frame_ids, rec->frame);
 		node.root = parent->root;
 		node.domain = parent->domain;

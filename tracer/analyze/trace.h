@@ -24,6 +24,8 @@ enum {
 	MT_NO_FRAME = UINT32_MAX,
 	MT_NO_NODE = UINT32_MAX,
 	MT_UNKNOWN_NODE = 0, /* stands for a traceback that the file has lost */
+	/* No traceback is longer: --nframe allows 1024. Bounds every walk along one. */
+	MT_MAX_CHAIN = 2048,
 };
 
 struct mt_trace_module {
@@ -48,7 +50,8 @@ struct mt_trace_node {
 	uint32_t parent; /* MT_NO_NODE for a root */
 	uint32_t frame;  /* MT_NO_FRAME for a root */
 	uint32_t domain;
-	uint8_t root; /* of the chain: enum mt_traceback_root */
+	uint16_t depth; /* nodes outwards from it */
+	uint8_t root;   /* of the chain: enum mt_traceback_root */
 };
 
 struct mt_trace_thread {
