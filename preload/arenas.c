@@ -33,6 +33,7 @@ static struct {
 	uint32_t ever_used;    /* indices below this were in use once */
 	uint32_t unused;       /* newest of those that went back */
 	uint32_t tables_ready; /* arenas whose pools have writable tables */
+	size_t reserved;       /* arenas that the tables have address space for */
 	struct arena *usable;  /* fewest free pools first */
 	struct arena *rightmost[PYMALLOC_POOLS_PER_ARENA + 1]; /* by free pools */
 	uint64_t allocated, reclaimed, highwater;
@@ -86,6 +87,7 @@ bool arenas_start(void)
 	pymalloc.pools = mt_pages_reserve(pools * sizeof *pymalloc.pools);
 	pymalloc.tags = mt_pages_reserve(pools * sizeof *pymalloc.tags);
 	pymalloc.remotes = mt_pages_reserve(pools * sizeof *pymalloc.remotes);
+	arenas.reserved = count;
 	if (arenas.table && pymalloc.pools && pymalloc.tags && pymalloc.remotes)
 		return true;
 	unreserve(arenas.table, count * sizeof *arenas.table);
@@ -94,6 +96,32 @@ bool arenas_start(void)
 	unreserve(pymalloc.remotes, pools * sizeof *pymalloc.remotes);
 	pymalloc.pools = NULL;
 	return false;
+}
+
+static void cut_table(void *table, size_t entry, size_t kept, size_t count)
+{
+	size_t from = mt_pages_round(kept * entry), end = mt_pages_round(count * entry);
+	if (from < end)
+		mt_pages_unmap((char *)table + from, end - from);
+}
+
+void arenas_shrink(void)
+{
+	bool locked = arenas_lock();
+	size_t kept = mt_state.max_arenas, count = arenas.reserved;
+	if (kept < arenas.tables_ready)
+		kept = arenas.tables_ready;
+	if (arenas.table && kept < count) {
+		const size_t pools = PYMALLOC_POOLS_PER_ARENA;
+		cut_table(arenas.table, sizeof *arenas.table, kept, count);
+		kept *= pools;
+		count *= pools;
+		cut_table(pymalloc.pools, sizeof *pymalloc.pools, kept, count);
+		cut_table(pymalloc.tags, sizeof *pymalloc.tags, kept, count);
+		cut_table(pymalloc.remotes, sizeof *pymalloc.remotes, kept, count);
+		arenas.reserved = kept / pools;
+	}
+	arenas_unlock(locked);
 }
 
 uint32_t arenas_pool_limit(void)

@@ -14,6 +14,9 @@
 /* Room for the arenas of mt_state.heap. False: no memory. */
 bool arenas_start(void);
 
+/* mt_state.max_arenas has become smaller than it was: give up what belongs to the rest. */
+void arenas_shrink(void);
+
 /* Whether other threads may be here too. Only the caller itself can make it true. */
 bool arenas_are_shared(void);
 

@@ -4,8 +4,10 @@
  * address space, and a filter of system calls must not meet calls that malloc would not
  * make.
  */
+#include "preload/arenas.h"
 #include "preload/door.h"
 #include "preload/process.h"
+#include "preload/thread.h"
 #include "tracer/record/state.h"
 #include "tracer/record/syscall.h"
 
@@ -24,12 +26,23 @@ static int result_of(long result)
 	return -1;
 }
 
+/* Under the guard: a signal handler must not find the arenas locked by its own thread. */
+static void give_up_reservations(uint64_t limit)
+{
+	struct thread *thread = thread_enter();
+	if (!thread)
+		return;
+	mt_state_shrink(limit);
+	arenas_shrink();
+	thread_leave(thread);
+}
+
 /* What the kernel takes is the 64-bit form, which struct rlimit has on these machines. */
 static int change(pid_t pid, int resource, const struct rlimit *limit, struct rlimit *old)
 {
 	bool is_own = pid == 0 || pid == (pid_t)mt_syscall3(SYS_getpid, 0, 0, 0);
-	if (is_own && limit && resource == RLIMIT_AS && !process_is_child())
-		mt_state_shrink(limit->rlim_cur);
+	if (is_own && limit && resource == RLIMIT_AS)
+		give_up_reservations(limit->rlim_cur);
 	return result_of(
 		mt_syscall6(SYS_prlimit64, pid, resource, (long)limit, (long)old, 0, 0));
 }

@@ -122,8 +122,10 @@ __attribute__((constructor(101))) static void process_construct(void)
 	thread_start();
 	python_start();
 	mt_state.header->ready = 1;
-	if (!reach_collector())
+	if (!reach_collector()) {
+		mt_state_close_fds();
 		process_give_up("not recorded: no collector can be reached");
+	}
 }
 
 /*
@@ -210,6 +212,7 @@ void process_enter_child(struct thread *thread)
 		is_recorded = mt_state_hand_over(config.socket, CHILD_TIMEOUT_MS);
 	}
 	if (!is_recorded) {
+		mt_state_close_fds();
 		atomic_store(&mt_state.header->totals.tracing, 0);
 		if (parent && is_to_be_recorded())
 			atomic_fetch_add(&parent->losses[MT_LOSS_CHILD_NO_HANDOVER], 1);

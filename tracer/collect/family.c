@@ -215,10 +215,12 @@ static int write_beginning(struct mt_family *family, struct mt_tracee *tracee,
 	return rc;
 }
 
-static void note_rename(struct mt_family *family, const char *name, const char *renamed)
+/* The name is tracee's now: who had it before has another. */
+static void note_rename(struct mt_family *family, const struct mt_tracee *tracee,
+			const char *renamed)
 {
 	for (struct mt_tracee *t = family->first; t && renamed; t = t->next)
-		if (t->file && t->pid == family->main_pid && !strcmp(t->file, name))
+		if (t != tracee && t->file == tracee->file)
 			t->file = renamed;
 }
 
@@ -236,7 +238,7 @@ static int open_file(struct mt_family *family, struct mt_tracee *tracee,
 		mt_naming_create(&family->naming, &facts, &tracee->file, &renamed, err);
 	if (tracee->fd < 0)
 		return tracee->fd;
-	note_rename(family, tracee->file, renamed);
+	note_rename(family, tracee, renamed);
 	return mt_trace_file_open(&tracee->trace, &tracee->image, tracee->fd,
 				  tracee->file, err);
 }

@@ -118,18 +118,24 @@ static bool is_special_file(const char *name)
 	       !S_ISDIR(status.st_mode);
 }
 
-/* A descriptor, or -1 with errno; EEXIST: the name is taken. */
-static int create(struct mt_naming *naming, const char *name)
+/* A descriptor, or -1 with errno. A FIFO or /dev/null is asked for as it is. */
+static int open_new(const struct mt_naming *naming, const char *name)
 {
-	if (is_special_file(name)) /* a FIFO, /dev/null: asked for as it is */
+	if (is_special_file(name))
 		return open(name, O_WRONLY | O_CLOEXEC | O_NOCTTY);
-	if (is_own(naming, name)) {
-		errno = EEXIST;
-		return -1;
-	}
 	if (naming->replaces)
 		unlink(name);
 	return open(name, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
+}
+
+/* The same; EEXIST: the name is taken, by an earlier run or by this one. */
+static int create(const struct mt_naming *naming, const char *name)
+{
+	if (!is_special_file(name) && is_own(naming, name)) {
+		errno = EEXIST;
+		return -1;
+	}
+	return open_new(naming, name);
 }
 
 static bool remember(struct mt_naming *naming, char *name)
@@ -182,7 +188,7 @@ static int create_free(struct mt_naming *naming, char *name, bool plain, char **
 static int yield_main_name(struct mt_naming *naming, char *base, const char **renamed,
 			   struct mt_error *err)
 {
-	char *plain = naming->own[naming->main];
+	const char *plain = naming->own[naming->main];
 	if (is_special_file(plain)) {
 		free(base);
 		return 0;
@@ -192,35 +198,28 @@ static int yield_main_name(struct mt_naming *naming, char *base, const char **re
 	if (fd < 0)
 		return fd;
 	close(fd);
-	if (rename(plain, next) < 0) {
-		int error = errno;
-		unlink(next);
-		free(next);
-		return mt_fail(err, MT_ERR_SYSTEM, "%s: %s", plain, strerror(error));
+	int error = rename(plain, next) < 0 ? errno : 0;
+	if (!error && remember(naming, next)) {
+		*renamed = next;
+		return 0;
 	}
-	naming->own[naming->main] = next;
-	*renamed = next;
-	free(plain);
-	return 0;
+	unlink(next);
+	free(next);
+	return error ? mt_fail(err, MT_ERR_SYSTEM, "%s: %s", plain, strerror(error))
+		     : mt_fail(err, MT_ERR_NO_MEMORY, "out of memory");
 }
 
 /* The name that an earlier image of the main process had, for the next one. */
-static int create_main_again(struct mt_naming *naming, char *base, const char **renamed,
-			     char **created, struct mt_error *err)
+static int create_main_again(struct mt_naming *naming, char *base, const char **name,
+			     const char **renamed, struct mt_error *err)
 {
-	char *plain = strdup(naming->own[naming->main]);
-	if (!plain) {
-		free(base);
-		return mt_fail(err, MT_ERR_NO_MEMORY, "out of memory");
-	}
 	int rc = yield_main_name(naming, base, renamed, err);
-	int fd = rc < 0 ? rc : create(naming, plain);
-	if (rc == 0 && fd < 0)
-		fd = mt_fail(err, MT_ERR_SYSTEM, "%s: %s", plain, strerror(errno));
-	*created = plain;
-	if (fd < 0)
-		free(plain);
-	return fd;
+	if (rc < 0)
+		return rc;
+	*name = naming->own[naming->main];
+	int fd = open_new(naming, *name);
+	return fd < 0 ? mt_fail(err, MT_ERR_SYSTEM, "%s: %s", *name, strerror(errno))
+		      : fd;
 }
 
 int mt_naming_create(struct mt_naming *naming, const struct mt_naming_facts *facts,
@@ -230,13 +229,11 @@ int mt_naming_create(struct mt_naming *naming, const struct mt_naming_facts *fac
 	char *base = expand(naming->template, facts);
 	if (!base)
 		return mt_fail(err, MT_ERR_NO_MEMORY, "out of memory");
-	bool is_main_name = facts->is_main && is_fixed(naming->template);
+	bool is_common = is_fixed(naming->template);
+	if (is_common && facts->is_main && naming->main != SIZE_MAX)
+		return create_main_again(naming, base, name, renamed, err);
 	char *created = NULL;
-	int fd = is_main_name && naming->main != SIZE_MAX
-			 ? create_main_again(naming, base, renamed, &created, err)
-			 : create_free(naming, base,
-				       facts->is_main || !is_fixed(naming->template),
-				       &created, err);
+	int fd = create_free(naming, base, facts->is_main || !is_common, &created, err);
 	if (fd < 0)
 		return fd;
 	if (!remember(naming, created)) {
@@ -244,7 +241,7 @@ int mt_naming_create(struct mt_naming *naming, const struct mt_naming_facts *fac
 		free(created);
 		return mt_fail(err, MT_ERR_NO_MEMORY, "out of memory");
 	}
-	if (is_main_name)
+	if (is_common && facts->is_main)
 		naming->main = naming->own_count - 1;
 	*name = created;
 	return fd;

@@ -109,14 +109,14 @@ static bool deliver(int fd, const char *name, const int fds[MT_HELLO_FDS])
 bool mt_state_hand_over(const char *name, int timeout_ms)
 {
 	int fds[MT_HELLO_FDS];
-	if (!mt_state_take_fds(fds))
+	if (!mt_state_fds(fds))
 		return false;
 	int fd = open_socket(timeout_ms);
 	bool delivered = fd >= 0 && deliver(fd, name, fds);
 	if (fd >= 0)
 		mt_syscall3(SYS_close, fd, 0, 0);
-	for (int i = 0; i < MT_HELLO_FDS; i++)
-		mt_syscall3(SYS_close, fds[i], 0, 0);
+	if (delivered)
+		mt_state_close_fds();
 	return delivered;
 }
 

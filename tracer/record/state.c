@@ -200,7 +200,7 @@ static int make_memfd(const char *name, uint64_t bytes, bool is_backed, int seal
 	return -1;
 }
 
-static void close_fds(void)
+void mt_state_close_fds(void)
 {
 	if (own.state_fd >= 0)
 		mt_syscall3(SYS_close, own.state_fd, 0, 0);
@@ -227,7 +227,7 @@ static bool make_memfds(uint64_t bytes, bool is_backed)
 		make_memfd("memtrace-control", PAGE, is_backed, seals | F_SEAL_SEAL);
 	if (own.state_fd >= 0 && own.control_fd >= 0)
 		return true;
-	close_fds();
+	mt_state_close_fds();
 	return false;
 }
 
@@ -294,7 +294,7 @@ static bool try_layout(struct layout *layout, bool is_strict)
 		return false;
 	if (reserve(layout))
 		return true;
-	close_fds();
+	mt_state_close_fds();
 	return false;
 }
 
@@ -408,7 +408,7 @@ void mt_state_detach(void)
 {
 	if (!own.base)
 		return;
-	close_fds();
+	mt_state_close_fds();
 	map_all(-1, -1);
 	fill_header();
 	mt_state.header->totals.tracing = 0;
@@ -423,7 +423,7 @@ bool mt_state_reopen_after_fork(void)
 		parent_uuid[i] = own.uuid[i];
 	uint32_t parent_pid = own.pid;
 	uint32_t python = mt_state.header->python;
-	close_fds(); /* forked between open and hand-over: they are the parent's */
+	mt_state_close_fds(); /* forked between open and hand-over: they are the parent's */
 	own.pid = (uint32_t)mt_syscall3(SYS_getpid, 0, 0, 0);
 	make_uuid(own.uuid);
 	bool is_strict = is_overcommit_strict();
@@ -441,11 +441,10 @@ bool mt_state_reopen_after_fork(void)
 	return true;
 }
 
-bool mt_state_take_fds(int fds[2])
+bool mt_state_fds(int fds[2])
 {
 	fds[0] = own.state_fd;
 	fds[1] = own.control_fd;
-	own.state_fd = own.control_fd = -1;
 	return fds[0] >= 0;
 }
 

@@ -78,12 +78,13 @@ void mt_state_detach(void);
  */
 void mt_state_shrink(uint64_t limit);
 
-/* The two memfds, state then control, if they are still open; the caller closes them. */
-bool mt_state_take_fds(int fds[2]);
+/* The two memfds, state then control; false: they are closed. */
+bool mt_state_fds(int fds[2]);
+void mt_state_close_fds(void);
 
 /*
  * Send both memfds to the collector behind the abstract socket `name` and close them
- * here. Waits at most timeout_ms. False: nobody there; both are closed all the same.
+ * here. Waits at most timeout_ms. False: nobody there; they stay open for another try.
  */
 bool mt_state_hand_over(const char *name, int timeout_ms);
 

@@ -1,0 +1,190 @@
+#!/usr/bin/env bats
+# `memtrace run`: statuses, streams, names of traces, limits, what is not recorded.
+
+load setup
+bats_require_minimum_version 1.5.0
+BATS_TEST_TIMEOUT=60
+
+setup_file() {
+	cd "$BATS_TEST_DIRNAME/../.."
+	for name in confined interface waits; do
+		${CC:-cc} -std=gnu11 -D_GNU_SOURCE -Ipreload -g -O2 -fno-builtin \
+			"tests/programs/$name.c" -o "$BATS_FILE_TMPDIR/$name"
+	done
+}
+
+prepare() {
+	programs=$BATS_FILE_TMPDIR
+}
+
+# recorded TRACE: it is whole and its process has ended.
+recorded() {
+	memtrace info "$1" >info.txt 2>&1 && grep -qx 'Complete: yes' info.txt
+}
+
+@test "run: the program's status is run's" {
+	run -0 memtrace run -q -- true
+	run -1 memtrace run -q -- false
+	run -42 memtrace run -q -- sh -c 'exit 42'
+	run -137 memtrace run -q -- sh -c 'kill -KILL $$'
+	run -143 memtrace run -q -- sh -c 'kill -TERM $$'
+}
+
+@test "run: its own failures are 125, 126 and 127" {
+	run -125 memtrace run
+	run -125 memtrace run --no-such-option true
+	run -125 memtrace run --nframe 1025 true
+	run -125 memtrace run -o '%q.mtz' true
+	run -125 memtrace run -o no/such/place/t.mtz true
+	run -127 memtrace run ./no-such-program
+	echo text >text
+	run -126 memtrace run ./text
+	[ -z "$(ls *.mtz* 2>/dev/null)" ]
+}
+
+@test "run: the program's streams are its own and nothing is added to them" {
+	echo in >in
+	memtrace run -- sh -c 'cat; echo err >&2' <in >out 2>err
+	[ "$(cat out)" = in ]
+	[ "$(head -1 err)" = err ]
+	[ "$(wc -l <err)" -le 11 ]
+	grep -q '^memtrace: sh: live at exit ' err
+	memtrace run -q --force -- sh -c 'echo err >&2' 2>err
+	[ "$(cat err)" = err ]
+}
+
+@test "run: closed streams stay closed" {
+	plain=$(sh -c 'readlink /proc/self/fd/0; echo $?' <&- 2>/dev/null)
+	[ "$(sh -c 'memtrace run -q -- readlink /proc/self/fd/0; echo $?' <&- 2>/dev/null)" = "$plain" ]
+	memtrace run -o t.mtz -- true <&- >&- 2>&-
+	recorded t.mtz
+}
+
+@test "run: the program has the descriptors that it would have" {
+	ls /proc/self/fd >plain
+	memtrace run -q -- ls /proc/self/fd >ours
+	diff plain ours
+}
+
+@test "run: a trace is named after program and process, mode 0600" {
+	pid=$(memtrace run -q -- sh -c 'echo $$')
+	recorded memtrace.sh.$pid.mtz
+	[ "$(stat -c %a memtrace.sh.$pid.mtz)" = 600 ]
+}
+
+@test "run: no trace is overwritten unasked" {
+	echo precious >t.mtz
+	memtrace run -q -o t.mtz -- true
+	[ "$(cat t.mtz)" = precious ]
+	recorded t.mtz.1
+	memtrace run -q -o t.mtz --force -- true
+	recorded t.mtz
+	[ ! -e t.mtz.2 ]
+}
+
+@test "run: a fixed name belongs to the main process's last image" {
+	memtrace run -q -o t.mtz -- sh -c 'ls / >/dev/null; exec sort /dev/null'
+	recorded t.mtz
+	grep -qx 'Program: sort' info.txt
+	grep -Eq ' sh +run +exec +t.mtz.[12]$' <(memtrace info t.mtz.1; memtrace info t.mtz.2)
+	recorded t.mtz.1
+	recorded t.mtz.2
+}
+
+@test "run: places in a name are filled" {
+	memtrace run -q -o '%e-%n-%%.mtz' -- sh -c 'ls / >/dev/null; true'
+	recorded sh-0-%.mtz
+	recorded ls-2-%.mtz || recorded ls-1-%.mtz
+}
+
+@test "run: children are left out with --no-children" {
+	memtrace run -q --no-children -o t.mtz -- sh -c 'ls / >/dev/null; (ls / >/dev/null; true)'
+	recorded t.mtz
+	[ ! -e t.mtz.1 ]
+}
+
+@test "run: what is not recorded is said and runs as ever" {
+	run -0 memtrace run -- busybox echo hello
+	[[ $output == *hello* ]]
+	[[ $output == *"not recorded: busybox: it is statically linked"* ]]
+	[ -z "$(ls *.mtz* 2>/dev/null)" ]
+}
+
+@test "run: programs started without the environment are counted" {
+	memtrace run -q -o t.mtz -- env -i ls / >/dev/null
+	memtrace run -o u.mtz -- env -i ls / 2>err >/dev/null
+	grep -q '1 (programs started without environment)' err
+}
+
+@test "run: LD_PRELOAD of the user stays, after ours" {
+	value=$(LD_PRELOAD=libm.so.6 memtrace run -q -- sh -c 'echo $LD_PRELOAD')
+	[[ $value == */libmemtrace.so:libm.so.6 ]]
+}
+
+@test "run: signals to run reach the program" {
+	mkfifo in
+	memtrace run -q -o t.mtz -- "$programs/waits" <in >out &
+	exec 9>in
+	until grep -q ready out; do :; done
+	kill -INT $!
+	kill -TERM $!
+	status=0
+	wait $! || status=$?
+	exec 9>&-
+	[ "$status" = 143 ]
+	recorded t.mtz
+	grep -qx 'Signal: 15' info.txt || grep -q '[Ss]ignal' info.txt
+}
+
+@test "run: works under limits of memory, files and descriptors" {
+	(ulimit -v 400000 && memtrace run -q -o v.mtz -- ls / >/dev/null)
+	recorded v.mtz
+	(ulimit -n 16 && memtrace run -q -o n.mtz -- ls / >/dev/null)
+	recorded n.mtz
+	(ulimit -f 1024 && memtrace run -q -o f.mtz -- ls / >/dev/null)
+	recorded f.mtz
+	(ulimit -f 1 && memtrace run -o g.mtz -- ls / >out 2>err)
+	grep -q 'not recorded: no room' err
+}
+
+@test "run: a program may limit its address space later" {
+	memtrace run -q -o t.mtz -- "$programs/confined" memory
+	recorded t.mtz
+}
+
+@test "run: under a filter of system calls children are counted, not killed" {
+	for how in filter syscall; do
+		memtrace run --force -o t.mtz -- "$programs/confined" $how 2>err
+		recorded t.mtz
+		grep -q '1 (children not recorded)' err
+	done
+}
+
+@test "run: memtrace.h gives known answers, with the library and without" {
+	"$programs/interface" without
+	memtrace run -q -o t.mtz -- "$programs/interface"
+	recorded t.mtz
+	for label in started tracked restarted '17 blocks'; do
+		memtrace top "t.mtz@$label" >top.txt
+	done
+	grep -q '^Total: 1234 B in 1 block$' <(memtrace top t.mtz@restarted)
+	memtrace top --by domain t.mtz@tracked >domains.txt
+	grep -q '^domain 7: size=6000 B' domains.txt
+	grep -q '^domain 8: size=100 B' domains.txt
+	run -3 memtrace top t.mtz@stopped
+	memtrace top t.mtz.1@child >top.txt
+}
+
+@test "run: a collector that is killed costs the trace's end, not the program" {
+	mkfifo in
+	memtrace run -o t.mtz -- "$programs/waits" <in >out 2>err &
+	exec 9>in
+	until grep -q ready out; do :; done
+	collector=$(pgrep -x -n 'memtrace collec')
+	kill -KILL "$collector"
+	while kill -0 "$collector" 2>/dev/null; do :; done
+	exec 9>&-
+	wait $!
+	grep -q 'the collector is gone' err
+	memtrace top t.mtz@start >top.txt 2>&1
+}

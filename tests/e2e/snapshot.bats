@@ -1,0 +1,119 @@
+#!/usr/bin/env bats
+# `memtrace snapshot`, --snapshot-every, and the library preloaded without `run`.
+
+load setup
+bats_require_minimum_version 1.5.0
+BATS_TEST_TIMEOUT=60
+
+setup_file() {
+	cd "$BATS_TEST_DIRNAME/../.."
+	for name in waits; do
+		${CC:-cc} -std=gnu11 -D_GNU_SOURCE -Ipreload -g -O2 -fno-builtin \
+			"tests/programs/$name.c" -o "$BATS_FILE_TMPDIR/$name"
+	done
+}
+
+prepare() {
+	programs=$BATS_FILE_TMPDIR
+}
+
+# begin COMMAND...: runs it in the background; it has said "ready" and waits for finish.
+begin() {
+	mkfifo in
+	"$@" <in >out 2>err 9>&- &
+	job=$!
+	exec 9>in
+	until grep -q ready out; do kill -0 $job; done
+}
+
+finish() {
+	exec 9>&-
+	wait $job
+}
+
+pid_of_waits() {
+	pgrep -n -x waits
+}
+
+# In a trace of waits its 1,000 blocks are live.
+has_blocks() {
+	memtrace top "$1" | grep -q 'size=23.4 KiB, count=1000, average=24 B'
+}
+
+# complete TRACE: waits until the collector is done with it.
+complete() {
+	until memtrace info "$1" 2>/dev/null | grep -qx 'Complete: yes'; do :; done
+}
+
+@test "snapshot: from outside, with a label and without" {
+	begin memtrace run -q -o t.mtz -- "$programs/waits"
+	run -0 memtrace snapshot --label now "$(pid_of_waits)"
+	run -0 memtrace snapshot -q "$(pid_of_waits)"
+	[ -z "$output" ]
+	finish
+	has_blocks t.mtz@now
+	has_blocks t.mtz@2
+	has_blocks t.mtz
+}
+
+@test "snapshot: labels that cannot be used and processes that are not recorded" {
+	for label in '' 12 a@b a#b start peak exit; do
+		run -2 memtrace snapshot --label "$label" $$
+	done
+	run -3 memtrace snapshot $$
+	[[ $output == *"process $$ is not recorded"* ]]
+	run -2 memtrace snapshot nobody
+}
+
+@test "snapshot: every so often, by time and by growth" {
+	begin memtrace run -q -o t.mtz --snapshot-every 10ms -- "$programs/waits"
+	until [ "$(memtrace info t.mtz 2>/dev/null | grep -c periodic)" -ge 3 ]; do :; done
+	finish
+	has_blocks t.mtz
+	rm in
+	begin memtrace run -q -o u.mtz --snapshot-every 10KiB -- "$programs/waits"
+	until memtrace info u.mtz 2>/dev/null | grep -q periodic; do :; done
+	finish
+	has_blocks u.mtz
+}
+
+@test "preload alone: recorded, without a child or a signal that the program could see" {
+	begin env LD_PRELOAD="$build/libmemtrace.so" MEMTRACE_OUTPUT=t.mtz "$programs/waits"
+	memtrace snapshot --label now "$(pid_of_waits)"
+	finish
+	complete t.mtz
+	has_blocks t.mtz@now
+	has_blocks t.mtz
+	[ ! -s err ]
+}
+
+@test "preload alone: children reach the same collector" {
+	LD_PRELOAD=$build/libmemtrace.so MEMTRACE_OUTPUT=t.mtz sh -c 'ls / >/dev/null; true'
+	complete t.mtz
+	memtrace info t.mtz | grep -Eq ' ls .* t.mtz.[12]$'
+}
+
+@test "preload alone: streams and descriptors are the program's own" {
+	ls /proc/self/fd >plain
+	LD_PRELOAD=$build/libmemtrace.so ls /proc/self/fd >ours
+	diff plain ours
+	(LD_PRELOAD=$build/libmemtrace.so MEMTRACE_OUTPUT=c.mtz /bin/true <&- >&- 2>&-)
+	complete c.mtz
+}
+
+@test "preload alone: without a collector the program runs, and it is said" {
+	run -0 env LD_PRELOAD="$build/libmemtrace.so" MEMTRACE_COLLECTOR=/nonexistent echo hello
+	[[ $output == *hello* ]]
+	[[ $output == *"not recorded: no collector can be reached"* ]]
+}
+
+@test "preload alone: a value that is not known is said once" {
+	run -0 env LD_PRELOAD="$build/libmemtrace.so" MEMTRACE_MALLOC=nonsense /bin/true
+	[ "$output" = "memtrace: MEMTRACE_MALLOC has a value that is not known; it is ignored" ]
+}
+
+@test "preload alone: a collector that is gone is replaced for the next program" {
+	MEMTRACE_SOCKET=memtrace.1.dead LD_PRELOAD=$build/libmemtrace.so \
+		MEMTRACE_OUTPUT=t.mtz /bin/true
+	complete t.mtz
+}

@@ -1,0 +1,84 @@
+/*
+ * confined.c - limits itself as its argument says, then works on: "memory" after
+ * setrlimit(RLIMIT_AS), "filter" under a seccomp filter that kills at memfd_create and
+ * socket, also in a forked child. Status 0 when it could.
+ */
+#include <errno.h>
+#include <linux/audit.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+static void *volatile kept;
+
+static int work(void)
+{
+	for (int i = 0; i < 10000; i++) {
+		kept = malloc((size_t)(i % 3000 + 1));
+		if (!kept)
+			return 1;
+		if (i % 2)
+			free(kept);
+	}
+	return 0;
+}
+
+static int limit_memory(void)
+{
+	struct rlimit limit = {1 << 30, 1 << 30};
+	if (setrlimit(RLIMIT_AS, &limit) < 0)
+		return 2;
+	void *room = mmap(NULL, 400 << 20, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	return room == MAP_FAILED ? 3 : work();
+}
+
+#define KILL_AT(number)                                                                  \
+	BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, number, 0, 1),                               \
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_KILL_PROCESS)
+
+static int install_filter(int by_prctl)
+{
+	struct sock_filter code[] = {
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+		KILL_AT(SYS_memfd_create),
+		KILL_AT(SYS_socket),
+		KILL_AT(SYS_fallocate),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+	};
+	struct sock_fprog program = {sizeof code / sizeof *code, code};
+	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
+		return -1;
+	return by_prctl ? prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program, 0, 0)
+			: (int)syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &program);
+}
+
+static int filter(int by_prctl)
+{
+	if (syscall(SYS_close, -1) != -1 || errno != EBADF)
+		return 2;
+	if (install_filter(by_prctl) < 0)
+		return 3;
+	pid_t child = fork();
+	if (!child)
+		_exit(work());
+	int status = -1;
+	waitpid(child, &status, 0);
+	return status ? 4 : work();
+}
+
+int main(int argc, char **argv)
+{
+	const char *how = argc > 1 ? argv[1] : "";
+	if (!strcmp(how, "memory"))
+		return limit_memory();
+	return filter(!strcmp(how, "filter"));
+}
