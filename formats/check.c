@@ -9,6 +9,7 @@ enum {
 	KIND_MAX =
 		15, /* frame kinds, roots, snapshot kinds, also those of later formats */
 	REASON_MAX = 255, /* as KIND_MAX, of losses */
+	LAYER_MAX = 63,   /* of layers */
 };
 
 static const char *traceback_fault(const struct mt_record_traceback *traceback)
@@ -46,6 +47,33 @@ static const char *cell_fault(const struct mt_record_cell *cell)
 	return cell->traceback ? NULL : "a cell has no traceback";
 }
 
+static const char *layout_fault(const struct mt_record *rec)
+{
+	switch (rec->kind) {
+	case MT_RECORD_POOL:
+		if (rec->pool.index == UINT32_MAX)
+			return "a pool's index is out of range";
+		if (rec->pool.state == MT_POOL_NONE || rec->pool.state > MT_POOL_FULL)
+			return "a pool's state is not known";
+		return rec->pool.class_index < MT_MAX_CLASSES
+			       ? NULL
+			       : "a pool's class is out of range";
+	case MT_RECORD_PIN:
+		if (rec->pin.pool == UINT32_MAX)
+			return "a pin's pool is out of range";
+		return rec->pin.traceback ? NULL : "a pin has no traceback";
+	case MT_RECORD_BORDER:
+		if (rec->border.class_index >= MT_MAX_CLASSES &&
+		    rec->border.class_index != MT_CLASS_LARGE)
+			return "a border's class is out of range";
+		return rec->border.traceback ? NULL : "a border has no traceback";
+	case MT_RECORD_LAYER:
+		return rec->layer.kind <= LAYER_MAX ? NULL : "a layer is not known";
+	default:
+		return NULL;
+	}
+}
+
 const char *mt_record_fault(const struct mt_record *rec)
 {
 	switch (rec->kind) {
@@ -78,7 +106,7 @@ const char *mt_record_fault(const struct mt_record *rec)
 		return rec->loss.reason <= REASON_MAX ? NULL
 						      : "a loss's reason is out of range";
 	default:
-		return NULL;
+		return layout_fault(rec);
 	}
 }
 
@@ -111,6 +139,15 @@ bool mt_record_lacks(const struct mt_record *rec, const struct mt_defined *defin
 	case MT_RECORD_CELL:
 		needs->tracebacks = rec->cell.traceback;
 		needs->slots = rec->cell.slot + 1;
+		break;
+	case MT_RECORD_PIN:
+		needs->tracebacks = rec->pin.traceback;
+		break;
+	case MT_RECORD_HOLD:
+		needs->tracebacks = rec->hold.traceback;
+		break;
+	case MT_RECORD_BORDER:
+		needs->tracebacks = rec->border.traceback;
 		break;
 	default:
 		return false;

@@ -480,15 +480,18 @@ int mt_reader_next(struct mt_reader *reader, struct mt_record *rec, struct mt_er
 
 void mt_reader_want(struct mt_reader *reader, uint32_t kinds)
 {
-	uint32_t rows = bit(MT_RECORD_COUNTER) | bit(MT_RECORD_CELL) |
-			bit(MT_RECORD_CLASS) | bit(MT_RECORD_ARENAS) |
-			bit(MT_RECORD_LOSS) | bit(MT_RECORD_SNAPSHOT_END);
+	uint32_t holders = bit(MT_RECORD_COUNTER) | bit(MT_RECORD_CELL) |
+			   bit(MT_RECORD_PIN) | bit(MT_RECORD_HOLD) |
+			   bit(MT_RECORD_BORDER);
+	uint32_t rows = holders | bit(MT_RECORD_CLASS) | bit(MT_RECORD_ARENAS) |
+			bit(MT_RECORD_LOSS) | bit(MT_RECORD_POOL) | bit(MT_RECORD_LAYER) |
+			bit(MT_RECORD_SNAPSHOT_END);
 	reader->wanted = kinds;
 	if (kinds & rows)
 		kinds |= bit(MT_RECORD_SNAPSHOT);
 	if (kinds & bit(MT_RECORD_CELL))
-		kinds |= bit(MT_RECORD_TRACEBACK) | bit(MT_RECORD_THREAD);
-	if (kinds & bit(MT_RECORD_COUNTER))
+		kinds |= bit(MT_RECORD_THREAD);
+	if (kinds & holders)
 		kinds |= bit(MT_RECORD_TRACEBACK);
 	if (kinds & bit(MT_RECORD_TRACEBACK))
 		kinds |= bit(MT_RECORD_FRAME);

@@ -9,6 +9,7 @@
 
 #include "formats/bytes.h"
 #include "formats/chunk.h"
+#include "formats/layout.h"
 
 enum {
 	/* Kind, numbers and lengths of the largest record, without its bytes. */
@@ -39,7 +40,7 @@ bool mt_record_is_packed(enum mt_record_kind kind)
 {
 	return kind == MT_RECORD_FRAME || kind == MT_RECORD_TRACEBACK ||
 	       kind == MT_RECORD_COUNTER || kind == MT_RECORD_CELL ||
-	       kind == MT_RECORD_SAMPLE;
+	       kind == MT_RECORD_SAMPLE || mt_layout_is_packed(kind);
 }
 
 uint16_t mt_record_chunk_type(uint64_t kind)
@@ -59,6 +60,11 @@ uint16_t mt_record_chunk_type(uint64_t kind)
 		[MT_RECORD_LOSS] = MT_CHUNK_OCCUPANCY,
 		[MT_RECORD_SAMPLE] = MT_CHUNK_TIMELINE,
 		[MT_RECORD_PROCESS] = MT_CHUNK_PROCESSES,
+		[MT_RECORD_POOL] = MT_CHUNK_OCCUPANCY,
+		[MT_RECORD_PIN] = MT_CHUNK_OCCUPANCY,
+		[MT_RECORD_HOLD] = MT_CHUNK_OCCUPANCY,
+		[MT_RECORD_BORDER] = MT_CHUNK_OCCUPANCY,
+		[MT_RECORD_LAYER] = MT_CHUNK_OCCUPANCY,
 	};
 	return kind < MT_RECORD_KIND_COUNT ? types[kind] : 0;
 }
@@ -437,6 +443,7 @@ static void encode_arenas(struct mt_output *out, const struct mt_record_arenas *
 	mt_output_varint(out, arenas->free_pools);
 	mt_output_varint(out, arenas->large_blocks);
 	mt_output_varint(out, arenas->large_bytes);
+	mt_output_varint(out, arenas->large_block_bytes);
 }
 
 static void decode_arenas(struct mt_cursor *in, struct mt_record_arenas *arenas)
@@ -448,6 +455,8 @@ static void decode_arenas(struct mt_cursor *in, struct mt_record_arenas *arenas)
 	arenas->free_pools = mt_cursor_varint(in);
 	arenas->large_blocks = mt_cursor_varint(in);
 	arenas->large_bytes = mt_cursor_varint(in);
+	/* Added later. */
+	arenas->large_block_bytes = mt_cursor_left(in) ? mt_cursor_varint(in) : 0;
 }
 
 /* All as differences to the sample before. */
@@ -545,7 +554,8 @@ void mt_record_encode(struct mt_output *out, struct mt_record_context *context,
 	case MT_RECORD_PROCESS:
 		encode_process(out, &rec->process);
 		break;
-	case MT_RECORD_KIND_COUNT:
+	default:
+		mt_layout_encode(out, context, rec);
 		break;
 	}
 }
@@ -596,7 +606,8 @@ void mt_record_decode(struct mt_cursor *in, struct mt_record_context *context,
 	case MT_RECORD_PROCESS:
 		decode_process(in, &rec->process);
 		break;
-	case MT_RECORD_KIND_COUNT:
+	default:
+		mt_layout_decode(in, context, rec);
 		break;
 	}
 }

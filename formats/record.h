@@ -4,7 +4,9 @@
  * A trace is a sequence of records. Dictionaries come before the records that use them:
  * strings are inline; modules, frames, tracebacks and threads have ids that count from 1
  * in the order of their records. A snapshot is a SNAPSHOT record followed by its COUNTER,
- * CELL, CLASS, ARENAS and LOSS rows, up to SNAPSHOT_END.
+ * CELL, CLASS, ARENAS and LOSS rows, up to SNAPSHOT_END. Those that say where blocks lie
+ * (all but the periodic ones) have POOL, PIN, HOLD, BORDER and LAYER rows too, and always
+ * all of them: no delta.
  */
 #ifndef MT_FORMATS_RECORD_H
 #define MT_FORMATS_RECORD_H
@@ -28,6 +30,11 @@ enum mt_record_kind {
 	MT_RECORD_SNAPSHOT_END, /* the snapshot is complete */
 	MT_RECORD_SAMPLE,       /* one point of the timeline */
 	MT_RECORD_PROCESS,      /* a process of the tree (first file only) */
+	MT_RECORD_POOL,         /* what one pool is used for */
+	MT_RECORD_PIN,          /* blocks of one traceback in one pool */
+	MT_RECORD_HOLD,         /* free memory that one traceback's blocks keep */
+	MT_RECORD_BORDER,       /* blocks that just miss the next smaller class */
+	MT_RECORD_LAYER,        /* what one kind of mappings takes */
 	MT_RECORD_KIND_COUNT
 };
 
@@ -169,6 +176,7 @@ struct mt_record_arenas {
 	uint64_t allocated_total, reclaimed, highwater, current;
 	uint64_t free_pools; /* empty and never carved, in arenas in use */
 	uint64_t large_blocks, large_bytes;
+	uint64_t large_block_bytes; /* what they take of the C library's memory */
 };
 
 struct mt_record_loss {
@@ -193,6 +201,64 @@ struct mt_record_process {
 	struct mt_bytes end;
 };
 
+/* Pools that were never carved, and those of arenas not in use, have no record. */
+struct mt_record_pool {
+	uint32_t
+		index; /* in the small-object heap; its arena is index / pools per arena */
+	uint8_t state; /* enum mt_pool_state; USED with used 0: kept by a thread's heap */
+	uint8_t class_index; /* 0 if it is empty */
+	uint32_t used;       /* blocks */
+};
+
+/* Only of the cheapest pools: those whose arenas have the fewest blocks. */
+struct mt_record_pin {
+	uint32_t pool;
+	uint32_t traceback;
+	uint32_t count;
+};
+
+/*
+ * Bytes that cannot be used otherwise, or cannot go back, because of a traceback's blocks.
+ * Where several keep the same bytes each has a share. traceback 0: nobody's blocks.
+ */
+struct mt_record_hold {
+	uint32_t traceback;
+	uint64_t free_bytes;    /* free blocks in pools with blocks of it */
+	uint64_t empty_bytes;   /* empty pools in arenas with blocks of it */
+	uint64_t beneath_bytes; /* freed by the C library below a block of it */
+};
+
+/*
+ * Blocks of at most a quarter of the alignment more than the next smaller class; in
+ * MT_CLASS_LARGE of at most one alignment more than the threshold.
+ */
+struct mt_record_border {
+	uint32_t traceback;
+	uint8_t class_index;
+	uint64_t count;
+	uint64_t excess_bytes; /* the largest of them; what each has to lose at most */
+};
+
+enum mt_layer_kind {
+	MT_LAYER_PROCESS = 0,  /* the whole, as the kernel adds it up */
+	MT_LAYER_RESERVED = 1, /* address space that cannot be accessed */
+	MT_LAYER_ARENAS = 2,   /* the small-object heap's */
+	MT_LAYER_HEAP = 3,     /* the C library's heap */
+	MT_LAYER_BLOCKS = 4,   /* other mappings with blocks of the C library */
+	MT_LAYER_RECORDER = 5, /* the shared state */
+	MT_LAYER_STACK = 6,    /* of the main thread */
+	MT_LAYER_FILES = 7,    /* modules and other files */
+	MT_LAYER_OTHER = 8,    /* anonymous memory that nothing above explains */
+	MT_LAYER_COUNT
+};
+
+struct mt_record_layer {
+	uint8_t kind;     /* enum mt_layer_kind; later formats may add to it, below 64 */
+	uint64_t time_ns; /* since the process's start: when the kernel was asked */
+	uint64_t mappings;
+	uint64_t mapped_bytes, resident_bytes, swapped_bytes;
+};
+
 struct mt_record {
 	enum mt_record_kind kind;
 	union {
@@ -209,6 +275,11 @@ struct mt_record {
 		struct mt_record_loss loss;
 		struct mt_record_sample sample;
 		struct mt_record_process process;
+		struct mt_record_pool pool;
+		struct mt_record_pin pin;
+		struct mt_record_hold hold;
+		struct mt_record_border border;
+		struct mt_record_layer layer;
 	};
 };
 

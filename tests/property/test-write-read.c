@@ -162,7 +162,7 @@ static struct mt_record make_record(const struct mt_defined *defined)
 		break;
 	case MT_RECORD_ARENAS:
 		rec.arenas = (struct mt_record_arenas){any(), any(), any(), any(),
-						       any(), any(), any()};
+						       any(), any(), any(), any()};
 		break;
 	case MT_RECORD_LOSS:
 		rec.loss = (struct mt_record_loss){(uint32_t)below(256), any()};
@@ -170,6 +170,29 @@ static struct mt_record make_record(const struct mt_defined *defined)
 	case MT_RECORD_SAMPLE:
 		rec.sample =
 			(struct mt_record_sample){any(), (int64_t)any(), any(), any()};
+		break;
+	case MT_RECORD_POOL:
+		rec.pool = (struct mt_record_pool){(uint32_t)below(UINT32_MAX),
+						   (uint8_t)(1 + below(3)),
+						   (uint8_t)below(64), (uint32_t)any()};
+		break;
+	case MT_RECORD_PIN:
+		rec.pin = (struct mt_record_pin){
+			(uint32_t)below(UINT32_MAX),
+			(uint32_t)(1 + below(defined->tracebacks)), (uint32_t)any()};
+		break;
+	case MT_RECORD_HOLD:
+		rec.hold = (struct mt_record_hold){
+			(uint32_t)below(defined->tracebacks + 1), any(), any(), any()};
+		break;
+	case MT_RECORD_BORDER:
+		rec.border = (struct mt_record_border){
+			(uint32_t)(1 + below(defined->tracebacks)),
+			(uint8_t)(below(4) ? below(64) : MT_CLASS_LARGE), any(), any()};
+		break;
+	case MT_RECORD_LAYER:
+		rec.layer = (struct mt_record_layer){
+			(uint8_t)below(64), any(), any(), any(), any(), any()};
 		break;
 	default:
 		rec.process = (struct mt_record_process){(uint32_t)any(),
