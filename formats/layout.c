@@ -78,6 +78,7 @@ void mt_layout_encode(struct mt_output *out, struct mt_record_context *context,
 		break;
 	case MT_RECORD_HOLD:
 		encode_near(out, &context->id, rec->hold.traceback);
+		mt_output_varint(out, rec->hold.rounding_bytes);
 		mt_output_varint(out, rec->hold.free_bytes);
 		mt_output_varint(out, rec->hold.empty_bytes);
 		mt_output_varint(out, rec->hold.beneath_bytes);
@@ -116,6 +117,7 @@ void mt_layout_decode(struct mt_cursor *in, struct mt_record_context *context,
 		break;
 	case MT_RECORD_HOLD:
 		rec->hold.traceback = decode_near(in, &context->id);
+		rec->hold.rounding_bytes = mt_cursor_varint(in);
 		rec->hold.free_bytes = mt_cursor_varint(in);
 		rec->hold.empty_bytes = mt_cursor_varint(in);
 		rec->hold.beneath_bytes = mt_cursor_varint(in);

@@ -32,7 +32,7 @@ enum mt_record_kind {
 	MT_RECORD_PROCESS,      /* a process of the tree (first file only) */
 	MT_RECORD_POOL,         /* what one pool is used for */
 	MT_RECORD_PIN,          /* blocks of one traceback in one pool */
-	MT_RECORD_HOLD,         /* free memory that one traceback's blocks keep */
+	MT_RECORD_HOLD,         /* memory lost to one traceback's blocks */
 	MT_RECORD_BORDER,       /* blocks that just miss the next smaller class */
 	MT_RECORD_LAYER,        /* what one kind of mappings takes */
 	MT_RECORD_KIND_COUNT
@@ -223,9 +223,10 @@ struct mt_record_pin {
  */
 struct mt_record_hold {
 	uint32_t traceback;
-	uint64_t free_bytes;    /* free blocks in pools with blocks of it */
-	uint64_t empty_bytes;   /* empty pools in arenas with blocks of it */
-	uint64_t beneath_bytes; /* freed by the C library below a block of it */
+	uint64_t rounding_bytes; /* its blocks' own, beyond what was requested */
+	uint64_t free_bytes;     /* free blocks in pools with blocks of it */
+	uint64_t empty_bytes;    /* empty pools in arenas with blocks of it */
+	uint64_t beneath_bytes;  /* freed by the C library below a block of it */
 };
 
 /*

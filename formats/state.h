@@ -350,6 +350,7 @@ enum mt_request_kind {
 	MT_REQUEST_NONE = 0,
 	MT_REQUEST_SNAPSHOT_START = 1,
 	MT_REQUEST_SNAPSHOT_LABEL = 2, /* label holds the name */
+	MT_REQUEST_LAYERS = 3,         /* ask the kernel: the process is about to end */
 };
 
 struct mt_control {

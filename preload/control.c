@@ -103,6 +103,11 @@ void control_request_start(void)
 	request(MT_REQUEST_SNAPSHOT_START, NULL);
 }
 
+void control_request_layers(void)
+{
+	request(MT_REQUEST_LAYERS, NULL);
+}
+
 int control_request_snapshot(const char *label)
 {
 	return request(MT_REQUEST_SNAPSHOT_LABEL, label);

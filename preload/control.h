@@ -14,6 +14,9 @@ void control_request_start(void);
 /* A snapshot with a valid label; returns when it is taken. 0, or -1. */
 int control_request_snapshot(const char *label);
 
+/* The process is about to end: the kernel's last figures of it. */
+void control_request_layers(void);
+
 /* Whether the collector that has our state still runs, as far as can be seen. */
 bool control_is_collector_alive(void);
 

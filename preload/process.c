@@ -138,6 +138,8 @@ __attribute__((destructor)) static void process_destruct(void)
 		return;
 	if (!control_is_collector_alive())
 		process_give_up("the collector is gone: the trace ends early");
+	else
+		control_request_layers();
 }
 
 static int (*real_main)(int, char **, char **);

@@ -182,8 +182,9 @@ static struct mt_record make_record(const struct mt_defined *defined)
 			(uint32_t)(1 + below(defined->tracebacks)), (uint32_t)any()};
 		break;
 	case MT_RECORD_HOLD:
-		rec.hold = (struct mt_record_hold){
-			(uint32_t)below(defined->tracebacks + 1), any(), any(), any()};
+		rec.hold =
+			(struct mt_record_hold){(uint32_t)below(defined->tracebacks + 1),
+						any(), any(), any(), any()};
 		break;
 	case MT_RECORD_BORDER:
 		rec.border = (struct mt_record_border){

@@ -20,6 +20,7 @@ struct work {
 	struct mt_dictionary *dictionary;
 	uint32_t *known; /* by mt_traceback_id: traceback in the file; 0: not asked yet */
 	uint64_t known_count;
+	uint64_t arena; /* of the last pool: index + 1 */
 };
 
 static int no_memory(struct mt_error *err)
@@ -150,40 +151,100 @@ static int count_counters(struct work *work, struct mt_error *err)
 	return rc;
 }
 
-/* One pool's side words: blocks begin after the header, one word at each one's start. */
-static int count_pool(struct work *work, const struct mt_state_pool *pool,
-		      const uint32_t *words, struct mt_error *err)
+static int count_small(struct work *work, const struct mt_state_pool *pool,
+		       mt_traceback_id id, uint32_t slack, struct mt_error *err)
 {
-	const struct mt_geometry *geometry = &work->image->header.geometry;
+	struct mt_census *census = work->census;
+	struct mt_record_class *class = &census->classes[pool->class_index];
+	uint32_t size = class->block_bytes - slack;
+	uint32_t traceback = 0;
+	int rc = traceback_of(work, id, &traceback, err);
+	if (rc < 0)
+		return rc;
+	class->blocks_in_use++;
+	class->requested_bytes += size;
+	uint64_t key = mt_cell_key(traceback, pool->slot, pool->class_index);
+	if (!mt_cells_add(&census->cells, key, size))
+		return no_memory(err);
+	if (census->has_places &&
+	    (!mt_pools_add_block(&census->pools, traceback, 1, slack) ||
+	     !mt_pools_add_border(&census->pools, traceback, pool->class_index, size)))
+		return no_memory(err);
+	return 0;
+}
+
+/* Which of them are still there is not known. */
+static int count_inherited_blocks(struct work *work, const struct mt_state_pool *pool,
+				  struct mt_error *err)
+{
 	struct mt_record_class *class = &work->census->classes[pool->class_index];
-	uint32_t size = class->block_bytes;
-	class->pools++;
 	class->blocks_in_use += pool->inherited;
 	class->inherited += pool->inherited;
-	for (uint32_t at = geometry->pool_header_bytes; at + size <= geometry->pool_bytes;
-	     at += size) {
+	if (!pool->inherited || !work->census->has_places)
+		return 0;
+	uint32_t traceback = 0;
+	int rc = mt_dictionary_root(work->dictionary, MT_TRACEBACK_INHERITED, &traceback,
+				    err);
+	if (rc < 0)
+		return rc;
+	return mt_pools_add_block(&work->census->pools, traceback, pool->inherited, 0)
+		       ? 0
+		       : no_memory(err);
+}
+
+/* One pool's side words: blocks begin after the header, one word at each one's start. */
+static int count_pool(struct work *work, const struct mt_state_pool *pool,
+		      const uint32_t *words, uint32_t *used, struct mt_error *err)
+{
+	const struct mt_geometry *geometry = &work->image->header.geometry;
+	uint32_t size = work->census->classes[pool->class_index].block_bytes;
+	*used = pool->inherited;
+	int rc = count_inherited_blocks(work, pool, err);
+	for (uint32_t at = geometry->pool_header_bytes;
+	     rc == 0 && at + size <= geometry->pool_bytes; at += size) {
 		uint32_t word = words[at / geometry->alignment];
 		uint32_t slack = word & MT_SLACK_MASK;
 		if (!word || slack >= size)
 			continue;
-		uint32_t traceback = 0;
-		int rc = traceback_of(work, word >> MT_SLACK_BITS, &traceback, err);
-		if (rc < 0)
-			return rc;
-		class->blocks_in_use++;
-		class->requested_bytes += size - slack;
-		if (!mt_cells_add(&work->census->cells,
-				  mt_cell_key(traceback, pool->slot, pool->class_index),
-				  size - slack))
-			return no_memory(err);
+		++*used;
+		rc = count_small(work, pool, word >> MT_SLACK_BITS, slack, err);
 	}
-	return 0;
+	return rc;
 }
 
 static bool has_blocks(const struct work *work, const struct mt_state_pool *pool)
 {
 	return (pool->state == MT_POOL_USED || pool->state == MT_POOL_FULL) &&
 	       pool->class_index < work->census->class_count;
+}
+
+/*
+ * A pool of the heap and its arena; words: NULL where it has no blocks. One without used
+ * blocks that its thread has not put back is as free as the others.
+ */
+static int count_place(struct work *work, const struct mt_state_pool *pool,
+		       uint64_t index, const uint32_t *words, struct mt_error *err)
+{
+	struct mt_census *census = work->census;
+	uint32_t used = 0;
+	if (pool->state == MT_POOL_NONE || pool->state > MT_POOL_FULL)
+		return 0;
+	if (work->arena != index / MT_POOLS_PER_ARENA + 1) {
+		work->arena = index / MT_POOLS_PER_ARENA + 1;
+		census->arenas.current++;
+		census->arenas.free_pools += MT_POOLS_PER_ARENA;
+	}
+	if (census->has_places && !mt_pools_begin_pool(&census->pools, (uint32_t)index))
+		return no_memory(err);
+	int rc = words ? count_pool(work, pool, words, &used, err) : 0;
+	if (rc == 0 && census->has_places &&
+	    !mt_pools_end_pool(&census->pools, pool, used))
+		return no_memory(err);
+	if (used) {
+		census->classes[pool->class_index].pools++;
+		census->arenas.free_pools--;
+	}
+	return rc;
 }
 
 /* Pools first ... first + count - 1; runs of those with blocks are read at once. */
@@ -194,24 +255,31 @@ static int count_pools(struct work *work, const struct mt_state_pool *pools,
 	const struct mt_geometry *geometry = &work->image->header.geometry;
 	size_t words_per_pool = geometry->pool_bytes / geometry->alignment;
 	size_t most = SIDE_BATCH_WORDS / words_per_pool;
-	for (size_t i = 0; i < count;) {
+	int rc = 0;
+	for (size_t i = 0; rc == 0 && i < count;) {
 		size_t run = 0;
 		while (run < most && i + run < count && has_blocks(work, &pools[i + run]))
 			run++;
 		size_t got = mt_image_read(work->image, MT_REGION_SIDE, sizeof *words,
 					   (first + i) * words_per_pool,
 					   run * words_per_pool, words);
-		for (size_t k = 0; k < got / words_per_pool; k++) {
-			int rc = count_pool(work, &pools[i + k],
-					    words + k * words_per_pool, err);
-			if (rc < 0)
-				return rc;
-		}
-		for (i += run; i < count && !has_blocks(work, &pools[i]); i++)
-			if (pools[i].state == MT_POOL_EMPTY)
-				work->census->arenas.free_pools++;
+		for (size_t k = 0; rc == 0 && k < got / words_per_pool; k++)
+			rc = count_place(work, &pools[i + k], first + i + k,
+					 words + k * words_per_pool, err);
+		for (i += run; rc == 0 && i < count && !has_blocks(work, &pools[i]); i++)
+			rc = count_place(work, &pools[i], first + i, NULL, err);
 	}
-	return 0;
+	return rc;
+}
+
+/* What the pools say is what the numbers of arenas are made of, so that all add up. */
+static void settle_arenas(struct mt_record_arenas *arenas)
+{
+	if (arenas->allocated_total < arenas->current)
+		arenas->allocated_total = arenas->current;
+	arenas->reclaimed = arenas->allocated_total - arenas->current;
+	if (arenas->highwater < arenas->current)
+		arenas->highwater = arenas->current;
 }
 
 static int count_heap(struct work *work, struct mt_error *err)
@@ -230,6 +298,10 @@ static int count_heap(struct work *work, struct mt_error *err)
 		rc = count_pools(work, pools, first, got, words, err);
 	}
 	free(words);
+	settle_arenas(&work->census->arenas);
+	if (rc == 0 && work->census->has_places &&
+	    !mt_pools_end_heap(&work->census->pools))
+		return no_memory(err);
 	return rc;
 }
 
@@ -243,6 +315,16 @@ static uint8_t class_of(const struct work *work, const struct mt_state_block *bl
 	return (uint8_t)((block->size - 1) / geometry->alignment);
 }
 
+/* A block with the C library. */
+static bool place_block(struct mt_census *census, const struct mt_state_block *block,
+			struct mt_beneath_chunk chunk, uint8_t class)
+{
+	return mt_pools_add_large(&census->pools, chunk.traceback, block->size,
+				  chunk.bytes) &&
+	       mt_pools_add_border(&census->pools, chunk.traceback, class, block->size) &&
+	       mt_beneath_add(&census->beneath, chunk);
+}
+
 static int count_block(struct work *work, const struct mt_state_block *block,
 		       struct mt_error *err)
 {
@@ -251,9 +333,17 @@ static int count_block(struct work *work, const struct mt_state_block *block,
 	if (rc < 0)
 		return rc;
 	uint8_t class = class_of(work, block);
-	if (class == MT_CLASS_LARGE && block->kind != MT_BLOCK_TRACKED) {
-		work->census->arenas.large_blocks++;
-		work->census->arenas.large_bytes += block->size;
+	if (block->kind != MT_BLOCK_TRACKED) {
+		struct mt_census *census = work->census;
+		enum mt_malloc_mode mode =
+			(enum mt_malloc_mode)work->image->header.malloc_mode;
+		struct mt_beneath_chunk chunk = mt_beneath_chunk_of(block, mode);
+		chunk.traceback = traceback;
+		census->arenas.large_blocks++;
+		census->arenas.large_bytes += block->size;
+		census->arenas.large_block_bytes += chunk.bytes;
+		if (census->has_places && !place_block(census, block, chunk, class))
+			return no_memory(err);
 	}
 	if (!mt_cells_add(&work->census->cells,
 			  mt_cell_key(traceback, block->slot, class), block->size))
@@ -339,13 +429,13 @@ static void begin(struct mt_census *census, const struct mt_image *image)
 			.block_bytes = (i + 1) * header->geometry.alignment};
 	census->arenas = (struct mt_record_arenas){.allocated_total =
 							   header->arenas.allocated_total,
-						   .reclaimed = header->arenas.reclaimed,
-						   .highwater = header->arenas.highwater,
-						   .current = header->arenas.current};
+						   .highwater = header->arenas.highwater};
+	mt_pools_begin(&census->pools, &header->geometry);
 }
 
 int mt_census_take(struct mt_census *census, const struct mt_image *image,
-		   struct mt_dictionary *dictionary, struct mt_error *err)
+		   struct mt_dictionary *dictionary, bool with_places,
+		   struct mt_error *err)
 {
 	struct work work = {.census = census,
 			    .image = image,
@@ -354,6 +444,8 @@ int mt_census_take(struct mt_census *census, const struct mt_image *image,
 							  sizeof(mt_node_id),
 							  image->header.used.tracebacks)};
 	begin(census, image);
+	census->has_places = with_places;
+	census->has_inherited = image->header.arenas.inherited_total_count != 0;
 	work.known = calloc(work.known_count + 1, sizeof *work.known);
 	if (!work.known)
 		return no_memory(err);
@@ -370,9 +462,17 @@ int mt_census_take(struct mt_census *census, const struct mt_image *image,
 	return rc;
 }
 
+void mt_census_drop_places(struct mt_census *census)
+{
+	mt_pools_deinit(&census->pools);
+	mt_beneath_deinit(&census->beneath);
+	census->has_places = false;
+}
+
 void mt_census_deinit(struct mt_census *census)
 {
 	free(census->rows);
 	mt_cells_deinit(&census->cells);
+	mt_census_drop_places(census);
 	*census = (struct mt_census){0};
 }

@@ -6,9 +6,11 @@
 
 #include "formats/error.h"
 #include "formats/record.h"
+#include "tracer/collect/beneath.h"
 #include "tracer/collect/cells.h"
 #include "tracer/collect/dictionary.h"
 #include "tracer/collect/image.h"
+#include "tracer/collect/pools.h"
 
 struct mt_census {
 	struct mt_record_counter *rows; /* by traceback in the file; [0] not used */
@@ -17,6 +19,11 @@ struct mt_census {
 	struct mt_record_class classes[MT_MAX_CLASSES];
 	uint32_t class_count;
 	struct mt_record_arenas arenas;
+	/* Where blocks lie, if that was asked for. */
+	bool has_places;
+	bool has_inherited; /* and there are blocks from before a fork */
+	struct mt_pools pools;
+	struct mt_beneath beneath;
 };
 
 /*
@@ -24,7 +31,11 @@ struct mt_census {
  * refreshed; tracebacks that are new are written by dictionary on the way.
  */
 int mt_census_take(struct mt_census *census, const struct mt_image *image,
-		   struct mt_dictionary *dictionary, struct mt_error *err);
+		   struct mt_dictionary *dictionary, bool with_places,
+		   struct mt_error *err);
 void mt_census_deinit(struct mt_census *census);
+
+/* Forget where blocks lie: that takes more memory than all the rest. */
+void mt_census_drop_places(struct mt_census *census);
 
 #endif

@@ -6,6 +6,7 @@
 #include "formats/writer.h"
 #include "tracer/collect/census.h"
 #include "tracer/collect/dictionary.h"
+#include "tracer/collect/places.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -216,7 +217,8 @@ static int write_threads(struct mt_trace_file *trace, mt_thread_name *ask,
 
 /* How two censuses compare, traceback by traceback. */
 struct comparison {
-	const struct mt_census *old, *new;
+	const struct mt_census *old;
+	struct mt_census *new;
 	bool *has_other_cells; /* by traceback of new */
 	uint64_t changed_rows, rows;
 };
@@ -403,7 +405,8 @@ static int write_peak(struct mt_trace_file *trace, struct mt_record_snapshot sna
 }
 
 static int write_snapshot(struct mt_trace_file *trace, struct mt_record_snapshot snapshot,
-			  const struct comparison *c, struct mt_error *err)
+			  const struct comparison *c, const struct mt_layers *layers,
+			  struct mt_error *err)
 {
 	int rc = 0;
 	if (snapshot.kind == MT_SNAPSHOT_EXIT)
@@ -419,6 +422,9 @@ static int write_snapshot(struct mt_trace_file *trace, struct mt_record_snapshot
 		rc = write_cells(trace, c, snapshot.is_delta, err);
 	if (rc == 0)
 		rc = write_occupancy(trace, c->new, err);
+	if (rc == 0)
+		rc = mt_places_write(trace->writer, c->new, layers,
+				     trace->image->header.start_monotonic_ns, err);
 	record = (struct mt_record){.kind = MT_RECORD_SNAPSHOT_END, .snapshot = snapshot};
 	return rc < 0 ? rc : mt_writer_put(trace->writer, &record, err);
 }
@@ -433,7 +439,8 @@ static bool is_delta_better(const struct mt_trace_file *trace, const struct comp
 }
 
 static int put_census(struct mt_trace_file *trace, struct mt_census *census,
-		      struct mt_record_snapshot *snapshot, struct mt_error *err)
+		      struct mt_record_snapshot *snapshot, const struct mt_layers *layers,
+		      struct mt_error *err)
 {
 	struct comparison c = {.old = &trace->last, .new = census};
 	int rc = compare(&c, err);
@@ -443,7 +450,7 @@ static int put_census(struct mt_trace_file *trace, struct mt_census *census,
 		trace->delta_rows =
 			snapshot->is_delta ? trace->delta_rows + c.changed_rows : 0;
 		sum_rows(census, snapshot);
-		rc = write_snapshot(trace, *snapshot, &c, err);
+		rc = write_snapshot(trace, *snapshot, &c, layers, err);
 	}
 	free(c.has_other_cells);
 	return rc;
@@ -479,7 +486,8 @@ int mt_trace_file_snapshot(struct mt_trace_file *trace,
 	if (rc == 0)
 		rc = write_threads(trace, request->thread_name, err);
 	if (rc == 0)
-		rc = mt_census_take(&census, image, trace->dictionary, err);
+		rc = mt_census_take(&census, image, trace->dictionary,
+				    request->kind != MT_SNAPSHOT_PERIODIC, err);
 	if (rc == 0) {
 		const char *label = label_of(request);
 		bool is_still = request->is_still &&
@@ -491,8 +499,9 @@ int mt_trace_file_snapshot(struct mt_trace_file *trace,
 			.time_ns = began > start ? began - start : 0,
 			.span_ns = is_still ? 0 : mt_clock_ns() - began + 1,
 			.peak_bound_bytes = image->header.totals.peak_bound_bytes};
-		rc = put_census(trace, &census, &snapshot, err);
+		rc = put_census(trace, &census, &snapshot, request->layers, err);
 	}
+	mt_census_drop_places(&census);
 	mt_census_deinit(&trace->last);
 	trace->last = census;
 	return rc;

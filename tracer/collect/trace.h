@@ -9,6 +9,8 @@
 #include "formats/record.h"
 #include "tracer/collect/image.h"
 
+struct mt_layers;
+
 struct mt_trace_file;
 
 /*
@@ -38,10 +40,11 @@ typedef bool mt_thread_name(uint32_t pid, uint32_t tid, char name[MT_NAME_BYTES]
 
 struct mt_snapshot_request {
 	enum mt_snapshot_kind kind;
-	const char *label;           /* "": none */
-	bool is_still;               /* the process cannot change anything meanwhile */
-	uint64_t now_ns;             /* CLOCK_MONOTONIC; 0: ask the clock */
-	mt_thread_name *thread_name; /* NULL: the process is gone */
+	const char *label;              /* "": none */
+	bool is_still;                  /* the process cannot change anything meanwhile */
+	uint64_t now_ns;                /* CLOCK_MONOTONIC; 0: ask the clock */
+	mt_thread_name *thread_name;    /* NULL: the process is gone */
+	const struct mt_layers *layers; /* what the kernel said last; NULL: nothing */
 };
 
 /* EXIT is preceded by the header of PEAK. */

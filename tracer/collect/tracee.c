@@ -24,6 +24,8 @@ enum {
 
 static const uint64_t sample_ns = 100000000, slowest_sample_ns = 2000000000;
 static const uint64_t checkpoint_ns = UINT64_C(10000000000);
+static const uint64_t layers_ns = 1000000000;
+static const uint64_t layers_share = 100; /* of the time may go into asking the kernel */
 static const uint64_t checkpoint_share = 20; /* of the time may go into checkpoints */
 
 static struct mt_control *map_control(int fd, struct mt_error *err)
@@ -132,6 +134,18 @@ static int note_failure(struct mt_tracee *tracee, int rc, struct mt_error *err)
 	return rc;
 }
 
+/*
+ * The kernel's figures, for a snapshot or so that those of the end are not old: a process
+ * that was killed cannot be asked any more.
+ */
+static void ask_kernel(struct mt_tracee *tracee)
+{
+	uint64_t began = mt_clock_ns();
+	mt_layers_read(&tracee->layers, tracee->pid, &tracee->image);
+	uint64_t pause = (mt_clock_ns() - began) * layers_share;
+	tracee->next_layers_ns = began + (pause > layers_ns ? pause : layers_ns);
+}
+
 int mt_tracee_snapshot(struct mt_tracee *tracee, enum mt_snapshot_kind kind,
 		       const char *label, bool is_still, struct mt_error *err)
 {
@@ -140,8 +154,11 @@ int mt_tracee_snapshot(struct mt_tracee *tracee, enum mt_snapshot_kind kind,
 		return mt_fail(err, MT_ERR_MISSING, "%s",
 			       tracee->failure.code ? tracee->failure.message
 						    : "its trace has ended");
+	if (!tracee->is_gone && kind != MT_SNAPSHOT_PERIODIC)
+		ask_kernel(tracee);
 	struct mt_snapshot_request request = {
 		.kind = kind,
+		.layers = &tracee->layers,
 		.label = label,
 		.is_still = is_still,
 		.thread_name = tracee->is_gone ? NULL : mt_kernel_thread_name};
@@ -151,6 +168,19 @@ int mt_tracee_snapshot(struct mt_tracee *tracee, enum mt_snapshot_kind kind,
 	return note_failure(tracee, rc, &local);
 }
 
+static int answer_request(struct mt_tracee *tracee, uint32_t kind, const char *label)
+{
+	switch (kind) {
+	case MT_REQUEST_SNAPSHOT_START:
+		return mt_tracee_snapshot(tracee, MT_SNAPSHOT_START, NULL, true, NULL);
+	case MT_REQUEST_LAYERS:
+		ask_kernel(tracee);
+		return 0;
+	default:
+		return mt_tracee_snapshot(tracee, MT_SNAPSHOT_LABEL, label, true, NULL);
+	}
+}
+
 void mt_tracee_answer(struct mt_tracee *tracee)
 {
 	struct mt_control *control = tracee->control;
@@ -158,10 +188,7 @@ void mt_tracee_answer(struct mt_tracee *tracee)
 	char label[MT_LABEL_BYTES];
 	memcpy(label, control->label, sizeof label);
 	label[sizeof label - 1] = '\0';
-	bool is_start = control->kind == MT_REQUEST_SNAPSHOT_START;
-	int rc = mt_tracee_snapshot(tracee,
-				    is_start ? MT_SNAPSHOT_START : MT_SNAPSHOT_LABEL,
-				    is_start ? NULL : label, true, NULL);
+	int rc = answer_request(tracee, control->kind, label);
 	control->result = rc < 0 ? -1 : 0;
 	atomic_store(&control->done, request);
 	futex(&control->done, FUTEX_WAKE, INT_MAX);
@@ -235,6 +262,8 @@ uint64_t mt_tracee_tick(struct mt_tracee *tracee, const struct mt_schedule *sche
 					       .cpu_ticks = now};
 	if (now >= tracee->next_sample_ns)
 		take_sample(tracee, &stat, schedule, now);
+	if (now >= tracee->next_layers_ns)
+		ask_kernel(tracee);
 	take_periodic(tracee, schedule, now);
 	take_checkpoint(tracee, &stat, now);
 	uint64_t next = tracee->next_sample_ns;
@@ -325,6 +354,7 @@ void mt_tracee_destroy(struct mt_tracee *tracee)
 	stop_waiter(tracee);
 	mt_tracee_close(tracee);
 	mt_image_close(&tracee->image);
+	mt_layers_deinit(&tracee->layers);
 	munmap(tracee->control, sizeof *tracee->control);
 	if (tracee->pidfd >= 0)
 		close(tracee->pidfd);

@@ -7,6 +7,7 @@
 #include "formats/error.h"
 #include "tracer/collect/image.h"
 #include "tracer/collect/kernel.h"
+#include "tracer/collect/layers.h"
 #include "tracer/collect/naming.h"
 #include "tracer/collect/trace.h"
 
@@ -47,6 +48,8 @@ struct mt_tracee {
 	uint64_t next_checkpoint_ns, checked_ticks;
 	uint64_t next_periodic_ns;
 	int64_t periodic_live_bytes;
+	struct mt_layers layers; /* as the kernel showed them last */
+	uint64_t next_layers_ns;
 };
 
 /* How often snapshots are taken without being asked for; 0: not. */
