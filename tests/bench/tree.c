@@ -34,11 +34,11 @@ static unsigned tear_down(struct node *node)
 
 int main(int argc, char **argv)
 {
-	int deepest = argc > 1 ? atoi(argv[1]) : 18;
+	int deepest = argc > 1 ? atoi(argv[1]) : 16;
 	unsigned sum = 0;
 	struct node *lasting = build(deepest, 1);
 	for (int depth = 4; depth <= deepest; depth += 2)
-		for (int i = 0; i < 1 << (deepest - depth + 3); i++)
+		for (int i = 0; i < 1 << (deepest - depth + 5); i++)
 			sum += tear_down(build(depth, (unsigned)i));
 	printf("%u\n", sum + tear_down(lasting));
 	return 0;
