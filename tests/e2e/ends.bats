@@ -32,27 +32,27 @@ ends_as() {
 }
 
 @test "ends: return from main" {
-	for ((i = 0; i < ENDS_RUNS; i++)); do ends_as 0 return; done
+	for ((time = 0; time < ENDS_RUNS; time++)); do ends_as 0 return; done
 }
 
 @test "ends: _exit" {
-	for ((i = 0; i < ENDS_RUNS; i++)); do ends_as 3 _exit; done
+	for ((time = 0; time < ENDS_RUNS; time++)); do ends_as 3 _exit; done
 }
 
 @test "ends: abort" {
-	for ((i = 0; i < ENDS_RUNS; i++)); do ends_as 134 abort; done
+	for ((time = 0; time < ENDS_RUNS; time++)); do ends_as 134 abort; done
 }
 
 @test "ends: SIGSEGV" {
-	for ((i = 0; i < ENDS_RUNS; i++)); do ends_as 139 crash; done
+	for ((time = 0; time < ENDS_RUNS; time++)); do ends_as 139 crash; done
 }
 
 @test "ends: SIGKILL by itself" {
-	for ((i = 0; i < ENDS_RUNS; i++)); do ends_as 137 kill; done
+	for ((time = 0; time < ENDS_RUNS; time++)); do ends_as 137 kill; done
 }
 
 @test "ends: a child forked without exec has a trace of its own" {
-	for ((i = 0; i < ENDS_RUNS; i++)); do
+	for ((time = 0; time < ENDS_RUNS; time++)); do
 		ends_as 0 fork
 		[ "$(live t.mtz.1 child)" = 100 ]
 		[ "$(live t.mtz.1 block)" = 0 ]
@@ -60,7 +60,7 @@ ends_as() {
 }
 
 @test "ends: exec of another program ends one trace and begins the next" {
-	for ((i = 0; i < ENDS_RUNS; i++)); do
+	for ((time = 0; time < ENDS_RUNS; time++)); do
 		rm -f t.mtz*
 		run -5 timeout 30 memtrace run -q -o t.mtz -- "$PROGRAMS/ends" count exec
 		[ "$(live t.mtz.1 block)" = 1000 ]
@@ -69,7 +69,7 @@ ends_as() {
 }
 
 @test "ends: a daemon that outlives its parent" {
-	for ((i = 0; i < ENDS_RUNS; i++)); do
+	for ((time = 0; time < ENDS_RUNS; time++)); do
 		ends_as 0 daemon
 		for ((wait = 0; wait < 300; wait++)); do
 			memtrace info --json t.mtz.1 2>/dev/null | grep -q '"label": *"exit"' && break
@@ -80,7 +80,7 @@ ends_as() {
 }
 
 @test "ends: SIGKILL at any moment loses at most one event" {
-	for ((i = 0; i < ENDS_RUNS; i++)); do
+	for ((time = 0; time < ENDS_RUNS; time++)); do
 		rm -f t.mtz* count
 		memtrace run -q -o t.mtz -- "$PROGRAMS/ends" count forever &
 		until [ -s count ] && [ "$(od -An -tu8 -N8 count)" -gt $((RANDOM * 3)) ]; do :; done
