@@ -2,15 +2,15 @@
  * tracebacks.c - the tree of tracebacks and the index that finds its nodes.
  * Inside the traced process: lock-free, memory by mmap.
  *
- * The index is one open-addressed table. A frame's first four places are the cache line that
- * its parent's id points to: ids follow the order in which a program first went through
- * its stacks, and what it does again touches neighbouring lines. Where that line is full,
- * others follow in steps from a hash, as the lines of small ids tend to be full together. An entry is claimed by a compare-and-swap of its first word and
- * complete when its second is written; entries never change, so a reader needs no look at the
- * node. When it is three quarters full, a table twice as
- * large takes its place, and every later insertion moves a few nodes over, in order of
- * their ids, from the shared records; until that is done, lookups try both. A node that
- * falls between the two tables is interned again, which is harmless.
+ * The index is one open-addressed table of words, each a part of a frame's hash and its
+ * node. A frame's first eight places are the cache line that its parent's id points to: ids
+ * follow the order in which a program first went through its stacks, and what it does
+ * again touches neighbouring lines, of the index and of the nodes, whose records decide.
+ * Where a line is full, others follow in steps from the hash. An entry is made by one
+ * compare-and-swap, when its node is complete, and never changes. When the table is half full,
+ * one twice as large takes its place, and every later insertion moves a few nodes over, in
+ * order of their ids, from the shared records; until that is done, lookups try both. A
+ * node that falls between the two tables is interned again, which is harmless.
  */
 #include "tracer/record/tracebacks.h"
 
@@ -20,21 +20,15 @@
 enum {
 	FIRST_CAPACITY = 1024,
 	MIGRATE_STEP = 8,
-	LINE = 4,        /* entries in a cache line */
+	LINE = 8,        /* entries in a cache line */
 	MAX_LINES = 256, /* so many are full only where the index could not grow */
-	PARENT_SHIFT = 32,
-	KIND_SHIFT = PARENT_SHIFT + MT_NODE_BITS, /* 4 bits: kind 2, exact 1 */
-};
-
-struct entry {
-	_Atomic uint64_t key;   /* 0: free */
-	_Atomic uint64_t value; /* kind, parent, node; 0: being written */
+	TAG_SHIFT = 32,
 };
 
 struct index {
 	uint64_t mask;
 	_Atomic uint64_t used;
-	_Alignas(64) struct entry entries[];
+	_Alignas(64) _Atomic uint64_t entries[]; /* tag << 32 | node; 0: free */
 };
 
 static struct {
@@ -44,9 +38,17 @@ static struct {
 	_Atomic uint32_t next, end, moved; /* node ids to be moved */
 } table;
 
+/* A frame to be found. */
+struct wanted {
+	mt_frame_key key;
+	mt_node_id parent;
+	uint32_t kind;
+	uint64_t hash;
+};
+
 static size_t index_bytes(uint64_t capacity)
 {
-	return sizeof(struct index) + capacity * sizeof(struct entry);
+	return sizeof(struct index) + capacity * sizeof(uint64_t);
 }
 
 static struct index *create_index(uint64_t capacity)
@@ -58,19 +60,13 @@ static struct index *create_index(uint64_t capacity)
 	return index;
 }
 
-/* What an entry's value holds besides the node. */
-static uint64_t parent_part(mt_node_id parent, uint32_t kind)
+static inline struct wanted want(mt_node_id parent, mt_frame_key key, uint32_t kind)
 {
-	uint64_t code = (kind & 3) | (kind & MT_NODE_EXACT_PC ? 4 : 0);
-	return (uint64_t)parent << PARENT_SHIFT | code << KIND_SHIFT;
-}
-
-static uint64_t hash(mt_frame_key key, uint64_t part)
-{
-	uint64_t mixed = (key ^ part >> 17) * UINT64_C(0x9e3779b97f4a7c15);
-	mixed ^= mixed >> 32;
-	mixed = (mixed + part) * UINT64_C(0xd6e8feb86659fd93);
-	return mixed ^ mixed >> 32;
+	uint64_t mixed =
+		(key ^ (uint64_t)kind << MT_PC_BITS) * UINT64_C(0x9e3779b97f4a7c15);
+	mixed = (mixed ^ mixed >> 32 ^ parent) * UINT64_C(0xd6e8feb86659fd93);
+	return (struct wanted){
+		.key = key, .parent = parent, .kind = kind, .hash = mixed ^ mixed >> 29};
 }
 
 /* Which lines a frame's entry may be in, in this order. */
@@ -80,77 +76,81 @@ struct search {
 	int count;
 };
 
-static inline struct search begin_search(struct index *index, uint64_t part)
+static inline struct search begin_search(struct index *index, const struct wanted *frame)
 {
-	return (struct search){.index = index, .line = part >> PARENT_SHIFT};
+	return (struct search){.index = index, .line = frame->parent};
 }
 
-static inline struct entry *line_of(const struct search *search)
+static inline _Atomic uint64_t *line_of(const struct search *search)
 {
 	return &search->index->entries[search->line * LINE & search->index->mask];
 }
 
 /* False: there is no place left to look. */
-static inline bool go_on(struct search *search, mt_frame_key key, uint64_t part)
+static inline bool go_on(struct search *search, const struct wanted *frame)
 {
 	if (!search->count++) {
-		search->line = hash(key, part);
-		search->step = search->line >> 40 | 1;
+		search->line = frame->hash;
+		search->step = frame->hash >> 40 | 1;
 	}
 	search->line += search->step;
 	return search->count < MAX_LINES;
 }
 
-/* The node, if this is its entry. *is_free: nobody's. */
-static inline mt_node_id match(struct entry *entry, mt_frame_key key, uint64_t part,
-			       bool *is_free)
+static inline bool is_tag(uint64_t entry, const struct wanted *frame)
 {
-	uint64_t there = atomic_load_explicit(&entry->key, memory_order_acquire);
-	*is_free = !there;
-	if (there != key)
-		return MT_NODE_NONE;
-	uint64_t value = atomic_load_explicit(&entry->value, memory_order_acquire);
-	return (value >> PARENT_SHIFT) == (part >> PARENT_SHIFT) ? (mt_node_id)value
-								 : MT_NODE_NONE;
+	return entry >> TAG_SHIFT == (uint32_t)frame->hash;
 }
 
-static mt_node_id find(struct index *index, mt_frame_key key, uint64_t part)
+/* The node's key is its first word. */
+static inline bool is_node(mt_node_id id, const struct wanted *frame)
 {
-	struct search search = begin_search(index, part);
+	const struct mt_state_node *node = &mt_state.nodes[id];
+	return *(const mt_frame_key *)node == frame->key &&
+	       node->parent == frame->parent &&
+	       __atomic_load_n(&node->traceback_kind, __ATOMIC_RELAXED) >>
+			       MT_NODE_KIND_SHIFT ==
+		       frame->kind;
+}
+
+static mt_node_id find(struct index *index, const struct wanted *frame)
+{
+	struct search search = begin_search(index, frame);
 	do {
-		struct entry *line = line_of(&search);
+		_Atomic uint64_t *line = line_of(&search);
 		for (int i = 0; i < LINE; i++) {
-			bool is_free;
-			mt_node_id node = match(&line[i], key, part, &is_free);
-			if (node || is_free)
-				return node;
+			uint64_t entry =
+				atomic_load_explicit(&line[i], memory_order_acquire);
+			if (is_tag(entry, frame) && is_node((mt_node_id)entry, frame))
+				return (mt_node_id)entry;
+			if (!entry)
+				return MT_NODE_NONE;
 		}
-	} while (go_on(&search, key, part));
+	} while (go_on(&search, frame));
 	return MT_NODE_NONE;
 }
 
-static bool claim(struct index *index, struct entry *entry, mt_frame_key key,
-		  uint64_t value)
+static bool claim(struct index *index, _Atomic uint64_t *place, uint64_t entry)
 {
 	uint64_t there = 0;
-	if (atomic_load_explicit(&entry->key, memory_order_relaxed) ||
+	if (atomic_load_explicit(place, memory_order_relaxed) ||
 	    !atomic_compare_exchange_strong_explicit(
-		    &entry->key, &there, key, memory_order_relaxed, memory_order_relaxed))
+		    place, &there, entry, memory_order_release, memory_order_relaxed))
 		return false;
-	atomic_store_explicit(&entry->value, value, memory_order_release);
 	atomic_fetch_add_explicit(&index->used, 1, memory_order_relaxed);
 	return true;
 }
 
-static void insert(struct index *index, mt_frame_key key, uint64_t part, mt_node_id node)
+static void insert(struct index *index, const struct wanted *frame, mt_node_id node)
 {
-	struct search search = begin_search(index, part);
+	uint64_t entry = (uint64_t)(uint32_t)frame->hash << TAG_SHIFT | node;
+	struct search search = begin_search(index, frame);
 	do {
-		struct entry *line = line_of(&search);
+		_Atomic uint64_t *line = line_of(&search);
 		for (int i = 0; i < LINE; i++)
-			if (claim(index, &line[i], key, part | node))
+			if (claim(index, &line[i], entry))
 				return;
-	} while (go_on(&search, key, part));
+	} while (go_on(&search, frame));
 }
 
 static void move_node(struct index *index, mt_node_id id)
@@ -161,8 +161,9 @@ static void move_node(struct index *index, mt_node_id id)
 		return; /* its thread is about to insert it */
 	uint32_t kind = __atomic_load_n(&node->traceback_kind, __ATOMIC_RELAXED) >>
 			MT_NODE_KIND_SHIFT;
-	insert(index, mt_frame_key_make(node->pc, node->module),
-	       parent_part(parent, kind), id);
+	struct wanted frame =
+		want(parent, mt_frame_key_make(node->pc, node->module), kind);
+	insert(index, &frame, id);
 }
 
 /* A few more nodes of the older table; whoever moves the last one drops it. */
@@ -214,8 +215,7 @@ static void grow(struct index *index)
 static mt_node_id add_node(mt_node_id parent, mt_frame_key key, uint32_t kind)
 {
 	_Atomic uint32_t *used = &mt_state.header->used.nodes;
-	uint32_t limit = mt_state.max_nodes < 1u << MT_NODE_BITS ? mt_state.max_nodes
-								 : 1u << MT_NODE_BITS;
+	uint32_t limit = mt_state.max_nodes;
 	mt_node_id id = atomic_load_explicit(used, memory_order_relaxed);
 	do {
 		if (id >= limit)
@@ -251,29 +251,28 @@ bool mt_tracebacks_start(void)
 
 mt_node_id mt_tracebacks_intern(mt_node_id parent, mt_frame_key key, uint32_t kind)
 {
-	uint64_t part = parent_part(parent, kind);
+	struct wanted frame = want(parent, key, kind);
 	struct index *index = atomic_load_explicit(&table.current, memory_order_acquire);
-	mt_node_id node = find(index, key, part);
+	mt_node_id node = find(index, &frame);
 	if (__builtin_expect(node, 1))
 		return node;
 	struct index *older = atomic_load_explicit(&table.older, memory_order_acquire);
 	if (older) {
-		node = find(older, key, part);
+		node = find(older, &frame);
 		move_some();
 		if (node)
 			return node;
 	}
-	/* A quarter of the places stays free, so that every search ends soon. */
+	/* Half of the places stays free, so that every search ends soon. */
 	uint64_t used = atomic_load_explicit(&index->used, memory_order_relaxed);
-	if (used >= (index->mask + 1) / 4 * 3)
+	if (used >= (index->mask + 1) / 2)
 		grow(index);
 	node = used < index->mask ? add_node(parent, key, kind) : MT_NODE_NONE;
 	if (!node) {
 		mt_state_lose(MT_LOSS_NODES_FULL);
 		return MT_NODE_NONE;
 	}
-	insert(atomic_load_explicit(&table.current, memory_order_acquire), key, part,
-	       node);
+	insert(atomic_load_explicit(&table.current, memory_order_acquire), &frame, node);
 	return node;
 }
 

@@ -14,7 +14,6 @@
 
 enum {
 	MT_PC_BITS = 48,
-	MT_NODE_BITS = 28, /* node ids are below 1 << MT_NODE_BITS */
 };
 
 /* A frame's address and module in one word, as in struct mt_state_node. */
