@@ -125,6 +125,9 @@ __attribute__((constructor(101))) static void process_construct(void)
 	if (!reach_collector()) {
 		mt_state_close_fds();
 		process_give_up("not recorded: no collector can be reached");
+	} else if (!mt_state_has_trace()) {
+		process_give_up("not recorded: the trace cannot be written here; "
+				"MEMTRACE_OUTPUT names another place");
 	}
 }
 

@@ -147,6 +147,12 @@ recorded() {
 	grep -q 'not recorded: no room' err
 }
 
+@test "run: a full disk ends the trace, not the program, and is said" {
+	run -0 memtrace run -o /dev/full -- echo hello
+	[[ $output == *hello* ]]
+	[[ $output == *"No space left on device"* ]]
+}
+
 @test "run: a program may limit its address space later" {
 	memtrace run -q -o t.mtz -- "$programs/confined" memory
 	recorded t.mtz
