@@ -209,14 +209,17 @@ record() {
 	[ "$(stat -c %a base.mtz)" = 600 ]
 }
 
-@test "gate: moved lines pair with --match function" {
+@test "gate: moved lines pair with --match function, also between folders" {
 	record base 10 500
-	cp -p program old-program
-	sed -i '1i /* a new first line */' program.c
-	${CC:-cc} -g -O0 program.c -o moved
-	memtrace run -q -o moved.mtz ./moved 10 500
+	mkdir other
+	{ echo; echo; cat program.c; } >other/program.c
+	${CC:-cc} -g -O0 other/program.c -o other/program
+	memtrace run -q -o moved.mtz other/program 10 500
+	memtrace run -q -o grown.mtz other/program 10 501
 	run -1 memtrace gate --baseline base.mtz moved.mtz
-	sed -i 1d program.c
+	run -0 memtrace gate --baseline base.mtz --match function moved.mtz
+	run -1 memtrace gate --baseline base.mtz --match function grown.mtz
+	[ "${lines[2]}" = "    other/program.c:14: size=501 B (+1 B), count=1 (+0), average=501 B" ]
 }
 
 @test "gate: all forms have the same totals, and real parsers read them" {

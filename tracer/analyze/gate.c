@@ -1,8 +1,9 @@
 /*
  * gate.c - opening what is to be judged, and whether it can be; see gate.h. Outside.
  */
-#include "tracer/analyze/gate-judging.h"
+#include "tracer/analyze/gate.h"
 
+#include "tracer/analyze/gate-judging.h"
 #include "tracer/analyze/losses.h"
 
 #include <inttypes.h>
@@ -197,6 +198,7 @@ int mt_gate_init(struct mt_gate *gate, const struct mt_gate_question *question,
 		.question = {.by = MT_BY_LINENO,
 			     .has_raw_frames = question->has_raw_frames,
 			     .matches_functions = question->matches_functions,
+			     .checks_all = true,
 			     .needs_all_frames = question->suppressions->count > 0,
 			     .wrappers = question->wrappers,
 			     .directory = question->directory,
