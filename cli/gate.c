@@ -387,6 +387,19 @@ static int write_suppressions(const struct gate *gate, struct mt_error *err)
 	return close_file(file, path, err);
 }
 
+static enum gate_status status_of(const struct gate *gate)
+{
+	enum gate_status status = GATE_WITHIN;
+	for (size_t i = 0; i < gate->verdict_count; i++) {
+		enum mt_gate_state verdict = gate->verdicts[i]->verdict;
+		if (verdict == MT_GATE_FAILED)
+			return GATE_NOT_WITHIN;
+		if (verdict == MT_GATE_UNJUDGED)
+			status = GATE_NOT_JUDGED;
+	}
+	return status;
+}
+
 static int write_all(const struct gate *gate, FILE *out, const struct render_gate *what,
 		     struct mt_error *err)
 {
@@ -403,7 +416,9 @@ static int write_all(const struct gate *gate, FILE *out, const struct render_gat
 		return rc;
 	for (size_t i = 0; is_json && i < what->count; i++)
 		render_json(out, what->reports[i]);
-	if (!is_json)
+	/* On stdout the verdict is the result; beside a program's output it is a remark. */
+	bool is_remark = out == stderr && status_of(gate) == GATE_WITHIN;
+	if (!is_json && !(is_remark && gate->invocation->quiet))
 		render_gate_text(out, what);
 	/* A runner reads annotations on either stream; JSON has stdout for itself. */
 	if (o->github)
@@ -415,19 +430,6 @@ static int write_all(const struct gate *gate, FILE *out, const struct render_gat
 static const char *whole_report(const struct gate_options *options)
 {
 	return options->sarif ? options->sarif : options->junit;
-}
-
-static enum gate_status status_of(const struct gate *gate)
-{
-	enum gate_status status = GATE_WITHIN;
-	for (size_t i = 0; i < gate->verdict_count; i++) {
-		enum mt_gate_state verdict = gate->verdicts[i]->verdict;
-		if (verdict == MT_GATE_FAILED)
-			return GATE_NOT_WITHIN;
-		if (verdict == MT_GATE_UNJUDGED)
-			status = GATE_NOT_JUDGED;
-	}
-	return status;
 }
 
 int gate_finish(struct gate *gate, FILE *out, struct mt_error *err)

@@ -15,16 +15,23 @@ bool mt_gate_is_fatal(int code)
 	return code == MT_ERR_NO_MEMORY || code == MT_ERR_USAGE;
 }
 
-/* The block of the self-test: of a size of its own, asked for by memtrace's library. */
+static bool is_memtraces(const struct mt_trace *trace, uint32_t node)
+{
+	uint32_t frame = trace->nodes.list[node].frame;
+	if (frame == MT_NO_FRAME || trace->frames.list[frame].module == MT_NO_MODULE)
+		return false;
+	return trace->modules.list[trace->frames.list[frame].module].flags &
+	       MT_MODULE_MEMTRACE;
+}
+
+/* The block of the self-test: of its size, and the C library asked for it for us. */
 static bool is_self_test(const struct mt_trace *trace, const struct mt_profile_row *row)
 {
-	uint32_t node = row->node;
-	if (row->live.bytes != MT_SELF_TEST_BYTES || row->live.count != 1 ||
-	    trace->nodes.list[node].frame == MT_NO_FRAME)
+	if (row->live.bytes != MT_SELF_TEST_BYTES || row->live.count != 1)
 		return false;
-	uint32_t module = trace->frames.list[trace->nodes.list[node].frame].module;
-	return module != MT_NO_MODULE &&
-	       trace->modules.list[module].flags & MT_MODULE_MEMTRACE;
+	uint32_t caller = trace->nodes.list[row->node].parent;
+	return is_memtraces(trace, row->node) ||
+	       (caller != MT_NO_NODE && is_memtraces(trace, caller));
 }
 
 static bool drop_self_test(struct mt_profile *profile)
