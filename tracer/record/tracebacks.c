@@ -113,21 +113,32 @@ static inline bool is_node(mt_node_id id, const struct wanted *frame)
 		       frame->kind;
 }
 
+/* *is_last: there is a free place, no other line has the frame. */
+static inline mt_node_id find_in_line(_Atomic uint64_t *line, const struct wanted *frame,
+				      bool *is_last)
+{
+	*is_last = false;
+	for (_Atomic uint64_t *place = line; place < line + LINE; place++) {
+		uint64_t entry = atomic_load_explicit(place, memory_order_acquire);
+		if (is_tag(entry, frame) && is_node((mt_node_id)entry, frame))
+			return (mt_node_id)entry;
+		if (!entry) {
+			*is_last = true;
+			break;
+		}
+	}
+	return MT_NODE_NONE;
+}
+
 static mt_node_id find(struct index *index, const struct wanted *frame)
 {
 	struct search search = begin_search(index, frame);
+	mt_node_id node;
+	bool is_last;
 	do {
-		_Atomic uint64_t *line = line_of(&search);
-		for (int i = 0; i < LINE; i++) {
-			uint64_t entry =
-				atomic_load_explicit(&line[i], memory_order_acquire);
-			if (is_tag(entry, frame) && is_node((mt_node_id)entry, frame))
-				return (mt_node_id)entry;
-			if (!entry)
-				return MT_NODE_NONE;
-		}
-	} while (go_on(&search, frame));
-	return MT_NODE_NONE;
+		node = find_in_line(line_of(&search), frame, &is_last);
+	} while (!node && !is_last && go_on(&search, frame));
+	return node;
 }
 
 static bool claim(struct index *index, _Atomic uint64_t *place, uint64_t entry)
@@ -249,12 +260,13 @@ bool mt_tracebacks_start(void)
 	return index;
 }
 
-mt_node_id mt_tracebacks_intern(mt_node_id parent, mt_frame_key key, uint32_t kind)
+/* Not in the first line of the index. */
+static __attribute__((noinline)) mt_node_id intern(struct index *index, mt_node_id parent,
+						   mt_frame_key key, uint32_t kind)
 {
-	struct wanted frame = want(parent, key, kind);
-	struct index *index = atomic_load_explicit(&table.current, memory_order_acquire);
+	const struct wanted frame = want(parent, key, kind);
 	mt_node_id node = find(index, &frame);
-	if (__builtin_expect(node, 1))
+	if (node)
 		return node;
 	struct index *older = atomic_load_explicit(&table.older, memory_order_acquire);
 	if (older) {
@@ -274,6 +286,16 @@ mt_node_id mt_tracebacks_intern(mt_node_id parent, mt_frame_key key, uint32_t ki
 	}
 	insert(atomic_load_explicit(&table.current, memory_order_acquire), &frame, node);
 	return node;
+}
+
+mt_node_id mt_tracebacks_intern(mt_node_id parent, mt_frame_key key, uint32_t kind)
+{
+	const struct wanted frame = want(parent, key, kind);
+	struct index *index = atomic_load_explicit(&table.current, memory_order_acquire);
+	const struct search search = begin_search(index, &frame);
+	bool is_last;
+	mt_node_id node = find_in_line(line_of(&search), &frame, &is_last);
+	return __builtin_expect(node, 1) ? node : intern(index, parent, key, kind);
 }
 
 mt_traceback_id mt_tracebacks_own(mt_node_id node)
