@@ -1,4 +1,4 @@
-// inside: tracer/record/unwind.c tracer/record/stack.c tracer/record/registers.c tracer/record/rules.c tracer/record/cfi.c tracer/record/modules.c tracer/record/tracebacks.c tracer/record/counters.c tracer/record/recorder.c
+// inside: tracer/record/unwind.c tracer/record/near.c tracer/record/predict.c tracer/record/stack.c tracer/record/registers.c tracer/record/rules.c tracer/record/cfi.c tracer/record/modules.c tracer/record/tracebacks.c tracer/record/counters.c tracer/record/recorder.c
 /*
  * What an event costs in the recorder: traceback and counters, without an allocator.
  * Nanoseconds per pair of allocation and free; the best of several rounds. The empty door is

@@ -1,4 +1,4 @@
-// inside: preload/interpose.c preload/serve.c preload/nested.c preload/large.c preload/bump.c preload/heaps.c preload/arenas.c preload/pymalloc.c preload/thread.c tracer/record/blocks.c tracer/record/state.c tracer/record/handover.c tracer/record/slots.c tracer/record/unwind.c tracer/record/registers.c tracer/record/stack.c tracer/record/rules.c tracer/record/cfi.c tracer/record/modules.c tracer/record/tracebacks.c tracer/record/counters.c tracer/record/recorder.c
+// inside: preload/interpose.c preload/serve.c preload/nested.c preload/large.c preload/bump.c preload/heaps.c preload/arenas.c preload/pymalloc.c preload/thread.c tracer/record/blocks.c tracer/record/state.c tracer/record/handover.c tracer/record/slots.c tracer/record/unwind.c tracer/record/near.c tracer/record/predict.c tracer/record/registers.c tracer/record/stack.c tracer/record/rules.c tracer/record/cfi.c tracer/record/modules.c tracer/record/tracebacks.c tracer/record/counters.c tracer/record/recorder.c
 /*
  * test-malloc-family.c - random requests of all kinds, one thread and many, against a
  * trivial model: contents stay, alignments hold, and what is recorded is what is live.

@@ -1,10 +1,12 @@
 /*
- * unwind.c - walk a stack, join it to the one remembered, remember it, predict it.
+ * unwind.c - walk any stack, join it to the one remembered, remember it.
  * Inside the traced process, under the guard.
  */
 #include "tracer/record/unwind.h"
 
+#include "tracer/record/near.h"
 #include "tracer/record/pages.h"
+#include "tracer/record/predict.h"
 #include "tracer/record/registers.h"
 #include "tracer/record/stack.h"
 #include "tracer/record/state.h"
@@ -110,12 +112,14 @@ struct mt_unwinder *mt_unwinder_create(void)
 	};
 	size_t predictions = MT_MAX_PREDICTIONS * sizeof(struct mt_prediction);
 	size_t bytes = (sizeof(struct mt_unwinder) + 63) & ~(size_t)63;
-	char *memory = mt_pages_map_sparse(bytes + HINT_BYTES + predictions);
+	size_t interned = MT_INTERNED * sizeof(struct mt_interned);
+	char *memory = mt_pages_map_sparse(bytes + HINT_BYTES + predictions + interned);
 	if (!memory)
 		return NULL;
 	struct mt_unwinder *u = (struct mt_unwinder *)memory;
 	u->hints = (uint16_t *)(memory + bytes);
 	u->predictions = (struct mt_prediction *)(memory + bytes + HINT_BYTES);
+	u->interned = (struct mt_interned *)(u->predictions + MT_MAX_PREDICTIONS);
 	u->prediction_mask = FIRST_PREDICTIONS - 1;
 	u->count = u->foreign_count = MT_UNWIND_FIRST;
 	if (!mt_rules_init(&u->rules) || !resize_words(u, FIRST_WORDS, 0) ||
@@ -124,7 +128,7 @@ struct mt_unwinder *mt_unwinder_create(void)
 	return u;
 }
 
-static void forget_stack(struct mt_unwinder *u)
+void mt_unwinder_forget_stack(struct mt_unwinder *u)
 {
 	for (uint32_t i = MT_UNWIND_FIRST; i < u->count; i++)
 		u->levels[i].node = MT_NODE_NONE;
@@ -146,10 +150,13 @@ void mt_unwinder_attach(struct mt_unwinder *u)
 
 void mt_unwinder_forget(struct mt_unwinder *u)
 {
-	forget_stack(u);
+	mt_unwinder_forget_stack(u);
 	for (uint32_t i = 0; i <= u->prediction_mask; i++)
 		if (u->predictions[i].slot)
 			u->predictions[i].slot = 0;
+	for (uint32_t i = 0; i < MT_INTERNED; i++)
+		if (u->interned[i].parent)
+			u->interned[i].parent = MT_NODE_NONE;
 	mt_rules_forget(&u->rules);
 	u->missed = 0;
 }
@@ -289,8 +296,8 @@ static bool find_join(struct walk *w)
 		return false;
 	const struct mt_level *level = &u->levels[place];
 	if ((uintptr_t)u->slots[place] != w->at.slot || u->values[place] != w->at.pc ||
-	    level->is_exact || w->at.is_exact ||
-	    (level->needs_bp && level->bp != w->at.bp))
+	    level->state & MT_LEVEL_IS_EXACT || w->at.is_exact ||
+	    (level->state & MT_LEVEL_NEEDS_BP && level->bp != w->at.bp))
 		return false;
 	for (uint32_t i = place - 1; i >= MT_UNWIND_FIRST; i--) {
 		if (*u->slots[i] != u->values[i]) {
@@ -339,12 +346,12 @@ static void remember_word(struct mt_unwinder *u, const uintptr_t *slot,
 static mt_node_id intern_level(const struct mt_unwinder *u, mt_node_id parent,
 			       struct mt_level *level, mt_frame_key key, uint32_t kind)
 {
-	if (level->depth <= u->cut)
+	uint32_t depth = level->state & MT_LEVEL_DEPTH;
+	if (depth <= u->cut)
 		level->node = MT_ROOT_DEEP;
 	else
 		level->node = mt_tracebacks_intern(
-			level->depth == u->cut + 1 && u->cut ? MT_ROOT_DEEP : parent, key,
-			kind);
+			depth == u->cut + 1 && u->cut ? MT_ROOT_DEEP : parent, key, kind);
 	return level->node;
 }
 
@@ -352,8 +359,8 @@ static mt_node_id intern_level(const struct mt_unwinder *u, mt_node_id parent,
 static mt_frame_key key_of(struct mt_unwinder *u, uint32_t place)
 {
 	uintptr_t pc = u->values[place];
-	const struct mt_rule *rule =
-		mt_rules_find(&u->rules, pc - !u->levels[place].is_exact);
+	const struct mt_rule *rule = mt_rules_find(
+		&u->rules, pc - !(u->levels[place].state & MT_LEVEL_IS_EXACT));
 	return mt_frame_key_make(pc, (uint32_t)(rule->key >> MT_PC_BITS));
 }
 
@@ -367,7 +374,8 @@ static bool cut_anew(struct mt_unwinder *u, uint32_t cut)
 		if (!level->node)
 			continue;
 		node = intern_level(u, node, level, key_of(u, i),
-				    level->is_exact ? MT_NODE_EXACT_PC : 0);
+				    level->state & MT_LEVEL_IS_EXACT ? MT_NODE_EXACT_PC
+								     : 0);
 		if (!node)
 			return false;
 	}
@@ -392,7 +400,7 @@ static bool make_room(struct walk *w)
 		u->foreign_count = kept;
 	if (!w->join)
 		u->root = w->root;
-	uint32_t depth = w->count + u->levels[kept - 1].depth;
+	uint32_t depth = w->count + (u->levels[kept - 1].state & MT_LEVEL_DEPTH);
 	uint32_t cut = cut_of_depth(depth);
 	if (cut != u->cut && !cut_anew(u, cut))
 		return false;
@@ -411,8 +419,8 @@ static mt_node_id remember(struct walk *w)
 		return MT_NODE_NONE;
 	const struct mt_level *outer = &u->levels[u->count - 1];
 	mt_node_id node = w->join ? outer->node : w->root;
-	uint32_t depth = outer->depth;
-	bool needs_bp = outer->needs_bp;
+	uint32_t depth = outer->state & MT_LEVEL_DEPTH;
+	bool needs_bp = outer->state & MT_LEVEL_NEEDS_BP;
 	if (w->last_word)
 		remember_word(u, (const uintptr_t *)w->last_word, (struct mt_level){0});
 	for (uint32_t i = w->count; node && i-- > 0;) {
@@ -424,113 +432,17 @@ static mt_node_id remember(struct walk *w)
 		needs_bp = frame->flags & MT_RULE_USES_BP ||
 			   (needs_bp && !(frame->flags & MT_RULE_RESTORES_BP));
 		struct mt_level level = {.bp = needs_bp ? frame->bp : 0,
-					 .depth = ++depth,
-					 .needs_bp = needs_bp,
-					 .is_exact = !!(frame->kind & MT_NODE_EXACT_PC)};
+					 .state = ++depth};
+		if (needs_bp)
+			level.state |= MT_LEVEL_NEEDS_BP;
+		if (frame->kind & MT_NODE_EXACT_PC)
+			level.state |= MT_LEVEL_IS_EXACT;
 		node = intern_level(u, node, &level, frame->key, frame->kind);
 		remember_word(u, (const uintptr_t *)frame->slot, level);
 	}
 	bool is_plain = u->foreign_count <= MT_UNWIND_FIRST && !u->has_unknown;
 	u->span = is_plain ? u->stack_high - u->low : 0;
 	return node;
-}
-
-static struct mt_prediction *place_of_prediction(const struct mt_unwinder *u,
-						 struct mt_caller caller)
-{
-	if ((uintptr_t)caller.slot - u->low < u->span)
-		return mt_unwind_guess(u, caller.slot);
-	uint64_t mixed = (uintptr_t)caller.slot * UINT64_C(0xd6e8feb86659fd93) ^
-			 *caller.slot * UINT64_C(0x9e3779b97f4a7c15);
-	return &u->predictions[(mixed >> 40) & u->prediction_mask];
-}
-
-/*
- * Two stacks that end in the same frame at the same place met in one prediction: let
- * another of their return addresses take part in choosing the place.
- */
-static void improve_hints(struct mt_unwinder *u, struct mt_caller caller)
-{
-	uint16_t *hint = &u->hints[mt_unwind_hint_place(*caller.slot)];
-	const uintptr_t *slot = caller.slot;
-	if (*hint) {
-		slot = mt_unwind_hinted(u, slot, *slot);
-		hint = &u->hints[mt_unwind_hint_place(*slot)];
-	}
-	if (*hint)
-		return;
-	for (uint32_t i = u->count - 1; i >= MT_UNWIND_FIRST; i--) {
-		if (!u->levels[i].node || u->slots[i] <= slot)
-			continue;
-		if (u->slots[i] - slot <= UINT16_MAX)
-			*hint = (uint16_t)(u->slots[i] - slot);
-		return;
-	}
-}
-
-/* From which place outward a prediction relies on the remembered stack. */
-static uint32_t choose_join(const struct mt_unwinder *u, uint32_t join)
-{
-	uint32_t top = u->count - 1;
-	if (!join)
-		join = MT_UNWIND_FIRST - 1;
-	if (top - 1 - join <= MT_PREDICTION_CHECKS || top == join)
-		return join;
-	join = top - 1 - MT_PREDICTION_CHECKS;
-	while (join < top && (!u->levels[join].node || u->levels[join].is_exact))
-		join++;
-	return join;
-}
-
-static bool fill_checks(const struct mt_unwinder *u, struct mt_prediction *p,
-			const uintptr_t *slot)
-{
-	uint32_t n = 0;
-	for (uint32_t i = u->count - 2; i > p->join; i--, n++) {
-		intptr_t offset = u->slots[i] - slot;
-		if (offset < 0 || offset > UINT16_MAX)
-			return false;
-		p->offsets[n] = (uint16_t)offset;
-		p->values[n] = u->values[i];
-	}
-	for (; n % 4; n++) {
-		p->offsets[n] = 0;
-		p->values[n] = p->pc;
-	}
-	p->checks = n;
-	return true;
-}
-
-/* The stack just remembered, which was joined at `join`, has this traceback. */
-static void predict(struct mt_unwinder *u, struct mt_caller caller, uint32_t join,
-		    mt_traceback_id id)
-{
-	struct mt_prediction *p = place_of_prediction(u, caller);
-	bool is_own_only = u->span != 0;
-	if (is_own_only && p->slot == (uintptr_t)caller.slot && p->pc == *caller.slot &&
-	    p->traceback != id) {
-		improve_hints(u, caller);
-		p = place_of_prediction(u, caller);
-	}
-	if (p->slot && ++u->missed > 2 * u->prediction_mask &&
-	    u->prediction_mask < MT_MAX_PREDICTIONS - 1) {
-		u->prediction_mask = u->prediction_mask * 4 + 3;
-		u->missed = 0;
-		p = place_of_prediction(u, caller);
-	}
-	const struct mt_level *top = &u->levels[u->count - 1];
-	p->slot = 0;
-	p->pc = *caller.slot;
-	p->bp = caller.frame_pointer;
-	p->bp_mask = top->needs_bp ? UINTPTR_MAX : 0;
-	p->join = choose_join(u, join);
-	p->join_slot = (uintptr_t)u->slots[p->join];
-	p->join_bp = u->levels[p->join].bp;
-	p->join_node = u->levels[p->join].node;
-	p->traceback = id;
-	bool is_cut_frame = p->join >= MT_UNWIND_FIRST && p->join_node < MT_FIRST_NODE;
-	if (!is_cut_frame && fill_checks(u, p, caller.slot))
-		p->slot = (uintptr_t)caller.slot | !is_own_only;
 }
 
 /*
@@ -593,9 +505,9 @@ static mt_traceback_id walk(struct mt_recorder *recorder, struct mt_caller calle
 	if (!is_followed)
 		return id;
 	if (id)
-		predict(u, caller, w.join, id);
+		mt_predict(u, caller, mt_predict_place(u, caller), w.join, id);
 	else
-		forget_stack(u);
+		mt_unwinder_forget_stack(u);
 	return id;
 }
 
@@ -616,13 +528,17 @@ static bool renew(struct mt_unwinder *u)
 	return true;
 }
 
-mt_traceback_id mt_unwind_miss(struct mt_recorder *recorder, struct mt_caller caller)
+mt_traceback_id mt_unwind_miss(struct mt_recorder *recorder, struct mt_caller caller,
+			       struct mt_prediction *p)
 {
 	struct mt_unwinder *u = recorder->unwinder;
+	mt_traceback_id id;
+	if (p && mt_near_walk(recorder, caller, p, &id))
+		return id;
 	if (!renew(u))
 		return 0;
 	if ((uintptr_t)caller.slot - u->low >= u->span) {
-		const struct mt_prediction *p = place_of_prediction(u, caller);
+		p = mt_predict_place(u, caller);
 		if (mt_unwind_applies(u, p, caller, 1) &&
 		    mt_unwind_holds(u, p, caller.slot))
 			return p->traceback;

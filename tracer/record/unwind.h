@@ -28,6 +28,14 @@ enum {
 	MT_PREDICTION_CHECKS = 12,
 	MT_MAX_PREDICTIONS = 4096,
 	MT_HINTS = 4096,
+	MT_INTERNED_BITS = 11,
+	MT_INTERNED = 1 << MT_INTERNED_BITS,
+};
+
+enum {
+	MT_LEVEL_NEEDS_BP = 1 << 30,
+	MT_LEVEL_IS_EXACT = 1 << 29, /* interrupted: cannot be joined or predicted from */
+	MT_LEVEL_DEPTH = (1 << 29) - 1, /* frames from here outward */
 };
 
 /* What is known at a word of the remembered stack. */
@@ -35,9 +43,7 @@ struct mt_level {
 	uintptr_t
 		bp; /* the frame's rbp where a frame from here outward needs it, else 0 */
 	mt_node_id node; /* the traceback from here outward; 0: the word is no frame */
-	uint32_t depth : 30; /* frames from here outward */
-	uint32_t needs_bp : 1;
-	uint32_t is_exact : 1; /* interrupted: cannot be joined or predicted from */
+	uint32_t state;  /* depth and MT_LEVEL_* */
 };
 
 /* 192 bytes; the first line decides whether the rest is worth a look. */
@@ -49,7 +55,8 @@ struct mt_prediction {
 	mt_node_id join_node;
 	uint32_t join; /* place in the remembered stack */
 	mt_traceback_id traceback;
-	uint32_t checks; /* a multiple of 4 */
+	uint16_t checks;    /* a multiple of 4 */
+	uint16_t was_right; /* since it was made */
 	uintptr_t values[MT_PREDICTION_CHECKS];
 	uint16_t offsets[MT_PREDICTION_CHECKS]; /* in words from slot */
 };
@@ -63,6 +70,13 @@ struct mt_walked {
 	uint16_t flags;                      /* of the rule */
 };
 
+/* A frame beneath a parent, met before in this thread. */
+struct mt_interned {
+	mt_frame_key key;
+	mt_node_id parent; /* 0: none */
+	mt_node_id node;
+};
+
 struct mt_unwinder {
 	/* The thread's own stack; span 0 while words elsewhere or frames in no loaded
 	 * object are remembered: then the inline part is passed by. */
@@ -73,6 +87,7 @@ struct mt_unwinder {
 	struct mt_prediction *predictions;
 	uint16_t *
 		hints; /* by return address: words to the next one that tells callers apart */
+	struct mt_interned *interned;
 	const uintptr_t **slots;
 	uintptr_t *values;
 	struct mt_level *levels;
@@ -83,8 +98,10 @@ struct mt_unwinder {
 	mt_node_id root;
 	uint32_t walked_capacity;
 	struct mt_walked *walked;
-	uint32_t missed; /* since the predictions have their number */
-	uint32_t loads;  /* of the modules when has_unknown was set */
+	uint32_t missed;  /* since the predictions have their number */
+	uint32_t useless; /* predictions lately: see predict.c */
+	uint32_t spared;
+	uint32_t loads;   /* of the modules when has_unknown was set */
 	bool has_unknown; /* walked to a frame in no loaded object: code made at run time */
 	uintptr_t stack_high, probed_page;
 	struct mt_rules rules;
@@ -99,8 +116,18 @@ void mt_unwinder_attach(struct mt_unwinder *unwinder);
 /* All that was learnt is wrong: other code, or other nodes. */
 void mt_unwinder_forget(struct mt_unwinder *unwinder);
 
-/* What the inline part did not predict. */
-mt_traceback_id mt_unwind_miss(struct mt_recorder *recorder, struct mt_caller caller);
+/* What is remembered of the stack is wrong, or cannot be kept. */
+void mt_unwinder_forget_stack(struct mt_unwinder *unwinder);
+
+/* What the inline part did not predict. p: what did not hold; NULL: it was passed by. */
+mt_traceback_id mt_unwind_miss(struct mt_recorder *recorder, struct mt_caller caller,
+			       struct mt_prediction *p);
+
+static inline uint32_t mt_unwind_interned_place(mt_node_id parent, mt_frame_key key)
+{
+	uint64_t mixed = (key ^ (uint64_t)parent << 24) * UINT64_C(0x9e3779b97f4a7c15);
+	return (uint32_t)(mixed >> (64 - MT_INTERNED_BITS));
+}
 
 static inline uint32_t mt_unwind_hint_place(uintptr_t pc)
 {
@@ -168,18 +195,21 @@ static inline mt_traceback_id mt_unwind_traceback(struct mt_recorder *recorder,
 						  struct mt_caller caller)
 {
 	const struct mt_unwinder *u = recorder->unwinder;
+	struct mt_prediction *p = NULL;
 	uint32_t generation =
 		atomic_load_explicit(&mt_modules_generation, memory_order_relaxed);
 	if (__builtin_expect((uintptr_t)caller.slot - u->low < u->span &&
 				     u->generation == generation,
 			     1)) {
-		const struct mt_prediction *p = mt_unwind_guess(u, caller.slot);
+		p = mt_unwind_guess(u, caller.slot);
 		if (__builtin_expect(mt_unwind_applies(u, p, caller, 0) &&
 					     mt_unwind_holds(u, p, caller.slot),
-				     1))
+				     1)) {
+			p->was_right = 1;
 			return p->traceback;
+		}
 	}
-	return mt_unwind_miss(recorder, caller);
+	return mt_unwind_miss(recorder, caller, p);
 }
 
 #endif
