@@ -1,0 +1,222 @@
+/*
+ * test-gate.c - what the command line cannot show easily: traces of very many call sites,
+ * losses, and peaks.
+ */
+#include "tests/tap.h"
+#include "tests/traces/making.h"
+#include "tracer/analyze/gate.h"
+
+#include <sys/resource.h>
+
+enum {
+	MANY_SITES = 100000,
+	MAX_CPU_MS = 1000,
+	MAX_RESIDENT_KIB = 200 << 10,
+};
+
+static void put_frame(struct made *made, uint32_t id)
+{
+	made_put(made,
+		 (struct mt_record){.kind = MT_RECORD_FRAME,
+				    .frame = {.id = id, .module = 1, .offset = 16 * id}});
+}
+
+/* One traceback for each site, three frames deep: main, one of 1000 callers, the site. */
+static uint32_t put_tracebacks(struct made *made)
+{
+	uint32_t frame = 0;
+	put_frame(made, ++frame);
+	uint32_t main = made_call(made, MADE_ROOT, frame);
+	uint32_t callers[1000], first = 0;
+	for (int i = 0; i < 1000; i++) {
+		put_frame(made, ++frame);
+		callers[i] = made_call(made, main, frame);
+	}
+	for (int i = 0; i < MANY_SITES; i++) {
+		put_frame(made, ++frame);
+		uint32_t leaf = made_call(made, callers[i % 1000], frame);
+		first = first ? first : leaf;
+	}
+	return first;
+}
+
+/* Each site holds extra bytes and its number; the k-th is larger by k if grows. */
+static void make_many(struct made *made, int64_t extra)
+{
+	made_begin(made);
+	uint32_t first = put_tracebacks(made);
+	struct mt_record_snapshot snapshot = {.kind = MT_SNAPSHOT_EXIT};
+	for (int64_t i = 0; i < MANY_SITES; i++)
+		snapshot.live_bytes += i + extra;
+	snapshot.live_count = MANY_SITES;
+	snapshot.total_bytes = (uint64_t)snapshot.live_bytes;
+	snapshot.total_count = MANY_SITES;
+	made_snapshot(made, snapshot);
+	for (int64_t i = 0; i < MANY_SITES; i++)
+		made_row(made, first + (uint32_t)i, i + extra, 1);
+	made_snapshot_end(made);
+}
+
+static int64_t cpu_ms(void)
+{
+	struct rusage usage;
+	getrusage(RUSAGE_SELF, &usage);
+	return (usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) * 1000 +
+	       (usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) / 1000;
+}
+
+/* Sanitizers have their own idea of time and memory. */
+static void within_bars(const char *what, int64_t began_ms)
+{
+#ifndef __SANITIZE_ADDRESS__
+	struct rusage usage;
+	getrusage(RUSAGE_SELF, &usage);
+	printf("# %s: %" PRId64 " ms, %ld KiB\n", what, cpu_ms() - began_ms,
+	       usage.ru_maxrss);
+	ok(cpu_ms() - began_ms <= MAX_CPU_MS);
+	ok(usage.ru_maxrss <= MAX_RESIDENT_KIB);
+#else
+	printf("# %s: no bars with sanitizers, %" PRId64 " ms\n", what,
+	       cpu_ms() - began_ms);
+#endif
+}
+
+static struct mt_gate *judge(struct mt_gate_question question,
+			     enum mt_gate_state expected)
+{
+	struct mt_suppressions none = {0};
+	struct mt_error err = {0};
+	struct mt_gate *gate = calloc(1, sizeof *gate);
+	if (!question.suppressions)
+		question.suppressions = &none;
+	question.today = "2026-11-20";
+	if (!is_int(mt_gate_init(gate, &question, &err), 0))
+		printf("# %s\n", err.message);
+	is_int(gate->verdict, expected);
+	return gate;
+}
+
+static char *path_of(struct made *made)
+{
+	return strdup(made_path(made));
+}
+
+TEST(a_hundred_thousand_call_sites_are_judged_in_time)
+{
+	struct made old, new;
+	make_many(&old, 0);
+	make_many(&new, 1);
+	struct mt_gate_question question = {.trace = path_of(&new),
+					    .baseline = path_of(&old)};
+	int64_t began = cpu_ms();
+	struct mt_gate *gate = judge(question, MT_GATE_FAILED);
+	within_bars("gate", began);
+	is_int(gate->report.tables[MT_GATE_ROWS].row_count, MANY_SITES);
+	mt_gate_deinit(gate);
+}
+
+TEST(a_hundred_thousand_call_sites_and_fifty_suppressions)
+{
+	struct made old, new;
+	make_many(&old, 0);
+	make_many(&new, 1);
+	struct mt_suppressions suppressions = {0};
+	struct mt_error err = {0};
+	char text[8192] = "";
+	for (int i = 0; i < 50; i++)
+		snprintf(text + strlen(text), sizeof text - strlen(text),
+			 i % 2 ? "leak:*library%d*x\n"
+			       : "{\n s%d\n Memcheck:Leak\n fun:malloc\n ...\n "
+				 "obj:*nothing*\n}\n",
+			 i);
+	ok(mt_suppressions_parse(&suppressions, "s", text, &err) == 0);
+	struct mt_gate_question question = {.trace = path_of(&new),
+					    .baseline = path_of(&old),
+					    .suppressions = &suppressions};
+	int64_t began = cpu_ms();
+	struct mt_gate *gate = judge(question, MT_GATE_FAILED);
+	within_bars("gate with suppressions", began);
+	mt_gate_deinit(gate);
+}
+
+TEST(a_hundred_thousand_call_sites_are_compared_in_time)
+{
+	struct made old, new;
+	make_many(&old, 0);
+	make_many(&new, 1);
+	struct mt_question question = {.by = MT_BY_LINENO};
+	struct mt_error err = {0};
+	struct mt_answer *answer = calloc(1, sizeof *answer);
+	const char *new_path = path_of(&new), *old_path = path_of(&old);
+	int64_t began = cpu_ms();
+	is_int(mt_answer_init(answer, &question, (struct mt_names){&new_path, 1},
+			      (struct mt_names){&old_path, 1}, &err),
+	       0);
+	within_bars("diff", began);
+	is_int(answer->report.tables[0].row_count, MANY_SITES);
+	is_int(answer->report.tables[0].totals.diff.bytes, MANY_SITES);
+	mt_answer_deinit(answer);
+}
+
+/* One site, with a loss of that kind. */
+static void make_lossy(struct made *made, uint32_t reason, uint64_t lost)
+{
+	made_begin(made);
+	uint32_t site = made_call(made, MADE_ROOT, made_frame(made, "a.c", 1));
+	made_snapshot(made, (struct mt_record_snapshot){.kind = MT_SNAPSHOT_EXIT,
+							.live_bytes = 100,
+							.live_count = 1,
+							.total_bytes = 100,
+							.total_count = 1});
+	made_row(made, site, 100, 1);
+	made_put(made, (struct mt_record){.kind = MT_RECORD_LOSS,
+					  .loss = {.reason = reason, .count = lost}});
+	made_snapshot_end(made);
+}
+
+static void judges_lossy(uint32_t reason, uint64_t limit, enum mt_gate_state expected)
+{
+	struct made made;
+	make_lossy(&made, reason, 1);
+	struct mt_gate_question question = {.trace = path_of(&made),
+					    .max_live = {true, limit}};
+	mt_gate_deinit(judge(question, expected));
+}
+
+TEST(what_was_not_counted_makes_passing_worthless_but_not_failing)
+{
+	judges_lossy(MT_LOSS_COUNTERS_FULL, 100, MT_GATE_UNJUDGED);
+	judges_lossy(MT_LOSS_COUNTERS_FULL, 99, MT_GATE_FAILED);
+	judges_lossy(MT_LOSS_BLOCKS_FULL, 100, MT_GATE_UNJUDGED);
+	/* These are counted, if not where they belong; or are few. */
+	judges_lossy(MT_LOSS_TRACEBACKS_FULL, 100, MT_GATE_PASSED);
+	judges_lossy(MT_LOSS_NESTED, 100, MT_GATE_PASSED);
+}
+
+TEST(call_sites_that_are_not_all_known_cannot_pass_a_baseline)
+{
+	struct made old, new;
+	make_lossy(&old, MT_LOSS_NESTED, 1);
+	make_lossy(&new, MT_LOSS_NODES_FULL, 7);
+	struct mt_gate_question question = {.trace = path_of(&new),
+					    .baseline = path_of(&old)};
+	struct mt_gate *gate = judge(question, MT_GATE_UNJUDGED);
+	const struct mt_table *checks = &gate->report.tables[MT_GATE_CHECKS];
+	is_str(checks->values[checks->column_count + MT_CHECK_TEXT].text,
+	       "call sites are not all known: 7 tracebacks cut short: the table of frames is "
+	       "full");
+	mt_gate_deinit(gate);
+}
+
+TEST(a_trace_without_any_allocation_cannot_be_judged)
+{
+	struct made made;
+	made_begin(&made);
+	made_snapshot(&made, (struct mt_record_snapshot){.kind = MT_SNAPSHOT_EXIT});
+	made_snapshot_end(&made);
+	struct mt_gate_question question = {.trace = path_of(&made),
+					    .max_live = {true, 1000}};
+	mt_gate_deinit(judge(question, MT_GATE_UNJUDGED));
+}
+
+TAP_MAIN()
