@@ -19,7 +19,7 @@ inside_flags := $(base) -fPIC -fvisibility=hidden -fno-builtin-malloc -fno-built
 
 # SANITIZE=-fsanitize=... applies to everything outside.
 packages      := libdw libelf libunwind-ptrace libunwind-generic zlib
-package_libs  := $(shell pkg-config --libs $(packages) 2>/dev/null) -liberty
+package_libs  := $(shell pkg-config --libs $(packages) 2>/dev/null) -liberty -lm
 outside_flags := $(base) $(shell pkg-config --cflags $(packages) 2>/dev/null) $(SANITIZE)
 
 inside_sources  := $(wildcard preload/*.c preload/*.S tracer/record/*.c)

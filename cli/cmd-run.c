@@ -4,6 +4,7 @@
  */
 #include "cli/command.h"
 #include "cli/launcher.h"
+#include "cli/run-gate.h"
 #include "cli/run-summary.h"
 #include "tracer/collect/collector.h"
 
@@ -20,6 +21,7 @@ enum {
 	STATUS_OURS = 125,
 	DEFAULT_NFRAME = 128,
 	MAX_NFRAME = 1024,
+	MAX_RUNS = 100,
 };
 
 struct run_options {
@@ -30,6 +32,7 @@ struct run_options {
 	struct option_interval snapshot_every;
 	bool no_children;
 	bool no_summary;
+	struct run_gate_options gate;
 };
 
 /* Choices start at 1: 0 leaves it to the environment. */
@@ -86,6 +89,29 @@ static const struct command_option run_table[] = {
 	{.name = "no-summary",
 	 .help = "say nothing at the end",
 	 .offset = offsetof(struct run_options, no_summary)},
+	{.name = "gate",
+	 .help = "judge what was recorded, by the options below",
+	 .offset = offsetof(struct run_options, gate.is_wanted)},
+	{.name = "gate-all",
+	 .help = "judge every process, not only the main one",
+	 .offset = offsetof(struct run_options, gate.judges_all)},
+	{.name = "gate-exit-code",
+	 .argument = "N",
+	 .help = "status where the program succeeds and the gate fails (default 23)",
+	 .type = OPTION_NUMBER,
+	 .min = 1,
+	 .max = 255,
+	 .offset = offsetof(struct run_options, gate.failed_status)},
+	{.name = "repeat",
+	 .argument = "N",
+	 .help = "run it N times, judge growth between the runs",
+	 .type = OPTION_NUMBER,
+	 .min = 2,
+	 .max = MAX_RUNS,
+	 .offset = offsetof(struct run_options, gate.repeat)},
+	{.table = gate_table,
+	 .type = OPTION_TABLE,
+	 .offset = offsetof(struct run_options, gate.gate)},
 	{0},
 };
 
@@ -122,6 +148,8 @@ static void set_environment(const struct run_options *options)
 	if (options->python_malloc)
 		set("MEMTRACE_PYTHON_MALLOC",
 		    choice_name(python_mallocs, options->python_malloc));
+	if (options->gate.gate.demands_self_test)
+		set("MEMTRACE_SELF_TEST", "1");
 	if (options->snapshot_every.ns)
 		set_number("MEMTRACE_SNAPSHOT_EVERY", options->snapshot_every.ns / 1000,
 			   "us");
@@ -138,15 +166,14 @@ static int check_output(struct mt_error *err)
 	return rc < 0 ? rc : mt_launcher_check_directory(output, err);
 }
 
-static int run_run(const struct invocation *invocation, struct mt_error *err)
+/* Start, wait, collect. Returns the status; result->status is as waitpid's. */
+static int run_once(const struct invocation *invocation, struct mt_run_result *result,
+		    struct mt_error *err)
 {
 	const struct run_options *options = invocation->options;
 	struct mt_launcher launcher = {.arguments = invocation->operands,
 				       .main_only = options->no_children};
-	set_environment(options);
-	int rc = check_output(err);
-	if (rc == 0)
-		rc = mt_launcher_start(&launcher, err);
+	int rc = mt_launcher_start(&launcher, err);
 	if (rc < 0)
 		return rc;
 	if (launcher.exec_error) {
@@ -155,12 +182,65 @@ static int run_run(const struct invocation *invocation, struct mt_error *err)
 		return launcher.exec_error == ENOENT ? 127 : 126;
 	}
 	int status = mt_launcher_wait(&launcher);
-	struct mt_run_result result = {.program = invocation->operands[0],
-				       .status = status};
-	mt_launcher_collect(&launcher, &result);
-	mt_run_summary(&result, invocation->command,
+	*result = (struct mt_run_result){.program = invocation->operands[0],
+					 .status = status};
+	mt_launcher_collect(&launcher, result);
+	mt_run_summary(result, invocation->command,
 		       options->no_summary || invocation->quiet);
 	return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
+}
+
+/* The runs that were asked for, up to the first that fails. *count: those with a result. */
+static int run_all(const struct invocation *invocation, struct mt_run_result *results,
+		   size_t *count, struct mt_error *err)
+{
+	const struct run_options *options = invocation->options;
+	size_t wanted = options->gate.repeat ? options->gate.repeat : 1;
+	int status = 0;
+	while (!status && *count < wanted) {
+		status = run_once(invocation, &results[*count], err);
+		if (status < 0 || !results[*count].program)
+			return status;
+		++*count;
+		/* The traces of the runs before are not of an earlier command. */
+		unsetenv("MEMTRACE_FORCE");
+	}
+	return status;
+}
+
+static int run_and_judge(const struct invocation *invocation,
+			 struct mt_run_result *results, struct mt_error *err)
+{
+	const struct run_options *options = invocation->options;
+	struct gate gate;
+	size_t count = 0;
+	int rc = gate_init(&gate, invocation, &options->gate.gate, err);
+	if (rc >= 0)
+		rc = run_all(invocation, results, &count, err);
+	bool is_wanted = options->gate.is_wanted || options->gate.judges_all;
+	if (rc >= 0 && count && is_wanted)
+		rc = run_gate(&gate, &options->gate, results, count, rc, err);
+	gate_deinit(&gate);
+	for (size_t i = 0; i < count; i++)
+		mt_run_result_deinit(&results[i]);
+	return rc;
+}
+
+static int run_run(const struct invocation *invocation, struct mt_error *err)
+{
+	const struct run_options *options = invocation->options;
+	set_environment(options);
+	int rc = run_gate_check(&options->gate, err);
+	if (rc == 0)
+		rc = check_output(err);
+	if (rc < 0)
+		return rc;
+	struct mt_run_result *results = calloc(MAX_RUNS, sizeof *results);
+	if (!results)
+		return mt_fail(err, MT_ERR_NO_MEMORY, "out of memory");
+	rc = run_and_judge(invocation, results, err);
+	free(results);
+	return rc;
 }
 
 const struct command cmd_run = {
@@ -175,6 +255,8 @@ const struct command cmd_run = {
 	.max_operands = ANY_NUMBER,
 	.options = run_table,
 	.options_bytes = sizeof(struct run_options),
+	.defaults = &(const struct run_options){.gate = {.failed_status = 23,
+							 .gate = {.warmup = 1}}},
 	.stops_at_operand = true,
 	.failure_status = STATUS_OURS,
 	.run = run_run,

@@ -110,7 +110,7 @@ static int snapshot_run(const struct invocation *invocation, struct mt_error *er
 	const struct snapshot_options *options = invocation->options;
 	uint64_t pid;
 	struct mt_packet answer;
-	int rc = mt_value_number(invocation->operands[0], &pid, err);
+	int rc = mt_value_integer(invocation->operands[0], &pid, err);
 	if (rc < 0)
 		return rc;
 	if (!pid || pid > INT32_MAX)

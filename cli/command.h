@@ -46,6 +46,7 @@ enum option_type {
 	OPTION_TIME,         /* uint64_t, nanoseconds: 500ms, 10s */
 	OPTION_TIME_OR_SIZE, /* struct option_interval */
 	OPTION_CHOICE,       /* int: the value of one of choices */
+	OPTION_TABLE, /* no option: the options of table, in a struct of their own */
 };
 
 struct option_choice {
@@ -65,7 +66,7 @@ struct option_interval {
 	uint64_t bytes;
 };
 
-/* A table of these ends with an entry that has neither name nor short name. */
+/* A table of these ends with an entry that has neither name nor short name nor table. */
 struct command_option {
 	const char *name;     /* "nframe" for --nframe; NULL: only the short one */
 	char short_name;      /* 'n' for -n; 0: only the long one */
@@ -75,6 +76,7 @@ struct command_option {
 	size_t offset; /* of the target in the command's options struct */
 	const struct option_choice *choices; /* ends with a NULL name */
 	uint64_t min, max;                   /* of a number; max 0: no limit */
+	const struct command_option *table;  /* of OPTION_TABLE, which has no tables */
 };
 
 struct command;

@@ -16,11 +16,12 @@
 
 /*
  * A command is declared here and listed below; help shows the list in its order: run, top,
- * diff, snapshot, info, then help and those that are hidden.
+ * diff, gate, snapshot, info, then help and those that are hidden.
  */
 extern const struct command cmd_collect;
 extern const struct command cmd_completion;
 extern const struct command cmd_diff;
+extern const struct command cmd_gate;
 extern const struct command cmd_help;
 extern const struct command cmd_info;
 extern const struct command cmd_run;
@@ -28,8 +29,8 @@ extern const struct command cmd_snapshot;
 extern const struct command cmd_top;
 
 const struct command *const mt_commands[] = {
-	&cmd_run,  &cmd_top,        &cmd_diff,    &cmd_snapshot, &cmd_info,
-	&cmd_help, &cmd_completion, &cmd_collect, NULL,
+	&cmd_run,  &cmd_top,  &cmd_diff,       &cmd_gate,    &cmd_snapshot,
+	&cmd_info, &cmd_help, &cmd_completion, &cmd_collect, NULL,
 };
 
 /* Fixed by the contract with scripts; `run` has its own, see struct command. */

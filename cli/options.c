@@ -61,7 +61,7 @@ static const struct command_option *common_options(const struct command *command
 
 static bool is_end(const struct command_option *option)
 {
-	return !option->name && !option->short_name;
+	return !option->name && !option->short_name && !option->table;
 }
 
 static bool is_common(const struct command_option *option)
@@ -70,10 +70,26 @@ static bool is_common(const struct command_option *option)
 	return option >= common_table && option < common_table + count;
 }
 
+/* The entry of the command's table that stands for the table with this option. */
+static const struct command_option *find_table(const struct command *command,
+					       const struct command_option *option)
+{
+	const struct command_option *entry = command->options;
+	for (; entry && !is_end(entry); entry++)
+		for (const struct command_option *o = entry->table; o && !is_end(o); o++)
+			if (o == option)
+				return entry;
+	return NULL;
+}
+
 const struct command_option *mt_options_next(const struct command *command,
 					     const struct command_option *previous)
 {
 	const struct command_option *next = previous ? previous + 1 : command->options;
+	if (previous && is_end(next) && find_table(command, previous))
+		next = find_table(command, previous) + 1;
+	while (next && next->table)
+		next = is_end(next->table) ? next + 1 : next->table;
 	if (next && !is_end(next))
 		return next;
 	return next && is_common(next) ? NULL : common_options(command);
@@ -130,7 +146,7 @@ static int store_number(const struct command_option *option, const char *text,
 			void *target, struct mt_error *err)
 {
 	uint64_t number;
-	int rc = mt_value_number(text, &number, err);
+	int rc = mt_value_integer(text, &number, err);
 	if (rc < 0)
 		return rc;
 	if (number < option->min || (option->max && number > option->max))
@@ -197,27 +213,41 @@ static int (*const stores[])(const struct command_option *, const char *, void *
 	[OPTION_CHOICE] = store_choice,   [OPTION_TIME_OR_SIZE] = store_interval,
 };
 
-static const struct command_option *find_in(const struct command_option *option,
-					    const char *name, size_t length, char letter)
+static bool is_called(const struct command_option *option, const char *name,
+		      size_t length, char letter)
 {
-	for (; option && !is_end(option); option++)
-		if (letter ? option->short_name == letter
-			   : option->name && strlen(option->name) == length &&
-				     !memcmp(option->name, name, length))
-			return option;
-	return NULL;
+	if (letter)
+		return option->short_name == letter;
+	return option->name && strlen(option->name) == length &&
+	       !memcmp(option->name, name, length);
+}
+
+static struct match find_in(const struct command_option *option, char *base,
+			    const char *name, size_t length, char letter)
+{
+	for (; option && !is_end(option); option++) {
+		struct match match = {option, base};
+		if (option->table)
+			match = find_in(option->table, base + option->offset, name,
+					length, letter);
+		else if (!is_called(option, name, length, letter))
+			match.option = NULL;
+		if (match.option)
+			return match;
+	}
+	return (struct match){0};
 }
 
 /* By letter if it is not 0, else by name; the command's own options come first. */
 static struct match find_option(struct parser *p, const char *name, size_t length,
 				char letter)
 {
-	const struct command_option *option =
-		find_in(p->command->options, name, length, letter);
-	if (option)
-		return (struct match){option, p->result->storage};
-	option = find_in(common_options(p->command), name, length, letter);
-	return (struct match){option, (char *)&p->common};
+	struct match match =
+		find_in(p->command->options, p->result->storage, name, length, letter);
+	if (match.option)
+		return match;
+	return find_in(common_options(p->command), (char *)&p->common, name, length,
+		       letter);
 }
 
 /* "--by" or "-n" in quotes, for messages. */
@@ -383,14 +413,19 @@ int mt_options_parse(struct mt_options *options, const struct command *command, 
 	return check_operands(&parser);
 }
 
+static void free_strings(const struct command_option *option, char *base)
+{
+	for (; option && !is_end(option); option++)
+		if (option->table)
+			free_strings(option->table, base + option->offset);
+		else if (option->type == OPTION_STRINGS)
+			free(((struct option_strings *)(base + option->offset))->list);
+}
+
 void mt_options_deinit(struct mt_options *options)
 {
-	const struct command_option *option = options->invocation.command->options;
-	for (; option && options->storage && !is_end(option); option++)
-		if (option->type == OPTION_STRINGS) {
-			char *target = (char *)options->storage + option->offset;
-			free(((struct option_strings *)target)->list);
-		}
+	if (options->storage)
+		free_strings(options->invocation.command->options, options->storage);
 	free(options->storage);
 	free(options->invocation.operands);
 	*options = (struct mt_options){.invocation.command = options->invocation.command};

@@ -25,7 +25,7 @@ int render_character(const char *text)
 	return is_overlong || is_surrogate || is_beyond ? 0 : length;
 }
 
-static void put_string(FILE *out, const char *text)
+void render_json_string(FILE *out, const char *text)
 {
 	putc('"', out);
 	while (*text) {
@@ -49,14 +49,14 @@ static void put_name(FILE *out, bool *is_first, const char *name)
 	if (!*is_first)
 		putc(',', out);
 	*is_first = false;
-	put_string(out, name);
+	render_json_string(out, name);
 	putc(':', out);
 }
 
 static void put_nullable(FILE *out, const char *text)
 {
 	if (text)
-		put_string(out, text);
+		render_json_string(out, text);
 	else
 		fputs("null", out);
 }
@@ -89,7 +89,7 @@ static void put_value(FILE *out, enum mt_column_kind kind, struct mt_value value
 	if (value.state == MT_VALUE_NULL)
 		fputs("null", out);
 	else if (kind == MT_COLUMN_TEXT)
-		put_string(out, value.text);
+		render_json_string(out, value.text);
 	else if (kind == MT_COLUMN_FRAMES)
 		put_frames(out, value.frames);
 	else if (kind == MT_COLUMN_FLAG)
@@ -149,7 +149,7 @@ static void put_table(FILE *out, const struct mt_table *table)
 		putc('}', out);
 	}
 	putc(',', out);
-	put_string(out, table->name);
+	render_json_string(out, table->name);
 	fputs(":[", out);
 	for (size_t i = 0; i < table->row_count; i++) {
 		if (i)
@@ -179,7 +179,7 @@ static void put_snapshot(FILE *out, const struct mt_report_side *side)
 static void put_side(FILE *out, const struct mt_report_side *side)
 {
 	fputs("{\"trace\":", out);
-	put_string(out, side->trace);
+	render_json_string(out, side->trace);
 	putc(',', out);
 	put_snapshot(out, side);
 }
@@ -219,7 +219,7 @@ static void put_sides(FILE *out, const struct mt_report *report)
 		return;
 	}
 	fputs(",\"trace\":", out);
-	put_string(out, report->sides[0].trace);
+	render_json_string(out, report->sides[0].trace);
 	fputs(",\"snapshot\":{", out);
 	put_snapshot(out, &report->sides[0]);
 }
@@ -228,7 +228,7 @@ void render_json(FILE *out, const struct mt_report *report)
 {
 	bool is_first = false;
 	fputs("{\"schema\":", out);
-	put_string(out, report->schema);
+	render_json_string(out, report->schema);
 	put_sides(out, report);
 	for (size_t i = 0; i < report->fact_count; i++) {
 		put_name(out, &is_first, report->facts[i].name);

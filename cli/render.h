@@ -18,6 +18,9 @@ void render_text(FILE *out, const struct mt_report *report, bool color,
 /* One document on one line. Bytes that are no UTF-8 become U+FFFD. */
 void render_json(FILE *out, const struct mt_report *report);
 
+/* A string in such a document, with its quotes. */
+void render_json_string(FILE *out, const char *text);
+
 /*
  * Control characters and bytes that are no UTF-8 as \xHH, so that a name can neither
  * break a line nor talk to the terminal.

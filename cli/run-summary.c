@@ -58,7 +58,7 @@ static bool is_static(int fd)
 	return true;
 }
 
-static const char *why_not_recorded(const char *name)
+const char *mt_run_why_not_recorded(const char *name)
 {
 	char path[PATH_MAX];
 	struct stat status;
@@ -166,7 +166,7 @@ static void say_results(const struct mt_run_result *result)
 	mt_summary_deinit(&summary);
 }
 
-void mt_run_summary(struct mt_run_result *result, const struct command *command,
+void mt_run_summary(const struct mt_run_result *result, const struct command *command,
 		    bool is_quiet)
 {
 	bool is_recorded = result->trace && *result->trace;
@@ -176,8 +176,13 @@ void mt_run_summary(struct mt_run_result *result, const struct command *command,
 		say_results(result);
 	else if (!is_recorded && !is_quiet && (!result->remarks || !*result->remarks))
 		fprintf(stderr, "memtrace: not recorded: %s: %s\n", result->program,
-			why_not_recorded(result->program));
+			mt_run_why_not_recorded(result->program));
 	say_remarks(result);
+}
+
+void mt_run_result_deinit(struct mt_run_result *result)
+{
 	free(result->trace);
 	free(result->remarks);
+	*result = (struct mt_run_result){0};
 }

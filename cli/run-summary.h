@@ -20,10 +20,13 @@ struct mt_run_result {
 };
 
 /*
- * At most ten lines; where it is to be quiet, only what went wrong. Frees what is in
- * *result.
+ * At most ten lines; where it is to be quiet, only what went wrong.
  */
-void mt_run_summary(struct mt_run_result *result, const struct command *command,
+void mt_run_summary(const struct mt_run_result *result, const struct command *command,
 		    bool is_quiet);
+void mt_run_result_deinit(struct mt_run_result *result);
+
+/* Of a program without trace: "it is statically linked". */
+const char *mt_run_why_not_recorded(const char *program);
 
 #endif

@@ -74,7 +74,7 @@ static bool parse_scaled(const char *text, const struct unit *units, uint64_t *v
 	return true;
 }
 
-int mt_value_number(const char *text, uint64_t *number, struct mt_error *err)
+int mt_value_integer(const char *text, uint64_t *number, struct mt_error *err)
 {
 	errno = 0;
 	unsigned long long value = strtoull(text, NULL, 10);

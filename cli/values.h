@@ -11,7 +11,7 @@
 #include <stdint.h>
 
 /* Decimal digits only. */
-int mt_value_number(const char *text, uint64_t *number, struct mt_error *err);
+int mt_value_integer(const char *text, uint64_t *number, struct mt_error *err);
 
 /*
  * 4096, 10k, 64MiB, 1.5GiB: k, M, G, T and KiB ... TiB are powers of 1024, kB ... TB

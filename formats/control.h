@@ -26,6 +26,7 @@ enum {
 	MT_MESSAGE_TEXT_BYTES = 8192,
 	MT_HELLO_FDS = 2, /* the state, then the control page */
 	MT_SOCKET_NAME_BYTES = 64,
+	MT_HELLO_NO_FILE = 1, /* taken over, but the trace cannot be written */
 };
 
 /* Abstract socket names are this, the listener's pid, a dot and a random token. */

@@ -21,6 +21,9 @@ enum {
 	MT_STATE_MAGIC = 0x5354544d, /* "MTTS" */
 	MT_STATE_VERSION = 1,
 
+	/* What MEMTRACE_SELF_TEST leaks: a size that no program is likely to ask for. */
+	MT_SELF_TEST_BYTES = 31337,
+
 	MT_LABEL_BYTES = 128, /* a snapshot's label with its final NUL */
 	MT_NAME_BYTES = 16,   /* a thread's name with its final NUL, as the kernel's */
 

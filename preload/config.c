@@ -104,5 +104,6 @@ void config_read(void)
 					(const char *const[]){"ours", "own"}) &&
 				!(own && *own);
 	config.collector = config_find(env, "MEMTRACE_COLLECTOR");
+	config.tests_itself = number(env, "MEMTRACE_SELF_TEST", 0, 1, 0);
 	copy_socket(config_find(env, "MEMTRACE_SOCKET"));
 }

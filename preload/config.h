@@ -22,6 +22,8 @@ struct config {
 	bool python_is_ours;
 	/* MEMTRACE_ONLY, from run --no-children: record this process alone. 0: all. */
 	uint32_t only_pid;
+	/* MEMTRACE_SELF_TEST: leak a known block, to be found. */
+	bool tests_itself;
 	/* MEMTRACE_SOCKET: where the collector listens; empty: there is none yet. */
 	char socket[MT_SOCKET_NAME_BYTES];
 	/* MEMTRACE_COLLECTOR: the command that collects; NULL: found beside the library. */

@@ -14,6 +14,7 @@
 #include <errno.h>
 #include <linux/seccomp.h>
 #include <stdarg.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <unistd.h>
@@ -68,6 +69,15 @@ DOOR int prlimit64(pid_t pid, enum __rlimit_resource resource,
 {
 	return change(pid, (int)resource, (const struct rlimit *)limit,
 		      (struct rlimit *)old);
+}
+
+/*
+ * Our tables are as large as they may become and touched only as used: locking must not
+ * fill them. Whatever else the program has is locked from its first touch too.
+ */
+DOOR int mlockall(int flags)
+{
+	return result_of(mt_syscall3(SYS_mlockall, flags | MCL_ONFAULT, 0, 0));
 }
 
 DOOR int prctl(int option, ...)

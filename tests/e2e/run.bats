@@ -7,7 +7,7 @@ BATS_TEST_TIMEOUT=60
 
 setup_file() {
 	cd "$BATS_TEST_DIRNAME/../.."
-	for name in confined interface waits; do
+	for name in confined interface lock-memory waits; do
 		${CC:-cc} -std=gnu11 -D_GNU_SOURCE -Ipreload -g -O2 -fno-builtin \
 			"tests/programs/$name.c" -o "$BATS_FILE_TMPDIR/$name"
 	done
@@ -147,8 +147,21 @@ recorded() {
 	grep -q 'not recorded: no room' err
 }
 
+@test "run: a full disk ends the trace, not the program, and is said" {
+	run -0 memtrace run -o /dev/full -- echo hello
+	[[ $output == *hello* ]]
+	[[ $output == *"No space left on device"* ]]
+}
+
 @test "run: a program may limit its address space later" {
 	memtrace run -q -o t.mtz -- "$programs/confined" memory
+	recorded t.mtz
+}
+
+@test "run: a program that locks its memory does not fill our tables" {
+	"$programs/lock-memory" >plain.txt || skip "locking is not permitted here"
+	memtrace run -q -o t.mtz -- "$programs/lock-memory" >ours.txt
+	[ "$(tr -dc 0-9 <ours.txt)" -lt $(($(tr -dc 0-9 <plain.txt) + 20000)) ]
 	recorded t.mtz
 }
 

@@ -107,6 +107,13 @@ complete() {
 	[[ $output == *"not recorded: no collector can be reached"* ]]
 }
 
+@test "preload alone: where no trace can be written the program runs, and it is said" {
+	run -0 env LD_PRELOAD="$build/libmemtrace.so" MEMTRACE_OUTPUT=/nonexistent/t.mtz \
+		echo hello
+	[[ $output == *hello* ]]
+	[[ $output == *"not recorded: the trace cannot be written here"* ]]
+}
+
 @test "preload alone: a value that is not known is said once" {
 	run -0 env LD_PRELOAD="$build/libmemtrace.so" MEMTRACE_MALLOC=nonsense /bin/true
 	[ "$output" = "memtrace: MEMTRACE_MALLOC has a value that is not known; it is ignored" ]

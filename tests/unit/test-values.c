@@ -61,12 +61,12 @@ TEST(times_need_a_unit)
 TEST(numbers_are_decimal_digits)
 {
 	uint64_t number = 1;
-	is_int(mt_value_number("18446744073709551615", &number, NULL), 0);
+	is_int(mt_value_integer("18446744073709551615", &number, NULL), 0);
 	ok(number == UINT64_MAX);
-	is_int(mt_value_number("18446744073709551616", &number, NULL), MT_ERR_USAGE);
-	is_int(mt_value_number("-1", &number, NULL), MT_ERR_USAGE);
-	is_int(mt_value_number("", &number, NULL), MT_ERR_USAGE);
-	is_int(mt_value_number("0x1", &number, NULL), MT_ERR_USAGE);
+	is_int(mt_value_integer("18446744073709551616", &number, NULL), MT_ERR_USAGE);
+	is_int(mt_value_integer("-1", &number, NULL), MT_ERR_USAGE);
+	is_int(mt_value_integer("", &number, NULL), MT_ERR_USAGE);
+	is_int(mt_value_integer("0x1", &number, NULL), MT_ERR_USAGE);
 }
 
 TEST(a_message_quotes_what_was_typed)

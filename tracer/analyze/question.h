@@ -16,6 +16,7 @@ struct mt_question {
 	bool is_cumulative;
 	bool has_raw_frames;
 	bool matches_functions;      /* diff by lineno: see match.h */
+	bool checks_all;             /* every chunk of the traces, needed or not */
 	bool needs_all_frames;       /* of every traceback, for other reasons than by */
 	size_t limit;                /* rows; 0: all */
 	struct mt_wrappers wrappers; /* further ones */

@@ -65,7 +65,7 @@ struct mt_sums {
 
 enum {
 	MT_TABLE_MAX_COLUMNS = 16,
-	MT_MAX_SUBJECTS = 64, /* traces in one question */
+	MT_MAX_SUBJECTS = 128, /* traces in one question */
 };
 
 struct mt_table {

@@ -227,7 +227,8 @@ static int count_place(struct work *work, const struct mt_state_pool *pool,
 {
 	struct mt_census *census = work->census;
 	uint32_t used = 0;
-	if (pool->state == MT_POOL_NONE || pool->state > MT_POOL_FULL)
+	if (pool->state == MT_POOL_NONE || pool->state > MT_POOL_FULL ||
+	    pool->class_index >= census->class_count)
 		return 0;
 	if (work->arena != index / MT_POOLS_PER_ARENA + 1) {
 		work->arena = index / MT_POOLS_PER_ARENA + 1;

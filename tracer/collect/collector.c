@@ -45,6 +45,7 @@ struct collector {
 	int epoll, requests;
 	uint64_t idle_since_ns; /* 0: not idle */
 	uint64_t first_ended_ns;
+	bool was_watched; /* run has been there */
 };
 
 static void watch_fd(struct collector *collector, int fd, void *source)
@@ -104,6 +105,15 @@ static void answer(const struct client *client, int status, const char *text)
 	mt_control_send(client->fd, &message, size, NULL);
 }
 
+static bool is_watched(const struct collector *collector)
+{
+	for (const struct client *client = collector->clients; client;
+	     client = client->next)
+		if (client->is_watching || client->is_waiting)
+			return true;
+	return false;
+}
+
 static void greet(struct collector *collector, const struct client *client,
 		  const struct mt_packet *packet)
 {
@@ -121,7 +131,9 @@ static void greet(struct collector *collector, const struct client *client,
 	/* The process waits for the answer: until then it can be asked about. */
 	mt_family_add(&collector->family, tracee);
 	mt_family_begin(&collector->family, tracee);
-	answer(client, 0, NULL);
+	/* run says it itself at the end. */
+	answer(client, tracee->fd < 0 && !is_watched(collector) ? MT_HELLO_NO_FILE : 0,
+	       NULL);
 	mt_tracee_listen(tracee, collector->requests);
 	if (tracee->pidfd >= 0)
 		watch_fd(collector, tracee->pidfd, tracee);
@@ -190,6 +202,7 @@ static bool serve(struct collector *collector, struct client *client)
 		return false;
 	case MT_MESSAGE_WATCH:
 		client->is_watching = true;
+		collector->was_watched = true;
 		collector->family.main_pid = packet.message.head.pid;
 		return true;
 	case MT_MESSAGE_WAIT:
@@ -321,15 +334,6 @@ static uint64_t serve_waiting(struct collector *collector)
 	return next;
 }
 
-static bool is_watched(const struct collector *collector)
-{
-	for (const struct client *client = collector->clients; client;
-	     client = client->next)
-		if (client->is_watching || client->is_waiting)
-			return true;
-	return false;
-}
-
 /*
  * The first file waits for the other processes, so that it can name them, but not for
  * those that stay behind when its own has ended: it is to be complete soon.
@@ -357,7 +361,8 @@ static uint64_t idle_until(struct collector *collector)
 		return collector->idle_since_ns = 0;
 	if (!collector->idle_since_ns)
 		collector->idle_since_ns = mt_clock_ns();
-	uint64_t patience = collector->family.first ? LINGER_MS : FIRST_WAIT_MS;
+	bool is_first_awaited = !collector->family.first && !collector->was_watched;
+	uint64_t patience = is_first_awaited ? FIRST_WAIT_MS : LINGER_MS;
 	return collector->idle_since_ns + patience * 1000000u;
 }
 

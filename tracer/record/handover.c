@@ -20,6 +20,7 @@ enum {
 
 /* Whose state was handed over, and to whom; a forked child has another pid. */
 static uint32_t sender_pid, collector_pid;
+static bool has_trace;
 
 static int open_socket(int timeout_ms)
 {
@@ -81,7 +82,8 @@ static bool send_hello(int fd, const int fds[MT_HELLO_FDS])
 	       (long)sizeof hello;
 }
 
-static bool is_welcome(int fd)
+/* The collector's answer; negative: refused, or there was none. */
+static int receive_answer(int fd)
 {
 	struct mt_message_head answer;
 	long got;
@@ -89,16 +91,20 @@ static bool is_welcome(int fd)
 		got = mt_syscall6(SYS_recvfrom, fd, (long)&answer, sizeof answer, 0, 0,
 				  0);
 	while (got == -EINTR);
-	return got == (long)sizeof answer && answer.magic == MT_MESSAGE_MAGIC &&
-	       answer.kind == MT_MESSAGE_ANSWER && answer.status == 0;
+	bool is_answer = got == (long)sizeof answer && answer.magic == MT_MESSAGE_MAGIC &&
+			 answer.kind == MT_MESSAGE_ANSWER;
+	return is_answer ? answer.status : -1;
 }
 
 static bool deliver(int fd, const char *name, const int fds[MT_HELLO_FDS])
 {
 	struct ucred peer = {0};
 	unsigned peer_bytes = sizeof peer;
-	if (!connect_to(fd, name) || !send_hello(fd, fds) || !is_welcome(fd))
+	int answer =
+		connect_to(fd, name) && send_hello(fd, fds) ? receive_answer(fd) : -1;
+	if (answer < 0)
 		return false;
+	has_trace = answer != MT_HELLO_NO_FILE;
 	if (mt_syscall6(SYS_getsockopt, fd, SOL_SOCKET, SO_PEERCRED, (long)&peer,
 			(long)&peer_bytes, 0) == 0)
 		collector_pid = (uint32_t)peer.pid;
@@ -128,4 +134,9 @@ bool mt_state_is_handed_over(void)
 uint32_t mt_state_collector_pid(void)
 {
 	return mt_state_is_handed_over() ? collector_pid : 0;
+}
+
+bool mt_state_has_trace(void)
+{
+	return mt_state_is_handed_over() && has_trace;
 }

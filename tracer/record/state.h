@@ -91,6 +91,9 @@ bool mt_state_hand_over(const char *name, int timeout_ms);
 /* Whether this process has a state that a collector received. */
 bool mt_state_is_handed_over(void);
 
+/* Whether the collector could make a file for it. */
+bool mt_state_has_trace(void);
+
 /* The collector's pid as the kernel gave it; 0 when unknown or not handed over. */
 uint32_t mt_state_collector_pid(void);
 

@@ -1,0 +1,170 @@
+/*
+ * gate-suppressions.c - what fails now, written as suppressions; see gate.h. Outside.
+ *
+ * One block for each way from the allocator to a failing call site: the frames that the
+ * key frame was searched through, and it.
+ */
+#include "tracer/analyze/gate.h"
+
+#include "tracer/analyze/vector.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct way {
+	char *frames; /* the lines of the block */
+	char *site;
+	struct mt_counts live;
+};
+
+struct ways {
+	struct way *list;
+	size_t count, capacity;
+};
+
+/* Of which locations is the key frame's group among the rows that compare? */
+static bool is_row_of(const struct mt_value *row, const struct mt_location *location)
+{
+	if (row[MT_ROW_SIZE_DIFF].state != MT_VALUE_SET ||
+	    row[MT_ROW_FILE].text != location->file)
+		return false;
+	if (location->file)
+		return row[MT_ROW_LINE].number == location->line;
+	return row[MT_ROW_MODULE].text == location->module &&
+	       row[MT_ROW_OFFSET].number == (int64_t)location->offset;
+}
+
+static const struct mt_value *find_row(const struct mt_table *rows,
+				       const struct mt_location *location)
+{
+	for (size_t i = 0; i < rows->row_count; i++) {
+		const struct mt_value *row = &rows->values[i * rows->column_count];
+		if (is_row_of(row, location))
+			return row;
+	}
+	return NULL;
+}
+
+/* A name is a pattern: what could break the line or means something else is any byte. */
+static void put_name(FILE *out, const char *name)
+{
+	for (; *name; name++)
+		putc((unsigned char)*name < 0x20 || *name == '*' ? '?' : *name, out);
+}
+
+static void put_frame(FILE *out, const struct mt_location *location)
+{
+	fputs(location->function ? "   fun:" : "   obj:", out);
+	put_name(out, location->function ? location->function
+		      : location->module ? location->module
+					 : "*");
+	putc('\n', out);
+}
+
+static char *frames_of(const struct mt_subject *subject, uint32_t node)
+{
+	const struct mt_location *locations = subject->frames->locations->list;
+	mt_location_id key = mt_callsites_get(&subject->callsites, node);
+	struct mt_walk walk = mt_walk_begin(subject->frames, node);
+	char *text = NULL;
+	size_t size;
+	FILE *out = open_memstream(&text, &size);
+	if (!out)
+		return NULL;
+	fputs("   obj:*vgpreload_memcheck*\n", out);
+	for (mt_location_id id; mt_walk_next(&walk, &id);) {
+		put_frame(out, &locations[id]);
+		if (id == key)
+			break;
+	}
+	return fclose(out) ? NULL : text;
+}
+
+static int add_way(struct ways *ways, const struct mt_subject *subject,
+		   const struct mt_profile_row *row, const char *site,
+		   struct mt_error *err)
+{
+	struct way *grown = mt_vector_reserve(ways->list, &ways->capacity,
+					      ways->count + 1, sizeof *grown, err);
+	if (!grown)
+		return MT_ERR_NO_MEMORY;
+	ways->list = grown;
+	struct way way = {.frames = frames_of(subject, row->node),
+			  .site = strdup(site),
+			  .live = row->live};
+	grown[ways->count++] = way;
+	return way.frames && way.site ? 0
+				      : mt_fail(err, MT_ERR_NO_MEMORY, "out of memory");
+}
+
+static int find_ways(struct ways *ways, const struct mt_gate *gate, struct mt_error *err)
+{
+	const struct mt_table *rows = &gate->report.tables[MT_GATE_ROWS];
+	const struct mt_subject *subject = &gate->answer.subjects[0];
+	int rc = 0;
+	if (!rows->row_count || !subject->trace)
+		return 0;
+	for (size_t i = 0; rc >= 0 && i < subject->profile.row_count; i++) {
+		const struct mt_profile_row *row = &subject->profile.rows[i];
+		mt_location_id key = mt_callsites_get(&subject->callsites, row->node);
+		const struct mt_value *found =
+			row->live.count || row->live.bytes
+				? find_row(rows, &gate->answer.locations.list[key])
+				: NULL;
+		if (found)
+			rc = add_way(ways, subject, row, found[MT_ROW_SITE].text, err);
+	}
+	return rc;
+}
+
+static int compare_ways(const void *left, const void *right)
+{
+	const struct way *a = left, *b = right;
+	int order = strcmp(a->site, b->site);
+	return order ? order : strcmp(a->frames, b->frames);
+}
+
+/* Equal ways are one. */
+static void merge(struct ways *ways)
+{
+	size_t kept = 0;
+	qsort(ways->list, ways->count, sizeof *ways->list, compare_ways);
+	for (size_t i = 0; i < ways->count; i++) {
+		struct way way = ways->list[i];
+		if (kept && !compare_ways(&ways->list[kept - 1], &way)) {
+			mt_counts_add(&ways->list[kept - 1].live, way.live);
+			free(way.frames);
+			free(way.site);
+		} else {
+			ways->list[kept++] = way;
+		}
+	}
+	ways->count = kept;
+}
+
+static void put_way(FILE *out, const struct way *way)
+{
+	fprintf(out, "# max-bytes=%" PRId64 " max-count=%" PRId64 "\n{\n   ",
+		way->live.bytes, way->live.count);
+	put_name(out, way->site);
+	fprintf(out, "\n   Memcheck:Leak\n%s}\n\n", way->frames);
+}
+
+int mt_gate_write_suppressions(const struct mt_gate *gate, FILE *out,
+			       struct mt_error *err)
+{
+	struct ways ways = {0};
+	int rc = find_ways(&ways, gate, err);
+	if (rc >= 0 && ways.count)
+		merge(&ways);
+	for (size_t i = 0; rc >= 0 && i < ways.count; i++)
+		put_way(out, &ways.list[i]);
+	rc = rc < 0 ? rc : (int)ways.count;
+	for (size_t i = 0; i < ways.count; i++) {
+		free(ways.list[i].frames);
+		free(ways.list[i].site);
+	}
+	free(ways.list);
+	return rc;
+}
