@@ -2,8 +2,12 @@
 """gate-forms.py - all forms of a gate's verdict parse, and have the same numbers.
 
     gate-forms.py SIZE COUNT JSON TEXT JUNIT SARIF MARKDOWN
+
+Where SARIF_SCHEMA names the file of OASIS (sarif-schema-2.1.0.json), the whole schema is
+checked, with python3-jsonschema; else the parts that memtrace writes.
 """
 import json
+import os
 import re
 import sys
 import xml.etree.ElementTree as xml
@@ -56,6 +60,10 @@ for element in (junit, suite):
 
 # SARIF: the parts of the 2.1.0 schema that apply.
 same("SARIF's version", sarif["version"], "2.1.0")
+if os.environ.get("SARIF_SCHEMA"):
+    import jsonschema
+    with open(os.environ["SARIF_SCHEMA"], encoding="utf-8") as schema:
+        jsonschema.Draft7Validator(json.load(schema)).validate(sarif)
 run, = sarif["runs"]
 same("SARIF's numbers", {n: run["properties"][n] for n in NUMBERS}, {n: gate[n] for n in NUMBERS})
 rules = [r["id"] for r in run["tool"]["driver"]["rules"]]

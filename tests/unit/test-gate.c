@@ -40,7 +40,7 @@ static uint32_t put_tracebacks(struct made *made)
 	return first;
 }
 
-/* Each site holds extra bytes and its number; the k-th is larger by k if grows. */
+/* The k-th site holds k bytes and extra ones. */
 static void make_many(struct made *made, int64_t extra)
 {
 	made_begin(made);

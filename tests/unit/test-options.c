@@ -13,6 +13,10 @@ struct sample_options {
 	uint64_t wait_ns;
 	struct option_interval every;
 	int by;
+	struct inner_options {
+		bool flag;
+		struct option_strings names;
+	} inner;
 };
 
 enum {
@@ -27,6 +31,15 @@ static const struct option_choice by_choices[] = {
 };
 
 #define AT(field) .offset = offsetof(struct sample_options, field)
+
+static const struct command_option inner_table[] = {
+	{.name = "inner-flag", .offset = offsetof(struct inner_options, flag)},
+	{.name = "inner-name",
+	 .argument = "N",
+	 .type = OPTION_STRINGS,
+	 .offset = offsetof(struct inner_options, names)},
+	{0},
+};
 
 static const struct command_option sample_table[] = {
 	{.name = "force", .short_name = 'f', .help = "h", AT(force)},
@@ -45,6 +58,7 @@ static const struct command_option sample_table[] = {
 	 .type = OPTION_CHOICE,
 	 .choices = by_choices,
 	 AT(by)},
+	{.table = inner_table, .type = OPTION_TABLE, AT(inner)},
 	{0},
 };
 
@@ -154,6 +168,24 @@ TEST(two_dashes_end_the_options)
 	is_int(parse("-- -n --by"), 0);
 	is_str(parsed.invocation.operands[0], "-n");
 	is_str(parsed.invocation.operands[1], "--by");
+	is_int(parsed.invocation.operands_before_dashes, 0);
+	mt_options_deinit(&parsed);
+	is_int(parse("a -- b"), 0);
+	is_int(parsed.invocation.operands_before_dashes, 1);
+	mt_options_deinit(&parsed);
+	is_int(parse("a b"), 0);
+	is_int(parsed.invocation.operands_before_dashes, -1);
+	mt_options_deinit(&parsed);
+}
+
+TEST(a_table_within_the_table_fills_its_own_struct)
+{
+	is_int(parse("--inner-flag --inner-name x --inner-name=y --force a"), 0);
+	const struct sample_options *options = parsed.invocation.options;
+	ok(options->inner.flag && options->force);
+	is_int(options->inner.names.count, 2);
+	is_str(options->inner.names.list[1], "y");
+	is_int(options->include.count, 0);
 	mt_options_deinit(&parsed);
 }
 
@@ -231,20 +263,22 @@ TEST(colour_follows_option_then_environment)
 
 TEST(the_tables_are_walked_once_each)
 {
-	int own = 0, all = 0, json = 0;
+	int own = 0, inner = 0, all = 0, json = 0;
 	const struct command_option *option = NULL;
 	while ((option = mt_options_next(&sample, option))) {
 		all++;
 		own += option >= sample_table && option < sample_table + 8;
+		inner += option >= inner_table && option < inner_table + 2;
 		json += option->name && !strcmp(option->name, "json");
 	}
 	is_int(own, 8);
-	is_int(all, 12);
+	is_int(inner, 2);
+	is_int(all, 14);
 	is_int(json, 1);
 	all = 0;
 	while ((option = mt_options_next(&runner, option)))
 		all++;
-	is_int(all, 11);
+	is_int(all, 13);
 }
 
 TAP_MAIN()
