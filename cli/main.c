@@ -15,8 +15,8 @@
 #include <unistd.h>
 
 /*
- * A command is declared here and listed below; help shows the list in its order: run, top,
- * diff, gate, snapshot, info, then help and those that are hidden.
+ * A command is declared here and listed below, in the order in which help shows them; the
+ * hidden ones last.
  */
 extern const struct command cmd_collect;
 extern const struct command cmd_completion;
@@ -26,10 +26,11 @@ extern const struct command cmd_help;
 extern const struct command cmd_info;
 extern const struct command cmd_run;
 extern const struct command cmd_snapshot;
+extern const struct command cmd_stats;
 extern const struct command cmd_top;
 
 const struct command *const mt_commands[] = {
-	&cmd_run,  &cmd_top,  &cmd_diff,       &cmd_gate,    &cmd_snapshot,
+	&cmd_run,  &cmd_top,  &cmd_diff,       &cmd_stats,   &cmd_gate, &cmd_snapshot,
 	&cmd_info, &cmd_help, &cmd_completion, &cmd_collect, NULL,
 };
 

@@ -224,16 +224,39 @@ static void put_sides(FILE *out, const struct mt_report *report)
 	put_snapshot(out, &report->sides[0]);
 }
 
+static bool is_same_object(const char *a, const char *b)
+{
+	return a && b ? !strcmp(a, b) : a == b;
+}
+
+/* Neighbours of one object share it. */
+static void put_facts(FILE *out, const struct mt_report *report)
+{
+	bool is_first = false, is_first_inside = true;
+	const char *object = NULL;
+	for (size_t i = 0; i < report->fact_count; i++) {
+		const struct mt_fact *fact = &report->facts[i];
+		if (object && !is_same_object(object, fact->object))
+			putc('}', out);
+		if (fact->object && !is_same_object(object, fact->object)) {
+			put_name(out, &is_first, fact->object);
+			putc('{', out);
+			is_first_inside = true;
+		}
+		object = fact->object;
+		put_name(out, object ? &is_first_inside : &is_first, fact->name);
+		put_value(out, fact->kind, fact->value);
+	}
+	if (object)
+		putc('}', out);
+}
+
 void render_json(FILE *out, const struct mt_report *report)
 {
-	bool is_first = false;
 	fputs("{\"schema\":", out);
 	render_json_string(out, report->schema);
 	put_sides(out, report);
-	for (size_t i = 0; i < report->fact_count; i++) {
-		put_name(out, &is_first, report->facts[i].name);
-		put_value(out, report->facts[i].kind, report->facts[i].value);
-	}
+	put_facts(out, report);
 	for (size_t i = 0; i < report->table_count; i++)
 		put_table(out, &report->tables[i]);
 	if (report->is_incomplete)

@@ -113,8 +113,9 @@ static int add_said(struct mt_report *report, const struct mt_trace *trace,
 {
 	int rc = 0;
 	for (size_t i = 0; rc >= 0 && i < sizeof said / sizeof *said; i++) {
-		struct mt_fact fact = {
-			said[i].key, said[i].title, said[i].kind, {{0}, 0}};
+		struct mt_fact fact = {.name = said[i].key,
+				       .title = said[i].title,
+				       .kind = said[i].kind};
 		rc = value_of_meta(report, trace, &said[i], &fact.value, err);
 		if (fact.kind == MT_COLUMN_SIZE && !fact.value.number)
 			fact.title = NULL; /* nothing that a reader wants to know */
@@ -127,7 +128,10 @@ static int add_said(struct mt_report *report, const struct mt_trace *trace,
 static int add_number(struct mt_report *report, const char *name, const char *title,
 		      enum mt_column_kind kind, uint64_t number, struct mt_error *err)
 {
-	struct mt_fact fact = {name, title, kind, mt_value_number((int64_t)number)};
+	struct mt_fact fact = {.name = name,
+			       .title = title,
+			       .kind = kind,
+			       .value = mt_value_number((int64_t)number)};
 	return mt_report_add_fact(report, fact, err);
 }
 
@@ -136,10 +140,14 @@ static int add_file(struct mt_report *report, const struct mt_trace *trace,
 		    struct mt_error *err)
 {
 	const struct mt_reader_status *status = mt_reader_status(trace->reader);
-	struct mt_fact path = {"trace", "Trace", MT_COLUMN_TEXT,
-			       mt_value_text(trace->path)};
-	struct mt_fact closed = {"complete", "Complete", MT_COLUMN_FLAG,
-				 mt_value_number(trace->is_closed)};
+	struct mt_fact path = {.name = "trace",
+			       .title = "Trace",
+			       .kind = MT_COLUMN_TEXT,
+			       .value = mt_value_text(trace->path)};
+	struct mt_fact closed = {.name = "complete",
+				 .title = "Complete",
+				 .kind = MT_COLUMN_FLAG,
+				 .value = mt_value_number(trace->is_closed)};
 	int rc = mt_report_add_fact(report, path, err);
 	if (rc >= 0)
 		rc = mt_report_add_fact(report, closed, err);

@@ -104,6 +104,8 @@ struct mt_fact {
 	const char *title; /* in text; NULL: text does not show it */
 	enum mt_column_kind kind;
 	struct mt_value value;
+	/* In JSON: the object that holds it and its neighbours of the same; NULL: none. */
+	const char *object;
 };
 
 struct mt_report {

@@ -21,6 +21,9 @@ enum {
 	KIND_RANGE = MT_LAYER_COUNT,
 };
 
+/* [vsyscall] is listed there, and counted nowhere. */
+static const uint64_t first_kernel_address = UINT64_C(1) << 63;
+
 /* One mapping as its first line describes it. */
 struct mapping {
 	uint64_t start, end, inode;
@@ -131,7 +134,8 @@ static bool read_parts(struct reading *reading, uint32_t pid)
 		if (line[0] >= 'A' && line[0] <= 'Z') {
 			if (reading->current)
 				add_figure(reading->current, line);
-		} else if (parse_mapping(line, &mapping)) {
+		} else if (parse_mapping(line, &mapping) &&
+			   mapping.start < first_kernel_address) {
 			any = true;
 			begin_mapping(reading, &mapping);
 		}

@@ -1,0 +1,63 @@
+/*
+ * stats.h - size classes, pools and arenas of a snapshot, and the layers below and above
+ * them, reconciled with the kernel's figures. Outside.
+ */
+#ifndef MT_TRACER_ANALYZE_STATS_H
+#define MT_TRACER_ANALYZE_STATS_H
+
+#include "tracer/analyze/places.h"
+#include "tracer/analyze/profile.h"
+#include "tracer/analyze/table.h"
+
+struct mt_stats_class {
+	uint32_t index, size;
+	uint64_t pools, blocks_in_use, blocks_available;
+	uint64_t requested_bytes; /* without those of inherited blocks */
+	uint64_t inherited;       /* of blocks_in_use */
+};
+
+/* All that an arena's bytes are used for. */
+struct mt_stats_bytes {
+	uint64_t in_use, available, unused_pools, pool_headers, quantization;
+	uint64_t arena_alignment; /* always 0: arenas lie where pools begin */
+};
+
+/* A figure of a layer that does not apply. */
+static const int64_t mt_stats_none = INT64_MIN;
+
+/* One line of the layers. */
+struct mt_stats_layer {
+	int layer;
+	const char *name;
+	int64_t count, bytes, resident_bytes, swapped_bytes;
+	bool is_remainder; /* what the other lines do not explain: may be negative */
+};
+
+enum {
+	MT_STATS_NAME_BYTES = 32, /* of a domain's line */
+};
+
+struct mt_stats {
+	const struct mt_places *places;
+	struct mt_stats_class classes[MT_MAX_CLASSES]; /* those with pools */
+	size_t class_count;
+	uint64_t unused_pool_count;
+	struct mt_stats_bytes bytes;
+	MT_LIST(struct mt_stats_layer) layers;
+	uint64_t layers_time_ns; /* when the kernel was asked */
+	char (*domain_names)[MT_STATS_NAME_BYTES];
+};
+
+/*
+ * Of places, borrowed until deinit; rows are the same moment's, for the domains. On
+ * success *stats' lists are the caller's.
+ */
+int mt_stats_init(struct mt_stats *stats, const struct mt_places *places,
+		  const struct mt_profile *rows, struct mt_error *err);
+void mt_stats_deinit(struct mt_stats *stats);
+
+/* The same as tables and facts of a report. */
+int mt_stats_report(const struct mt_stats *stats, struct mt_report *report,
+		    struct mt_error *err);
+
+#endif
