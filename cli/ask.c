@@ -105,7 +105,7 @@ static int make_filters(struct filter_list *filters, const struct ask *options,
 	return add_domains(filters, &options->domains, err);
 }
 
-static void say_notice(void *context, const char *module, const char *text)
+void ask_notice(void *context, const char *module, const char *text)
 {
 	const struct invocation *invocation = context;
 	if (!invocation->quiet)
@@ -157,7 +157,7 @@ int ask(const struct invocation *invocation, const struct ask *options,
 		.filters = filters.list,
 		.filter_count = filters.count,
 		.directory = directory,
-		.notice = say_notice,
+		.notice = ask_notice,
 		.notice_context = (void *)invocation,
 	};
 	if (rc >= 0)

@@ -37,4 +37,7 @@ extern const struct option_choice ask_match_choices[];
 int ask_finish(const struct invocation *invocation, const struct mt_error *remark,
 	       struct mt_error *err);
 
+/* mt_question's notice: one line on stderr, unless -q; context: the invocation. */
+void ask_notice(void *context, const char *module, const char *text);
+
 #endif

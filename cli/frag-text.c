@@ -1,0 +1,163 @@
+/*
+ * frag-text.c - see frag-text.h. Outside.
+ */
+#include "cli/frag-text.h"
+
+#include "cli/render.h"
+#include "tracer/analyze/label.h"
+#include "tracer/analyze/statistic.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+
+static void put_heading(FILE *out, const struct frag_text *options, const char *text)
+{
+	fprintf(out, "\n%s%s%s:\n", options->color ? "\033[1m" : "", text,
+		options->color ? "\033[0m" : "");
+}
+
+static size_t shown(size_t count, const struct frag_text *options)
+{
+	return options->limit && count > options->limit ? options->limit : count;
+}
+
+static void put_more(FILE *out, size_t count, const struct frag_text *options)
+{
+	size_t more = count - shown(count, options);
+	if (more)
+		fprintf(out, "  and %zu more\n", more);
+}
+
+static void put_size(FILE *out, int width, uint64_t bytes)
+{
+	char text[MT_SIZE_TEXT_BYTES];
+	mt_size_text(text, (double)bytes, false);
+	fprintf(out, "%*s", width, text);
+}
+
+static void put_label(FILE *out, const struct mt_frag *frag, mt_location_id site,
+		      const char *directory)
+{
+	char *label = mt_label_location(&frag->locations->list[site], directory);
+	render_escaped(out, label ? label : "");
+	free(label);
+}
+
+static void put_losses(FILE *out, const struct mt_frag *frag)
+{
+	const struct {
+		const char *name;
+		uint64_t bytes;
+	} lines[] = {
+		{"rounding up to the sizes of blocks", frag->losses.rounding},
+		{"free blocks in used pools", frag->losses.free_blocks},
+		{"empty pools in used arenas", frag->losses.empty_pools},
+		{"freed, but mapped by the C library", frag->losses.beneath},
+	};
+	fputs("Lost: ", out);
+	put_size(out, 0, mt_frag_sum(&frag->losses));
+	fputs(", with ", out);
+	put_size(out, 0,
+		 frag->places->arenas.current * frag->places->geometry.arena_bytes);
+	fprintf(out, " in %" PRIu64 " arenas\n", frag->places->arenas.current);
+	for (size_t i = 0; i < sizeof lines / sizeof *lines; i++) {
+		fprintf(out, "  %-36s", lines[i].name);
+		put_size(out, 12, lines[i].bytes);
+		putc('\n', out);
+	}
+}
+
+static void put_sites(FILE *out, const struct mt_frag *frag,
+		      const struct frag_text *options)
+{
+	if (!frag->sites.count)
+		return;
+	put_heading(out, options, "Lost to the blocks of");
+	fprintf(out, "%12s%12s%12s%12s\n", "rounding", "free", "empty", "beneath");
+	for (size_t i = 0; i < shown(frag->sites.count, options); i++) {
+		const struct mt_frag_site *site = &frag->sites.list[i];
+		put_size(out, 12, site->losses.rounding);
+		put_size(out, 12, site->losses.free_blocks);
+		put_size(out, 12, site->losses.empty_pools);
+		put_size(out, 12, site->losses.beneath);
+		fputs("  ", out);
+		if (site->is_nobody)
+			fputs("[nobody: the allocator keeps it]", out);
+		else
+			put_label(out, frag, site->site, options->directory);
+		putc('\n', out);
+	}
+	put_more(out, frag->sites.count, options);
+}
+
+static void put_pin(FILE *out, const struct mt_frag *frag, const struct mt_pin *pin,
+		    const struct frag_text *options)
+{
+	char *who = mt_frag_pin_text(frag, pin, options->directory);
+	fprintf(out, "  free %s ", pin->blocks == 1 ? "this" : "these");
+	render_escaped(out, who ? who : "");
+	fputs(", and ", out);
+	put_size(out, 0, pin->bytes);
+	if (pin->arenas)
+		fprintf(out, " in %" PRIu64 " arena%s can go back\n", pin->arenas,
+			pin->arenas == 1 ? "" : "s");
+	else
+		fprintf(out, " in %" PRIu64 " pool%s can serve any size\n", pin->pools,
+			pin->pools == 1 ? "" : "s");
+	free(who);
+}
+
+static void put_pins(FILE *out, const struct mt_frag *frag,
+		     const struct frag_text *options)
+{
+	const struct mt_pins *pins = &frag->pins;
+	if (!pins->list.count && !pins->other_arenas && !pins->free_arenas)
+		return;
+	put_heading(out, options, "Pinned, cheapest first");
+	for (size_t i = 0; i < shown(pins->list.count, options); i++)
+		put_pin(out, frag, &pins->list.list[i], options);
+	put_more(out, pins->list.count, options);
+	if (pins->other_arenas)
+		fprintf(out,
+			"  %" PRIu64 " arenas are held by more than %d call sites each\n",
+			pins->other_arenas, MT_PINS_MAX_SITES);
+	if (pins->free_arenas)
+		fprintf(out,
+			"  %" PRIu64 " arenas are wholly free: the allocator keeps one\n",
+			pins->free_arenas);
+}
+
+static void put_borders(FILE *out, const struct mt_frag *frag,
+			const struct frag_text *options)
+{
+	if (!frag->borders.count)
+		return;
+	put_heading(out, options, "Just above a border");
+	for (size_t i = 0; i < shown(frag->borders.count, options); i++) {
+		const struct mt_frag_border *border = &frag->borders.list[i];
+		fputs("  ", out);
+		put_label(out, frag, border->site, options->directory);
+		fprintf(out, ": %" PRIu64 " block%s ", border->count,
+			border->count == 1 ? "" : "s");
+		if (border->class_bytes)
+			fprintf(out, "in class %" PRIu32, border->class_bytes);
+		else
+			fprintf(out, "beyond %" PRIu32, frag->places->geometry.threshold);
+		fprintf(out, ", %s%" PRIu64 " byte%s less would save ",
+			border->excess_bytes == 1 ? "" : "up to ", border->excess_bytes,
+			border->excess_bytes == 1 ? "" : "s");
+		put_size(out, 0, border->saving_bytes);
+		putc('\n', out);
+	}
+	put_more(out, frag->borders.count, options);
+}
+
+void frag_text_print(FILE *out, const struct mt_frag *frag,
+		     const struct frag_text *options)
+{
+	put_losses(out, frag);
+	put_sites(out, frag, options);
+	put_pins(out, frag, options);
+	put_borders(out, frag, options);
+	frag_text_map(out, frag, options);
+}

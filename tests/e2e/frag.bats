@@ -1,0 +1,165 @@
+#!/usr/bin/env bats
+# memtrace frag: what is lost, to whom, and what would have to go.
+bats_require_minimum_version 1.5.0
+load setup
+
+setup_file() {
+	cd "$BATS_FILE_TMPDIR" || return
+	local memtrace=$BATS_TEST_DIRNAME/../../${BUILD:-build}/memtrace
+	cp "$BATS_TEST_DIRNAME/../programs/"{places,threads-come-and-go}.c .
+	${CC:-cc} -std=gnu11 -g -O1 -fno-builtin -I "$BATS_TEST_DIRNAME/../../preload" places.c -o places
+	${CC:-cc} -std=gnu11 -g -O1 -fno-builtin -pthread threads-come-and-go.c -o threads
+	"$memtrace" run -q -o plain.mtz -- ./places >/dev/null
+	"$memtrace" run -q -o both.mtz -- ./places both >/dev/null
+	"$memtrace" run -q -o threads.mtz -- ./threads >/dev/null
+	"$memtrace" run -q -o malloc.mtz --malloc malloc -- ./places >/dev/null
+}
+
+prepare() {
+	cd "$BATS_FILE_TMPDIR" || return
+	cat >helpers.py <<-'EOF'
+		import json, re, subprocess, sys
+		def ask(command, trace, *options):
+		    return json.loads(subprocess.run(
+		        ["memtrace", command, "--json", *options, trace], check=True,
+		        stdout=subprocess.PIPE).stdout)
+		def line_of(marker):
+		    for number, line in enumerate(open("places.c"), 1):
+		        if f"/* {marker} */" in line:
+		            return number
+		def row_of(rows, marker, **keys):
+		    found = [r for r in rows if r["line"] == line_of(marker)
+		             and all(r[k] == v for k, v in keys.items())]
+		    assert len(found) == 1, found
+		    return found[0]
+	EOF
+}
+
+@test "frag: names the blocks that pin arenas, cheapest first" {
+	run -0 memtrace frag plain.mtz@pinned
+	pins=$(grep -n '/\* pins \*/' places.c | cut -d: -f1)
+	[[ $output == *"
+  free these 2 blocks from places.c:$pins, and 2048 KiB in 2 arenas can go back
+"* ]]
+	other=$(grep -n '/\* other \*/' places.c | cut -d: -f1)
+	[[ $output == *"
+  free these 1 block from places.c:$pins and 1 block from places.c:$other, and 1024 KiB in 1 arena can go back
+"* || $output == *"
+  free these 1 block from places.c:$other and 1 block from places.c:$pins, and 1024 KiB in 1 arena can go back
+"* ]]
+}
+
+@test "frag: what it says is true: once the blocks are freed, the arenas go back" {
+	python3 - <<-'EOF'
+		from helpers import *
+		before, after = (ask("stats", f"both.mtz@{s}")["arenas"] for s in ("pinned", "followed"))
+		pinned = [p for p in ask("frag", "both.mtz@pinned", "-n", "0")["pinned"]
+		          if {h["line"] for h in p["holders"]} <= {line_of("pins"), line_of("other")}
+		          and p["arenas"]]
+		assert sum(p["arenas"] for p in pinned) == 3 and sum(p["blocks"] for p in pinned) == 4
+		assert after["reclaimed"] - before["reclaimed"] == 3, (before, after)
+	EOF
+}
+
+@test "frag: losses add up to those of stats, and belong to call sites" {
+	python3 - <<-'EOF'
+		from helpers import *
+		for snapshot in "full", "pinned", "followed", "exit", "start":
+		    stats, frag = (ask(c, f"both.mtz@{snapshot}", *o) for c, o in
+		                   (("stats", ()), ("frag", ("-n", "0"))))
+		    lost, rows = frag["lost"], frag["losses"]
+		    for name in "rounding_bytes", "free_bytes", "empty_bytes", "beneath_bytes":
+		        assert sum(r[name] for r in rows) == lost[name], name
+		    assert lost["free_bytes"] == stats["bytes"]["available"]
+		    assert lost["empty_bytes"] == stats["bytes"]["unused_pools"]
+		    rounding = sum(c["size"] * c["blocks_in_use"] - c["requested_bytes"]
+		                   for c in stats["classes"])
+		    rounding += stats["large"]["block_bytes"] - stats["large"]["requested_bytes"]
+		    assert lost["rounding_bytes"] == rounding
+		rows = ask("frag", "both.mtz@pinned", "-n", "0")["losses"]
+		assert row_of(rows, "small")["rounding_bytes"] == 1000 * 12
+		assert row_of(rows, "border")["rounding_bytes"] == 400 * 15
+		# Two arenas with a pool each, and a share of the third.
+		pins = row_of(rows, "pins")
+		pools = 63 * 2 * 16384 + 62 * 16384 // 2
+		assert pins["empty_bytes"] == pools, (pins, pools)
+		assert pins["free_bytes"] == 3 * 30 * 512
+	EOF
+}
+
+@test "frag: the border list says what one class down would save" {
+	python3 - <<-'EOF'
+		from helpers import *
+		rows = ask("frag", "plain.mtz@pinned", "-n", "0")["borders"]
+		border = row_of(rows, "border")
+		assert (border["class_bytes"], border["count"], border["excess_bytes"],
+		        border["saving_bytes"]) == (80, 400, 1, 400 * 16), border
+		large = row_of(rows, "large")
+		assert (large["class_bytes"], large["count"], large["excess_bytes"],
+		        large["saving_bytes"]) == (0, 50, 8, 50 * 32), large
+		small = row_of(rows, "small")
+		assert (small["class_bytes"], small["excess_bytes"]) == (32, 4), small
+		# Half a kibibyte misses nothing.
+		assert not [r for r in rows if r["line"] == line_of("pins")]
+	EOF
+}
+
+@test "frag: the map has a cell for every pool, the same in text and in JSON" {
+	LC_ALL=C memtrace frag -n 0 plain.mtz@full | sed -n '/^Arenas/,$p' >ascii
+	LC_ALL=C.UTF-8 memtrace frag -n 0 plain.mtz@full | sed -n '/^Arenas/,$p' >blocks
+	[ "$(tr '.x+#-' '_____' <ascii | wc -l)" = "$(wc -l <blocks)" ]
+	python3 - <<-'EOF'
+		from helpers import *
+		pools = ask("frag", "plain.mtz@full")["map"]
+		cells = {(p["arena"], p["pool"]): (p["used"] or 0, p["capacity"] or 0) for p in pools}
+		def shade(used, capacity):
+		    if not used: return "."
+		    return "#" if used == capacity else "-+x"[used * 3 // capacity]
+		for name, shades in ("ascii", " .-+x#"), ("blocks", " ·░▒▓█"):
+		    lines = [l for l in open(name) if re.match(r" *\d+ \|", l)]
+		    assert len(lines) == len({a for a, _ in cells}) >= 12
+		    for line in lines:
+		        arena, row = int(line.split("|")[0]), line.split("|")[1]
+		        assert len(row) == 64
+		        for pool, cell in enumerate(row):
+		            here = cells.get((arena, pool))
+		            expected = " .-+x#".index(shade(*here)) if here else 0
+		            assert cell == shades[expected], (arena, pool, cell, here)
+		assert sum(p["capacity"] == p["used"] for p in pools) >= 12 * 64 - 2
+	EOF
+}
+
+@test "frag: -n limits the lists and says how many more there are" {
+	run -0 memtrace frag -n 1 plain.mtz@pinned
+	[[ $output == *"  and "*" more"* ]]
+	python3 - <<-'EOF'
+		from helpers import *
+		few, all = ask("frag", "plain.mtz@pinned", "-n", "1"), ask("frag", "plain.mtz@pinned", "-n", "0")
+		for name in "losses", "pinned", "borders":
+		    assert len(few[name]) == 1
+		    assert len(few[name]) + few["omitted"][name] == len(all[name])
+		assert few["lost"] == all["lost"] and few["map"] == all["map"]
+	EOF
+}
+
+@test "frag: at @peak and on periodic snapshots: usage, and what is missing" {
+	run -2 memtrace frag plain.mtz@peak
+	[[ $output == "memtrace frag: frag cannot be answered at @peak"* ]]
+	memtrace run -q --snapshot-every 1MiB -o periodic.mtz -- ./places >/dev/null
+	memtrace info --json periodic.mtz >info.json
+	index=$(python3 -c 'import json
+print([s["index"] for s in json.load(open("info.json"))["snapshots"] if s["kind"] == "periodic"][0])' || true)
+	[ -z "$index" ] || run -3 memtrace frag "periodic.mtz@$index"
+}
+
+@test "frag: with threads, and without a heap of our own" {
+	python3 - <<-'EOF'
+		from helpers import *
+		for trace in "threads.mtz", "malloc.mtz":
+		    frag, stats = ask("frag", trace, "-n", "0"), ask("stats", trace)
+		    assert frag["lost"]["free_bytes"] == stats["bytes"]["available"]
+		    assert frag["lost"]["empty_bytes"] == stats["bytes"]["unused_pools"]
+		assert not frag["map"] and not frag["pinned"]
+		assert frag["lost"]["beneath_bytes"] > 0
+	EOF
+}

@@ -1,0 +1,155 @@
+#!/usr/bin/env bats
+# memtrace stats: the allocator's figures in CPython's layout, and the layers around it.
+bats_require_minimum_version 1.5.0
+load setup
+
+setup_file() {
+	cd "$BATS_FILE_TMPDIR" || return
+	local memtrace=$BATS_TEST_DIRNAME/../../${BUILD:-build}/memtrace
+	cp "$BATS_TEST_DIRNAME/../programs/"{places,waits}.c .
+	${CC:-cc} -std=gnu11 -g -O1 -fno-builtin -I "$BATS_TEST_DIRNAME/../../preload" places.c -o places
+	"$memtrace" run -q -o plain.mtz -- ./places >/dev/null
+	"$memtrace" run -q -o classic.mtz --geometry classic -- ./places >/dev/null
+	"$memtrace" run -q -o malloc.mtz --malloc malloc -- ./places >/dev/null
+}
+
+prepare() {
+	cd "$BATS_FILE_TMPDIR" || return
+}
+
+# The layout of the figures of JSON, written down from its description alone.
+layout() {
+	memtrace stats --json "$1" >figures.json
+	python3 - <<-'EOF'
+		import json
+		j = json.load(open("figures.json"))
+		g, a, b = j["geometry"], j["arenas"], j["bytes"]
+		pool, arena = g["pool_bytes"], g["arena_bytes"]
+		def total(label, value):
+		    print(f"{label:<35}={value:>21,}")
+		print("Small block threshold = %d, in %d size classes.\n"
+		      % (g["threshold"], g["threshold"] // g["alignment"]))
+		print("class   size   num pools   blocks in use  avail blocks")
+		print("-----   ----   ---------   -------------  ------------")
+		for c in j["classes"]:
+		    print("%5u %6u %11u %15u %13u" % (c["index"], c["size"], c["pools"],
+		                                      c["blocks_in_use"], c["blocks_available"]))
+		print()
+		total("# arenas allocated total", a["allocated_total"])
+		total("# arenas reclaimed", a["reclaimed"])
+		total("# arenas highwater mark", a["highwater"])
+		total("# arenas allocated current", a["current"])
+		total("%d arenas * %d bytes/arena" % (a["current"], arena), a["current"] * arena)
+		print()
+		total("# bytes in allocated blocks", b["in_use"])
+		total("# bytes in available blocks", b["available"])
+		total("%d unused pools * %d bytes" % (b["unused_pools"] // pool, pool),
+		      b["unused_pools"])
+		total("# bytes lost to pool headers", b["pool_headers"])
+		total("# bytes lost to quantization", b["quantization"])
+		total("# bytes lost to arena alignment", b["arena_alignment"])
+		total("Total", sum(b.values()))
+		print()
+		assert sum(b.values()) == a["current"] * arena
+	EOF
+}
+
+@test "stats: the first part is CPython's layout to the byte, and adds up" {
+	for name in plain.mtz@full plain.mtz@pinned plain.mtz classic.mtz; do
+		layout $name >expected
+		memtrace stats $name >got
+		cmp <(head -c "$(stat -c %s expected)" got) expected
+		! grep -n ' $' expected
+	done
+}
+
+@test "stats: counts blocks, pools and arenas of a program with known ones" {
+	python3 - <<-'EOF'
+		import json, subprocess
+		def stats(name):
+		    return json.loads(subprocess.run(["memtrace", "stats", "--json", name],
+		                                     check=True, stdout=subprocess.PIPE).stdout)
+		def of(s, size):
+		    return [c for c in s["classes"] if c["size"] == size][0]
+		start, full, pinned = (stats("plain.mtz@" + s) for s in ("start", "full", "pinned"))
+		assert of(full, 512)["blocks_in_use"] == 12 * 64 * 31
+		assert of(full, 512)["pools"] == 12 * 64
+		assert full["arenas"]["current"] in (12, 13)
+		assert of(pinned, 512) == {"index": 31, "size": 512, "pools": 3, "blocks_in_use": 3,
+		                           "blocks_available": 90, "requested_bytes": 1536,
+		                           "inherited": 0}
+		assert of(pinned, 32)["requested_bytes"] >= 20000
+		assert of(pinned, 80)["blocks_in_use"] >= 400
+		assert pinned["arenas"]["highwater"] == full["arenas"]["current"]
+		assert pinned["arenas"]["reclaimed"] > 0
+		assert pinned["large"]["blocks"] - start["large"]["blocks"] == 50
+		assert pinned["large"]["requested_bytes"] - start["large"]["requested_bytes"] == 50 * 520
+		assert pinned["large"]["block_bytes"] - start["large"]["block_bytes"] == 50 * 544
+		classic = stats("classic.mtz@full")
+		assert classic["geometry"] == {"alignment": 8, "pool_bytes": 4096,
+		                               "arena_bytes": 262144, "threshold": 512}
+		# Seven blocks of 512 fit a pool of 4 KiB.
+		assert of(classic, 512)["pools"] == (12 * 64 * 31 + 6) // 7
+	EOF
+}
+
+@test "stats: the layers are the kernel's, and what is left over is shown" {
+	python3 - <<-'EOF'
+		import json, subprocess
+		s = json.loads(subprocess.run(["memtrace", "stats", "--json", "plain.mtz@full"],
+		                              check=True, stdout=subprocess.PIPE).stdout)
+		layers = s["layers"]
+		one = lambda layer, name: [l for l in layers if (l["layer"], l["name"]) == (layer, name)][0]
+		whole, parts = one(-2, "process"), [l for l in layers if l["layer"] == -1]
+		for key in "count", "bytes", "resident_bytes", "swapped_bytes":
+		    assert sum(p[key] for p in parts) == whole[key], key
+		rest = one(-1, "not explained")
+		assert rest["remainder"] and abs(rest["bytes"]) <= 1 << 20, rest
+		assert one(-1, "small-object heap")["bytes"] == s["arenas"]["current"] << 20
+		assert one(2, "not explained")["bytes"] == 0
+		# All blocks were written to.
+		assert one(2, "arenas")["resident_bytes"] >= 12 * 64 * 31 * 512
+		below = [l for l in layers if l["layer"] == 0]
+		assert sum(l["bytes"] for l in below[1:]) == below[0]["bytes"]
+		tracked = json.loads(subprocess.run(["memtrace", "stats", "--json", "plain.mtz@pinned"],
+		                                    check=True, stdout=subprocess.PIPE).stdout)
+		domain = [l for l in tracked["layers"] if l["layer"] == 3]
+		assert [(l["name"], l["count"], l["bytes"]) for l in domain] == \
+		    [("domain 7", 1, 12 * 64 * 31 * 8)]
+	EOF
+}
+
+@test "stats: without a heap of our own there is no first part" {
+	run -0 memtrace stats malloc.mtz@full
+	[[ $output != *"Small block threshold"* ]]
+	[[ $output == *"C library "* ]]
+	python3 - <<-'EOF'
+		import json, subprocess
+		s = json.loads(subprocess.run(["memtrace", "stats", "--json", "malloc.mtz@full"],
+		                              check=True, stdout=subprocess.PIPE).stdout)
+		assert s["classes"] == [] and s["arenas"]["current"] == 0
+		assert s["large"]["blocks"] >= 12 * 64 * 31
+		assert s["large"]["block_bytes"] >= 12 * 64 * 31 * 528
+	EOF
+}
+
+@test "stats: of a running program, by memtrace snapshot" {
+	${CC:-cc} -std=gnu11 -g -O1 -fno-builtin waits.c -o waits
+	mkfifo in
+	memtrace run -q -o running.mtz -- ./waits <in >out 9>&- &
+	exec 9>in
+	until grep -q ready out; do kill -0 $!; done
+	memtrace snapshot --label now "$(pgrep -P $! -x waits)"
+	memtrace stats running.mtz@now >got
+	exec 9>&-
+	wait $!
+	# Two pools of class 32 have room for 1020 blocks.
+	grep -Ex ' +1 +32 +2 +10[0-9][0-9] +[0-9]+' got
+}
+
+@test "stats: @peak is a usage error that says so; other snapshots are missing" {
+	run -2 memtrace stats plain.mtz@peak
+	[[ $output == "memtrace stats: stats cannot be answered at @peak"* ]]
+	run -3 memtrace stats plain.mtz@nothing
+	run -2 memtrace stats
+}
