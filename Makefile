@@ -79,8 +79,8 @@ $(BUILD)/.packages:
 unit_programs     := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/unit/test-*.c))
 property_programs := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/property/test-*.c \
                        tests/fault/test-*.c))
-outside_programs  := $(patsubst %.c,$(BUILD)/%,$(shell grep -L '^// inside:' \
-                       $(wildcard tests/unit/test-*.c tests/fault/test-*.c) /dev/null))
+outside_programs  := $(patsubst %.c,$(BUILD)/%,$(filter %.c,$(shell grep -L '^// inside:' \
+                       $(wildcard tests/unit/test-*.c tests/fault/test-*.c) /dev/null)))
 
 inside_of = $(foreach source,$(shell sed -n '1s|^// inside: *||p' tests/$(1).c), \
               $(BUILD)/inside/$(basename $(source)).o)

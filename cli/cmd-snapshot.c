@@ -33,13 +33,27 @@ static const struct command_option snapshot_table[] = {
 	{0},
 };
 
+/* A collector that somebody stopped would never answer. */
+static bool is_stopped(pid_t pid)
+{
+	char path[64], state = '?';
+	snprintf(path, sizeof path, "/proc/%ld/stat", (long)pid);
+	FILE *stat = fopen(path, "re");
+	if (!stat)
+		return false;
+	if (fscanf(stat, "%*d (%*[^)]) %c", &state) != 1)
+		state = '?';
+	fclose(stat);
+	return state == 'T' || state == 't';
+}
+
 /* Anybody may listen on a name like ours: only our own user's or root's are asked. */
 static bool is_trusted(int fd)
 {
 	struct ucred peer;
 	socklen_t size = sizeof peer;
 	return getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) == 0 &&
-	       (peer.uid == geteuid() || peer.uid == 0);
+	       (peer.uid == geteuid() || peer.uid == 0) && !is_stopped(peer.pid);
 }
 
 /* 0: taken, and *answer says where; MT_ERR_MISSING: this collector does not know pid. */

@@ -11,10 +11,12 @@
 #include <string.h>
 #include <sys/random.h>
 #include <sys/socket.h>
+#include <sys/time.h>
 #include <sys/un.h>
 #include <unistd.h>
 
 enum {
+	SEND_SECONDS = 5,
 	BACKLOG = 4096, /* the kernel lowers it to its own limit */
 };
 
@@ -29,7 +31,12 @@ static socklen_t abstract_address(struct sockaddr_un *address, const char *name)
 static int open_socket(struct mt_error *err)
 {
 	int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
-	return fd < 0 ? mt_fail(err, MT_ERR_SYSTEM, "socket: %s", strerror(errno)) : fd;
+	if (fd < 0)
+		return mt_fail(err, MT_ERR_SYSTEM, "socket: %s", strerror(errno));
+	/* A peer that is stopped, its queue full, holds up nobody for long. */
+	struct timeval limit = {.tv_sec = SEND_SECONDS};
+	setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof limit);
+	return fd;
 }
 
 int mt_control_listen(char name[MT_SOCKET_NAME_BYTES], struct mt_error *err)

@@ -56,6 +56,21 @@ complete() {
 	has_blocks t.mtz
 }
 
+@test "snapshot: a collector that is stopped holds up no other" {
+	mkfifo stopped
+	memtrace run -q -o s.mtz -- sh -c 'echo $MEMTRACE_SOCKET >socket; read line <stopped' 8>&- &
+	exec 8>stopped
+	other=$(sed 's/^[^0-9]*\([0-9]*\).*/\1/' socket)
+	kill -STOP "$other"
+	begin memtrace run -q -o t.mtz -- "$programs/waits"
+	run -0 timeout 20 memtrace snapshot --label now "$(pid_of_waits)"
+	run -3 timeout 20 memtrace snapshot $$
+	kill -CONT "$other"
+	exec 8>&-
+	finish
+	has_blocks t.mtz@now
+}
+
 @test "snapshot: labels that cannot be used and processes that are not recorded" {
 	for label in '' 12 a@b a#b start peak exit; do
 		run -2 memtrace snapshot --label "$label" $$
