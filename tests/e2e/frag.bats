@@ -163,3 +163,17 @@ print([s["index"] for s in json.load(open("info.json"))["snapshots"] if s["kind"
 		assert frag["lost"]["beneath_bytes"] > 0
 	EOF
 }
+
+@test "frag: damaged traces are survived, by stats too; what they print is whole" {
+	size=$(stat -c %s plain.mtz)
+	for ((at = 64; at < size; at += 149)); do
+		cp plain.mtz hurt.mtz
+		printf '\xa5' | dd of=hurt.mtz bs=1 seek=$at conv=notrunc status=none
+		for command in stats frag; do
+			status=0
+			timeout 10 memtrace $command --json hurt.mtz >hurt.json 2>/dev/null || status=$?
+			[[ $status == [03] ]]
+			[ ! -s hurt.json ] || python3 -c 'import json; json.load(open("hurt.json"))'
+		done
+	done
+}

@@ -8,6 +8,10 @@
 #include <inttypes.h>
 #include <string.h>
 
+enum {
+	MOST_POOLS_PER_ARENA = 4096, /* that any geometry might have */
+};
+
 #define ADD(member, value, err)                                                          \
 	add((void **)&(member).list, &(member).capacity, &(member).count, &(value),      \
 	    sizeof(value), err)
@@ -114,10 +118,14 @@ static void read_geometry(struct mt_places *places)
 static int check_geometry(const struct mt_places *places, struct mt_error *err)
 {
 	const struct mt_geometry *geometry = &places->geometry;
-	bool is_sound = geometry->alignment && geometry->class_count &&
-			geometry->class_count <= MT_MAX_CLASSES &&
-			geometry->pool_bytes > MT_POOL_HEADER_BYTES &&
-			geometry->arena_bytes / geometry->pool_bytes > 0;
+	bool is_sound =
+		geometry->alignment && geometry->class_count &&
+		geometry->class_count <= MT_MAX_CLASSES &&
+		geometry->pool_bytes > MT_POOL_HEADER_BYTES &&
+		geometry->pool_bytes - MT_POOL_HEADER_BYTES >=
+			(uint64_t)MT_MAX_CLASSES * geometry->alignment &&
+		geometry->arena_bytes / geometry->pool_bytes > 0 &&
+		geometry->arena_bytes / geometry->pool_bytes <= MOST_POOLS_PER_ARENA;
 	return is_sound ? 0
 			: mt_fail(err, MT_ERR_DAMAGED,
 				  "%s: a geometry that cannot be (alignment %" PRIu32

@@ -24,7 +24,7 @@ enum {
 
 static const uint64_t sample_ns = 100000000, slowest_sample_ns = 2000000000;
 static const uint64_t checkpoint_ns = UINT64_C(10000000000);
-static const uint64_t layers_ns = 1000000000;
+static const uint64_t layers_ns = 250000000;
 static const uint64_t layers_share = 100; /* of the time may go into asking the kernel */
 static const uint64_t checkpoint_share = 20; /* of the time may go into checkpoints */
 
