@@ -144,12 +144,24 @@ record() {
 
 @test "gate: a baseline whose binary is gone is not mistaken for one without call sites" {
 	record base 10 500
-	XDG_CACHE_HOME=$PWD/empty memtrace run -q -o moved.mtz ./program 10 500
 	sed -i 's/many/plenty/' program.c
 	${CC:-cc} -g -O1 program.c -o program
 	record new 10 500
 	XDG_CACHE_HOME=$PWD/other run -3 memtrace gate --baseline base.mtz new.mtz
 	[[ $output == *"no source lines for $PWD/program: the file that was recorded is gone"* ]]
+}
+
+@test "gate: a program that is built anew is compared, if the baseline was looked at before" {
+	export XDG_CACHE_HOME=$PWD/cache
+	record new 10 500
+	memtrace gate --baseline base.mtz --update-baseline new.mtz
+	sed -i 's/many/plenty/' program.c
+	${CC:-cc} -g -O1 program.c -o program
+	record new 10 500
+	run -0 memtrace gate --baseline base.mtz new.mtz
+	record new 11 500
+	run -1 memtrace gate --baseline base.mtz new.mtz
+	[ "${lines[2]}" = "    program.c:7: size=1100 B (+100 B), count=11 (+1), average=100 B" ]
 }
 
 @test "gate: suppressions of both kinds, bounded, dated, and those unused are reported" {

@@ -126,6 +126,36 @@ static void put_kept_file(const char *content, size_t bytes)
 	ok(shell("for f in cache/memtrace/sym/*; do cp kept \"$f\"; done"));
 }
 
+TEST(what_was_kept_of_a_build_outlives_its_file)
+{
+	struct pcs *pcs = prepare();
+	struct binary whole = look_at(in_work("whole"));
+	char *first = answer(&whole, pcs);
+	ok(strstr(first, "inlined.c:") != NULL);
+	build("inlined.c", "-g -O1", "whole"); /* another build takes its place */
+	is_str(answer(&whole, pcs), first);
+	is_str(answer(&whole, pcs), first);
+	is_str(oracle_notices, "");
+	ok(shell("rm whole"));
+	is_str(answer(&whole, pcs), first);
+	ok(is_kept());
+}
+
+TEST(addresses_that_were_not_asked_before_the_file_went_are_unknown)
+{
+	struct pcs *pcs = prepare();
+	struct binary whole = look_at(in_work("whole"));
+	struct pcs few = {.count = 3};
+	memcpy(few.list, pcs->list, sizeof few.list[0] * 3);
+	char *first = answer(&whole, &few);
+	ok(shell("rm whole"));
+	char *all = answer(&whole, pcs);
+	ok(!strncmp(all, first, strlen(first)));
+	ok(!strstr(all + strlen(first), "inlined.c:"));
+	is_str(oracle_notices, "neither the binary nor its debug file is here\n");
+	is_str(answer(&whole, &few), first);
+}
+
 TEST(a_damaged_file_is_found_anew)
 {
 	struct pcs *pcs = prepare();

@@ -95,7 +95,7 @@ static char *read_file(int fd, size_t *count)
 bool mt_symbol_cache_load(const struct mt_symbol_cache *cache,
 			  const struct mt_symbol_module *module,
 			  const struct mt_symbolizer_options *options,
-			  struct mt_resolved *resolved)
+			  struct mt_resolved *resolved, bool *is_fresh)
 {
 	char path[PATH_MAX];
 	if (!path_of(cache, module, options, path, sizeof path))
@@ -107,10 +107,7 @@ bool mt_symbol_cache_load(const struct mt_symbol_cache *cache,
 	char *bytes = read_file(fd, &count);
 	bool is_sound = bytes && mt_resolved_decode(resolved, bytes, count);
 	free(bytes);
-	if (is_sound && !still_holds(resolved)) {
-		mt_resolved_deinit(resolved);
-		is_sound = false;
-	}
+	*is_fresh = is_sound && still_holds(resolved);
 	if (is_sound)
 		futimens(fd, NULL); /* the oldest go first */
 	close(fd);

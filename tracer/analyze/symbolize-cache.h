@@ -18,11 +18,14 @@ struct mt_symbol_cache {
 void mt_symbol_cache_init(struct mt_symbol_cache *cache);
 void mt_symbol_cache_deinit(struct mt_symbol_cache *cache);
 
-/* Fill an empty struct with what is kept of a module, if it still holds. */
+/*
+ * Fill an empty struct with what is kept of a module. *is_fresh: asking the files would
+ * give the same; if not they may know more, or be gone. Of the same build it is in any case.
+ */
 bool mt_symbol_cache_load(const struct mt_symbol_cache *cache,
 			  const struct mt_symbol_module *module,
 			  const struct mt_symbolizer_options *options,
-			  struct mt_resolved *resolved);
+			  struct mt_resolved *resolved, bool *is_fresh);
 
 /* Keep it, in place of what was kept before. */
 void mt_symbol_cache_store(const struct mt_symbol_cache *cache,

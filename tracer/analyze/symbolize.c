@@ -23,6 +23,8 @@ struct module {
 	uint64_t *pcs;                    /* asked for and not resolved yet */
 	size_t pc_count, pc_capacity;
 	struct layer *layers;
+	struct layer *stale; /* kept before the files changed; NULL: nothing */
+	bool has_used_stale; /* what is kept is better than what can be found now */
 	bool has_asked_cache;
 	bool is_noticed;
 };
@@ -63,14 +65,21 @@ int mt_symbolizer_create(struct mt_symbolizer **symbolizer,
 	return 0;
 }
 
+static void free_layer(struct layer *layer)
+{
+	if (layer)
+		mt_resolved_deinit(&layer->found);
+	free(layer);
+}
+
 static void free_module(struct module *module)
 {
 	while (module->layers) {
 		struct layer *older = module->layers->older;
-		mt_resolved_deinit(&module->layers->found);
-		free(module->layers);
+		free_layer(module->layers);
 		module->layers = older;
 	}
+	free_layer(module->stale);
 	free(module->pcs);
 	free((char *)module->recorded.path);
 	free((uint8_t *)module->recorded.build_id);
@@ -237,18 +246,42 @@ static void push_layer(const struct mt_symbolizer *symbolizer, struct module *mo
 static int ask_cache(struct mt_symbolizer *symbolizer, struct module *module,
 		     struct mt_error *err)
 {
+	bool is_fresh;
 	if (module->has_asked_cache)
 		return 0;
 	module->has_asked_cache = true;
 	struct layer *layer = calloc(1, sizeof *layer);
 	if (!layer)
 		return no_memory(err);
-	if (mt_symbol_cache_load(&symbolizer->cache, &module->recorded,
-				 &symbolizer->options, &layer->found))
+	if (!mt_symbol_cache_load(&symbolizer->cache, &module->recorded,
+				  &symbolizer->options, &layer->found, &is_fresh))
+		free(layer);
+	else if (is_fresh)
 		push_layer(symbolizer, module, layer);
 	else
-		free(layer);
+		module->stale = layer;
 	return 0;
+}
+
+/*
+ * What was kept while the file was there, which is no more: it is right still. The new
+ * answer, which is worse, is only for what had not been asked then, and is not kept.
+ */
+static void prefer_stale(struct mt_symbolizer *symbolizer, struct module *module,
+			 struct layer *worse)
+{
+	struct layer *stale = module->stale, *below = module->layers;
+	module->stale = NULL;
+	module->has_used_stale = true;
+	push_layer(symbolizer, module, stale);
+	drop_known(module);
+	if (!module->pc_count) {
+		free_layer(worse);
+		return;
+	}
+	module->layers = below;
+	push_layer(symbolizer, module, worse);
+	push_layer(symbolizer, module, stale);
 }
 
 /* From the files; where debug information is fatal, without it. */
@@ -279,7 +312,7 @@ static void store(struct mt_symbolizer *symbolizer, const struct module *module)
 {
 	const struct mt_resolved *newest = &module->layers->found;
 	struct mt_resolved all = {.is_volatile = newest->is_volatile};
-	if (!symbolizer->cache.directory || newest->is_volatile)
+	if (!symbolizer->cache.directory || newest->is_volatile || module->has_used_stale)
 		return;
 	all.notice = mt_resolved_text(&all, newest->text + newest->notice);
 	for (const struct layer *layer = module->layers; layer; layer = layer->older)
@@ -303,7 +336,11 @@ static int resolve_module(struct mt_symbolizer *symbolizer, struct module *modul
 	struct layer *layer = calloc(1, sizeof *layer);
 	if (!layer)
 		return no_memory(err);
-	if (ask_files(symbolizer, module, &layer->found)) {
+	bool has_found = ask_files(symbolizer, module, &layer->found);
+	bool is_worse = !has_found || layer->found.notice;
+	if (is_worse && module->stale && !module->stale->found.notice) {
+		prefer_stale(symbolizer, module, layer);
+	} else if (has_found) {
 		push_layer(symbolizer, module, layer);
 		store(symbolizer, module);
 	} else {
