@@ -94,7 +94,7 @@ export BUILD
 run := tests/run
 
 .PHONY: check setup lint unit property e2e golden check-golden asan asan-tests clang fuzz \
-        fuzz-tests format check-real bench quickstart
+        format check-real bench quickstart
 setup:		## install the Debian packages that the tests need (root or sudo)
 	tests/setup check
 

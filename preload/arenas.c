@@ -356,7 +356,7 @@ static void abandon_all(void)
 {
 	arenas.usable = NULL;
 	arenas.unused = NOWHERE;
-	for (int i = 0; i <= PYMALLOC_POOLS_PER_ARENA; i++)
+	for (unsigned i = 0; i <= PYMALLOC_POOLS_PER_ARENA; i++)
 		arenas.rightmost[i] = NULL;
 	arenas.lock = (struct mt_lock){MT_LOCK_FREE};
 }

@@ -110,7 +110,7 @@ void heaps_free_unrecorded(uint32_t pool_index, void *block)
 
 void heaps_flush(struct heap *heap)
 {
-	for (int i = 0; i < PYMALLOC_BATCHES; i++)
+	for (unsigned i = 0; i < PYMALLOC_BATCHES; i++)
 		if (heap->batches[i].count)
 			flush_batch(&heap->batches[i]);
 }
@@ -235,7 +235,7 @@ static void inherit_pool(uint32_t pool_index, uint32_t from, uint32_t to)
 /* A thread that is gone had collected blocks for others, and counted its large ones. */
 static void inherit_thread(const struct thread *gone)
 {
-	for (int i = 0; i < PYMALLOC_BATCHES; i++)
+	for (unsigned i = 0; i < PYMALLOC_BATCHES; i++)
 		for (uint32_t n = gone->heap.batches[i].count; n > 0; n--)
 			heaps_disinherit(gone->heap.batches[i].pool_index);
 	lost_threads.large_bytes += gone->large_bytes;

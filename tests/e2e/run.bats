@@ -192,12 +192,21 @@ recorded() {
 	memtrace top t.mtz.1@child >top.txt
 }
 
+# The collector that writes into this directory; other tests have theirs.
+collector_here() {
+	for pid in $(pgrep -x 'memtrace collec'); do
+		if readlink "/proc/$pid/fd"/* 2>/dev/null | grep -q "^$PWD/"; then
+			echo "$pid"
+		fi
+	done
+}
+
 @test "run: a collector that is killed costs the trace's end, not the program" {
 	mkfifo in
 	memtrace run -o t.mtz -- "$programs/waits" <in >out 2>err &
 	exec 9>in
 	until grep -q ready out; do :; done
-	collector=$(pgrep -x -n 'memtrace collec')
+	until collector=$(collector_here) && [ "$collector" ]; do :; done
 	kill -KILL "$collector"
 	while kill -0 "$collector" 2>/dev/null; do :; done
 	exec 9>&-

@@ -258,13 +258,13 @@ TEST(a_chain_that_no_recorder_writes_is_cut_and_called_damage)
 	made_begin(&made);
 	uint32_t frame = made_frame(&made, "a.c", 1);
 	uint32_t at = MADE_ROOT;
-	for (int i = 0; i < 3 * MT_MAX_CHAIN; i++)
+	for (unsigned i = 0; i < 3 * MT_MAX_CHAIN; i++)
 		at = made_call(&made, at, frame);
 	made_snapshot(&made, made_sums(MT_SNAPSHOT_EXIT, 10, 1));
 	made_row(&made, at, 10, 1);
 	made_snapshot_end(&made);
 	struct mt_trace *trace = open_made(&made);
-	int length = 0;
+	unsigned length = 0;
 	for (uint32_t node = mt_trace_node(trace, at); node != MT_NO_NODE;
 	     node = trace->nodes.list[node].parent)
 		length++;
