@@ -22,6 +22,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 enum {
 	HAND_OVER_TIMEOUT_MS =
@@ -149,6 +150,17 @@ __attribute__((constructor(101))) static void process_construct(void)
 	}
 }
 
+/* A shorter life is not made longer by asking what the kernel has mapped for it. */
+static const uint64_t brief_ns = 50 * 1000 * 1000;
+
+static uint64_t age_ns(void)
+{
+	struct timespec now;
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec -
+	       mt_state.header->start_monotonic_ns;
+}
+
 /*
  * A collector that died is told to the user at the latest here. Killed programs cannot
  * say it; their trace ends early and `memtrace info` tells that.
@@ -159,7 +171,7 @@ __attribute__((destructor)) static void process_destruct(void)
 		return;
 	if (!control_is_collector_alive())
 		process_give_up("the collector is gone: the trace ends early");
-	else
+	else if (age_ns() >= brief_ns)
 		control_request_layers();
 }
 

@@ -154,7 +154,7 @@ int mt_tracee_snapshot(struct mt_tracee *tracee, enum mt_snapshot_kind kind,
 		return mt_fail(err, MT_ERR_MISSING, "%s",
 			       tracee->failure.code ? tracee->failure.message
 						    : "its trace has ended");
-	if (!tracee->is_gone && kind != MT_SNAPSHOT_PERIODIC)
+	if (!tracee->is_gone && kind != MT_SNAPSHOT_PERIODIC && kind != MT_SNAPSHOT_START)
 		ask_kernel(tracee);
 	struct mt_snapshot_request request = {
 		.kind = kind,
