@@ -171,4 +171,37 @@ static inline void pymalloc_free(struct heap *heap, struct pool *pool, void *blo
 		pymalloc_pool_is_empty(heap, pool);
 }
 
+/* The same two where no pool changes state; else NULL or false, and nothing is done. */
+static inline void *pymalloc_try_alloc(struct heap *heap, uint32_t class_index)
+{
+	struct pool *pool = heap->front[class_index];
+	void *block = pool->free;
+	if (__builtin_expect(!block, 0))
+		return NULL;
+	void *next = *(void **)block;
+	if (__builtin_expect(!next, 0)) {
+		next = pool->fresh;
+		if (pool->fresh > pool->fresh_last)
+			return NULL;
+		*(void **)next = NULL;
+		pool->fresh += pool->block_bytes;
+	}
+	pool->used++;
+	pool->free = next;
+	return block;
+}
+
+static inline bool pymalloc_try_free(struct heap *heap, struct pool *pool, void *block)
+{
+	void *last = pool->free;
+	uint32_t used = pool->used - 1;
+	if (__builtin_expect(!last, 0) ||
+	    (__builtin_expect(!used, 0) && heap->parked != pool))
+		return false;
+	*(void **)block = last;
+	pool->free = block;
+	pool->used = used;
+	return true;
+}
+
 #endif

@@ -34,6 +34,43 @@ static void *place(struct thread *thread, struct request request)
 			   request.is_zeroed);
 }
 
+/* id 0 writes nothing: no block without a record has a side word. */
+static void record_small(struct thread *thread, mt_traceback_id id, const void *p,
+			 size_t size, size_t block_bytes)
+{
+	if (!id)
+		return;
+	mt_sidetable_set(p, id, (uint32_t)(block_bytes - size));
+	mt_counters_alloc(&thread->recorder, id, size);
+}
+
+static void forget_small(struct thread *thread, const void *p, uint32_t pool_index,
+			 size_t block_bytes)
+{
+	if (__builtin_expect(mt_sidetable_get(p) != 0, 1)) {
+		mt_side_word word = mt_sidetable_take(p);
+		mt_counters_free(&thread->recorder, mt_side_word_id(word),
+				 block_bytes - mt_side_word_slack(word));
+	} else if (__builtin_expect(inherited_generation != 0, 0)) {
+		heaps_disinherit(pool_index);
+	}
+}
+
+static void release_small(struct thread *thread, struct pool_tag tag, uint32_t pool_index,
+			  void *p)
+{
+	if (__builtin_expect(tag.slot == thread->heap.slot, 1))
+		pymalloc_free(&thread->heap, &pymalloc.pools[pool_index], p);
+	else
+		heaps_free_remote(&thread->heap, pool_index, p);
+}
+
+static mt_traceback_id traceback_of(struct thread *thread, struct mt_caller caller)
+{
+	return thread_is_traced(thread) ? mt_unwind_traceback(&thread->recorder, caller)
+					: 0;
+}
+
 static struct pool_tag tag_of(const void *p, uint32_t *pool_index)
 {
 	*pool_index = pymalloc_pool_index(pymalloc.geometry, p);
@@ -44,8 +81,8 @@ static void record(struct thread *thread, struct mt_caller caller, void *p, size
 {
 	uint32_t pool_index;
 	if (pymalloc_is_inside(p))
-		serve_record_small(thread, caller, p, size,
-				   tag_of(p, &pool_index).block_bytes);
+		record_small(thread, traceback_of(thread, caller), p, size,
+			     tag_of(p, &pool_index).block_bytes);
 	else
 		large_record(thread, caller, p, size);
 }
@@ -58,7 +95,7 @@ static void forget(struct thread *thread, void *p)
 		return;
 	}
 	struct pool_tag tag = tag_of(p, &pool_index);
-	serve_forget_small(thread, p, pool_index, tag.block_bytes);
+	forget_small(thread, p, pool_index, tag.block_bytes);
 }
 
 static void release(struct thread *thread, void *p)
@@ -69,7 +106,7 @@ static void release(struct thread *thread, void *p)
 		return;
 	}
 	struct pool_tag tag = tag_of(p, &pool_index);
-	serve_release_small(thread, tag, pool_index, p);
+	release_small(thread, tag, pool_index, p);
 }
 
 void *serve_alloc_other(struct thread *thread, struct mt_caller caller,
@@ -126,8 +163,8 @@ static void *realloc_small(struct thread *thread, struct mt_caller caller, void 
 	if (request.is_outside || size > tag.block_bytes ||
 	    size * KEEP_DENOMINATOR <= (size_t)tag.block_bytes * KEEP_NUMERATOR)
 		return move(thread, caller, p, request);
-	serve_forget_small(thread, p, pool_index, tag.block_bytes);
-	serve_record_small(thread, caller, p, size, tag.block_bytes);
+	forget_small(thread, p, pool_index, tag.block_bytes);
+	record_small(thread, traceback_of(thread, caller), p, size, tag.block_bytes);
 	return p;
 }
 
@@ -157,7 +194,7 @@ void *serve_realloc(struct mt_caller caller, void *p, struct request request)
 }
 
 /* A thread without state gets one for as long as it lives, or for this event. */
-static __attribute__((noinline)) void *alloc_aside(struct mt_caller caller,
+__attribute__((noinline)) void *serve_alloc_traced(struct mt_caller caller,
 						   struct request request)
 {
 	struct thread *thread = thread_enter();
@@ -168,34 +205,66 @@ static __attribute__((noinline)) void *alloc_aside(struct mt_caller caller,
 	return p;
 }
 
-/* Both guard and child are tested again aside. */
-static bool is_ready(const struct thread *thread)
+void *serve_alloc_slowly(struct thread *thread, struct mt_caller caller,
+			 struct request request, mt_traceback_id id)
 {
-	return thread && !thread->recorder.guard.up && !process_is_child();
+	uint32_t class_index = pymalloc_class(PYMALLOC_MODERN, request.size);
+	void *p = pymalloc_alloc(&thread->heap, class_index);
+	if (__builtin_expect(p != NULL, 1)) {
+		record_small(thread, id, p, request.size,
+			     (size_t)(class_index + 1) << PYMALLOC_MODERN.class_shift);
+		if (request.is_zeroed)
+			__builtin_memset(p, 0, request.size);
+	} else {
+		p = serve_alloc_other(thread, caller, request);
+	}
+	thread_leave(thread);
+	return p;
+}
+
+void *serve_alloc_missed(struct thread *thread, struct mt_caller caller,
+			 struct request request, struct mt_prediction *prediction)
+{
+	mt_traceback_id id = mt_unwind_miss(&thread->recorder, caller, prediction);
+	return serve_alloc_slowly(thread, caller, request, id);
+}
+
+void *serve_leave_disturbed(struct thread *thread, void *p, struct request request)
+{
+	thread_leave(thread);
+	return request.is_zeroed ? __builtin_memset(p, 0, request.size) : p;
 }
 
 void *serve_alloc_untraced(struct mt_caller caller, struct request request)
 {
 	struct thread *thread = thread_self;
-	if (!is_ready(thread) || thread_is_traced(thread) || !pymalloc.is_modern ||
-	    !serve_is_fast(request))
-		return alloc_aside(caller, request);
-	mt_guard_enter(&thread->recorder.guard);
+	if (!thread || !serve_is_ready(thread) || thread_is_traced(thread) ||
+	    !pymalloc.is_modern || !serve_is_fast(request))
+		return serve_alloc_traced(caller, request);
+	mt_guard_raise(&thread->recorder.guard);
 	void *p = pymalloc_alloc(&thread->heap,
 				 pymalloc_class(PYMALLOC_MODERN, request.size));
 	mt_guard_leave(&thread->recorder.guard);
 	if (!p)
-		return alloc_aside(caller, request);
+		return serve_alloc_traced(caller, request);
 	return request.is_zeroed ? __builtin_memset(p, 0, request.size) : p;
 }
 
-static __attribute__((noinline)) void free_aside(void *p)
+__attribute__((noinline)) void serve_free_traced(void *p)
 {
+	if (!p)
+		return;
 	struct thread *thread = thread_enter();
 	if (!thread) {
 		serve_free_nested(p);
 		return;
 	}
+	serve_free_other(thread, p);
+	thread_leave(thread);
+}
+
+void serve_free_slowly(struct thread *thread, void *p)
+{
 	serve_free_other(thread, p);
 	thread_leave(thread);
 }
@@ -211,16 +280,14 @@ static bool has_records(void)
 void serve_free_untraced(void *p)
 {
 	struct thread *thread = thread_self;
-	if (!p)
-		return;
-	if (!is_ready(thread) || !pymalloc.is_modern || !pymalloc_is_inside(p) ||
-	    has_records()) {
-		free_aside(p);
+	if (!thread || !serve_is_ready(thread) || !pymalloc.is_modern ||
+	    !pymalloc_is_inside(p) || has_records()) {
+		serve_free_traced(p);
 		return;
 	}
 	uint32_t pool_index = pymalloc_pool_index(PYMALLOC_MODERN, p);
 	struct pool_tag tag = pymalloc.tags[pool_index];
-	mt_guard_enter(&thread->recorder.guard);
-	serve_release_small(thread, tag, pool_index, p);
+	mt_guard_raise(&thread->recorder.guard);
+	release_small(thread, tag, pool_index, p);
 	mt_guard_leave(&thread->recorder.guard);
 }

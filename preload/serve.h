@@ -42,65 +42,24 @@ SERVE_INLINE bool serve_is_small(size_t size)
 	return size - 1 < PYMALLOC_THRESHOLD;
 }
 
-SERVE_INLINE void serve_record_small(struct thread *thread, struct mt_caller caller,
-				     const void *p, size_t size, size_t block_bytes)
-{
-	if (!thread_is_traced(thread))
-		return;
-	mt_traceback_id id = mt_unwind_traceback(&thread->recorder, caller);
-	mt_sidetable_set(p, id, (uint32_t)(block_bytes - size));
-	mt_counters_alloc(&thread->recorder, id, size);
-}
-
-SERVE_INLINE void serve_forget_small(struct thread *thread, const void *p,
-				     uint32_t pool_index, size_t block_bytes)
-{
-	if (__builtin_expect(mt_sidetable_get(p) != 0, 1)) {
-		mt_side_word word = mt_sidetable_take(p);
-		mt_counters_free(&thread->recorder, mt_side_word_id(word),
-				 block_bytes - mt_side_word_slack(word));
-	} else if (__builtin_expect(inherited_generation != 0, 0)) {
-		heaps_disinherit(pool_index);
-	}
-}
-
-/* NULL: no memory in the small-object heap. */
-SERVE_INLINE void *serve_alloc_small(struct thread *thread,
-				     struct pymalloc_geometry geometry,
-				     struct mt_caller caller, size_t size)
-{
-	uint32_t class_index = pymalloc_class(geometry, size);
-	void *p = pymalloc_alloc(&thread->heap, class_index);
-	if (__builtin_expect(p != NULL, 1))
-		serve_record_small(thread, caller, p, size,
-				   (size_t)(class_index + 1) << geometry.class_shift);
-	return p;
-}
-
-SERVE_INLINE void serve_release_small(struct thread *thread, struct pool_tag tag,
-				      uint32_t pool_index, void *p)
-{
-	if (__builtin_expect(tag.slot == thread->heap.slot, 1))
-		pymalloc_free(&thread->heap, &pymalloc.pools[pool_index], p);
-	else
-		heaps_free_remote(&thread->heap, pool_index, p);
-}
-
-SERVE_INLINE void serve_free_small(struct thread *thread,
-				   struct pymalloc_geometry geometry, void *p)
-{
-	uint32_t pool_index = pymalloc_pool_index(geometry, p);
-	struct pool_tag tag = pymalloc.tags[pool_index];
-	serve_forget_small(thread, p, pool_index, tag.block_bytes);
-	serve_release_small(thread, tag, pool_index, p);
-}
-
 /*
- * Events of threads that are not traced, or have no state: the functions that follow keep
- * their registers free for the others.
+ * Events that the functions below leave to others, by calls in their last place: so they
+ * keep their registers free for the rest.
  */
 void *serve_alloc_untraced(struct mt_caller caller, struct request request);
 void serve_free_untraced(void *p);
+void *serve_alloc_traced(struct mt_caller caller, struct request request);
+void serve_free_traced(void *p);
+
+/* The same with the guard up: small, modern geometry; prediction as for mt_unwind_miss. */
+void *serve_alloc_missed(struct thread *thread, struct mt_caller caller,
+			 struct request request, struct mt_prediction *prediction);
+void *serve_alloc_slowly(struct thread *thread, struct mt_caller caller,
+			 struct request request, mt_traceback_id id);
+void serve_free_slowly(struct thread *thread, void *p);
+
+/* The end of an event whose guard was disturbed. */
+void *serve_leave_disturbed(struct thread *thread, void *p, struct request request);
 
 /* For an event without a thread's state. */
 void *serve_alloc_nested(struct request request);
@@ -112,23 +71,48 @@ SERVE_INLINE bool serve_is_fast(struct request request)
 	       !request.is_outside;
 }
 
+/* Neither inside another event nor in a new child. */
+SERVE_INLINE bool serve_is_ready(const struct thread *thread)
+{
+	return !thread->recorder.guard.up && !process_is_child();
+}
+
+/* As mt_sidetable_at, in modern geometry. */
+SERVE_INLINE uint32_t *serve_side_place(const void *p)
+{
+	size_t offset = (size_t)((const unsigned char *)p - mt_state.heap);
+	return &mt_state.side[offset >> PYMALLOC_MODERN.class_shift];
+}
+
 SERVE_INLINE void *serve_alloc(struct mt_caller caller, struct request request)
 {
 	struct thread *thread = thread_self;
 	if (__builtin_expect(!thread || !thread_is_traced(thread), 0))
 		return serve_alloc_untraced(caller, request);
-	thread = thread_enter();
-	if (__builtin_expect(!thread, 0))
-		return serve_alloc_nested(request);
-	void *p = NULL;
-	if (__builtin_expect(pymalloc.is_modern && serve_is_fast(request), 1))
-		p = serve_alloc_small(thread, PYMALLOC_MODERN, caller, request.size);
+	if (__builtin_expect(!serve_is_ready(thread) || !pymalloc.is_modern ||
+				     !serve_is_fast(request),
+			     0))
+		return serve_alloc_traced(caller, request);
+	mt_guard_raise(&thread->recorder.guard);
+	struct mt_prediction *prediction;
+	mt_traceback_id id = mt_unwind_predicted(&thread->recorder, caller, &prediction);
+	if (__builtin_expect(!id, 0))
+		return serve_alloc_missed(thread, caller, request, prediction);
+	struct mt_state_counter *counter =
+		mt_counters_ready_to_alloc(&thread->recorder, id, request.size);
+	uint32_t class_index = pymalloc_class(PYMALLOC_MODERN, request.size);
+	void *p = counter ? pymalloc_try_alloc(&thread->heap, class_index) : NULL;
 	if (__builtin_expect(!p, 0))
-		p = serve_alloc_other(thread, caller, request);
-	else if (request.is_zeroed)
-		__builtin_memset(p, 0, request.size);
-	thread_leave(thread);
-	return p;
+		return serve_alloc_slowly(thread, caller, request, id);
+	uint32_t slack = (uint32_t)(((class_index + 1) << PYMALLOC_MODERN.class_shift) -
+				    request.size);
+	__atomic_store_n(serve_side_place(p), mt_side_word_make(id, slack),
+			 __ATOMIC_RELAXED);
+	mt_counters_count_alloc(&thread->recorder, counter, request.size);
+	if (__builtin_expect(mt_guard_is_disturbed(&thread->recorder.guard), 0))
+		return serve_leave_disturbed(thread, p, request);
+	mt_guard_leave(&thread->recorder.guard);
+	return request.is_zeroed ? __builtin_memset(p, 0, request.size) : p;
 }
 
 SERVE_INLINE void serve_free(void *p)
@@ -138,18 +122,33 @@ SERVE_INLINE void serve_free(void *p)
 		serve_free_untraced(p);
 		return;
 	}
-	if (!p)
-		return;
-	thread = thread_enter();
-	if (__builtin_expect(!thread, 0)) {
-		serve_free_nested(p);
+	if (__builtin_expect(!serve_is_ready(thread) || !pymalloc.is_modern ||
+				     !pymalloc_is_inside(p),
+			     0)) {
+		serve_free_traced(p);
 		return;
 	}
-	if (__builtin_expect(pymalloc.is_modern && pymalloc_is_inside(p), 1))
-		serve_free_small(thread, PYMALLOC_MODERN, p);
+	mt_guard_raise(&thread->recorder.guard);
+	uint32_t pool_index = pymalloc_pool_index(PYMALLOC_MODERN, p);
+	struct pool_tag tag = pymalloc.tags[pool_index];
+	uint32_t *place = serve_side_place(p);
+	mt_side_word word = __atomic_load_n(place, __ATOMIC_RELAXED);
+	size_t size = tag.block_bytes - mt_side_word_slack(word);
+	struct mt_state_counter *counter =
+		mt_counters_ready_to_free(&thread->recorder, mt_side_word_id(word), size);
+	if (__builtin_expect(!word || !counter || tag.slot != thread->heap.slot ||
+				     !pymalloc_try_free(&thread->heap,
+							&pymalloc.pools[pool_index], p),
+			     0)) {
+		serve_free_slowly(thread, p);
+		return;
+	}
+	__atomic_store_n(place, 0, __ATOMIC_RELAXED);
+	mt_counters_count_free(&thread->recorder, counter, size);
+	if (__builtin_expect(mt_guard_is_disturbed(&thread->recorder.guard), 0))
+		thread_leave(thread);
 	else
-		serve_free_other(thread, p);
-	thread_leave(thread);
+		mt_guard_leave(&thread->recorder.guard);
 }
 
 #endif

@@ -113,4 +113,60 @@ static inline void mt_counters_free(struct mt_recorder *recorder, mt_traceback_i
 			 recorder->shared->delta_bytes - (int64_t)size, __ATOMIC_RELAXED);
 }
 
+/*
+ * The same in two steps, for events that need no slow half: the counter, or NULL where
+ * this one does; then the count, which cannot fail. id and size are not 0.
+ */
+static inline struct mt_state_counter *
+mt_counters_current(const struct mt_recorder *recorder, mt_traceback_id id)
+{
+	uint32_t chunk = recorder->directory[id / MT_COUNTERS_PER_CHUNK];
+	struct mt_state_counter *counter =
+		&mt_state.counters[(size_t)chunk * MT_COUNTERS_PER_CHUNK +
+				   id % MT_COUNTERS_PER_CHUNK];
+	uint32_t epoch = atomic_load_explicit(&mt_state.header->totals.peak_epoch,
+					      memory_order_relaxed);
+	return chunk && counter->epoch == epoch ? counter : NULL;
+}
+
+static inline struct mt_state_counter *
+mt_counters_ready_to_alloc(const struct mt_recorder *recorder, mt_traceback_id id,
+			   size_t size)
+{
+	struct mt_state_counter *counter = mt_counters_current(recorder, id);
+	bool is_ready =
+		counter && counter->alloc_count != UINT32_MAX &&
+		recorder->shared->delta_bytes + (int64_t)size <= recorder->delta_high;
+	return __builtin_expect(is_ready, 1) ? counter : NULL;
+}
+
+static inline struct mt_state_counter *
+mt_counters_ready_to_free(const struct mt_recorder *recorder, mt_traceback_id id,
+			  size_t size)
+{
+	struct mt_state_counter *counter = mt_counters_current(recorder, id);
+	bool is_ready =
+		counter && counter->free_count != UINT32_MAX &&
+		recorder->shared->delta_bytes - (int64_t)size >= recorder->delta_low;
+	return __builtin_expect(is_ready, 1) ? counter : NULL;
+}
+
+static inline void mt_counters_count_alloc(struct mt_recorder *recorder,
+					   struct mt_state_counter *counter, size_t size)
+{
+	counter->alloc_bytes += size;
+	counter->alloc_count++;
+	__atomic_store_n(&recorder->shared->delta_bytes,
+			 recorder->shared->delta_bytes + (int64_t)size, __ATOMIC_RELAXED);
+}
+
+static inline void mt_counters_count_free(struct mt_recorder *recorder,
+					  struct mt_state_counter *counter, size_t size)
+{
+	counter->free_bytes += size;
+	counter->free_count++;
+	__atomic_store_n(&recorder->shared->delta_bytes,
+			 recorder->shared->delta_bytes - (int64_t)size, __ATOMIC_RELAXED);
+}
+
 #endif

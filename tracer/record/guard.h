@@ -22,13 +22,19 @@ struct mt_guard {
 	volatile uint32_t up; /* enum mt_guard_state */
 };
 
+/* Only while it is known to be down. */
+static inline void mt_guard_raise(struct mt_guard *guard)
+{
+	guard->up = MT_GUARD_UP;
+	atomic_signal_fence(memory_order_seq_cst);
+}
+
 /* False: an event is under way in this thread already. */
 static inline bool mt_guard_enter(struct mt_guard *guard)
 {
 	if (__builtin_expect(guard->up, 0))
 		return false;
-	guard->up = MT_GUARD_UP;
-	atomic_signal_fence(memory_order_seq_cst);
+	mt_guard_raise(guard);
 	return true;
 }
 
@@ -42,6 +48,11 @@ static inline void mt_guard_leave(struct mt_guard *guard)
 static inline void mt_guard_disturb(struct mt_guard *guard)
 {
 	guard->up = MT_GUARD_DISTURBED;
+}
+
+static inline bool mt_guard_is_disturbed(const struct mt_guard *guard)
+{
+	return guard->up == MT_GUARD_DISTURBED;
 }
 
 /* Whether that happened since the guard went up, or since the last call. */

@@ -188,28 +188,40 @@ static inline bool mt_unwind_holds(const struct mt_unwinder *u,
 }
 
 /*
+ * The traceback that begins with the caller of a door, if it was predicted; else 0, and
+ * *p is for mt_unwind_miss. Never while tracing is off: that is a generation of its own.
+ */
+static inline __attribute__((always_inline)) mt_traceback_id
+mt_unwind_predicted(const struct mt_recorder *recorder, struct mt_caller caller,
+		    struct mt_prediction **p)
+{
+	const struct mt_unwinder *u = recorder->unwinder;
+	uint32_t generation =
+		atomic_load_explicit(&mt_modules_generation, memory_order_relaxed);
+	*p = NULL;
+	if (__builtin_expect((uintptr_t)caller.slot - u->low >= u->span ||
+				     u->generation != generation,
+			     0))
+		return 0;
+	*p = mt_unwind_guess(u, caller.slot);
+	if (__builtin_expect(!mt_unwind_applies(u, *p, caller, 0) ||
+				     !mt_unwind_holds(u, *p, caller.slot),
+			     0))
+		return 0;
+	(*p)->was_right = 1;
+	return (*p)->traceback;
+}
+
+/*
  * The traceback that begins with the caller of a door. 0: not to be recorded, or not
  * possible (counted).
  */
 static inline mt_traceback_id mt_unwind_traceback(struct mt_recorder *recorder,
 						  struct mt_caller caller)
 {
-	const struct mt_unwinder *u = recorder->unwinder;
-	struct mt_prediction *p = NULL;
-	uint32_t generation =
-		atomic_load_explicit(&mt_modules_generation, memory_order_relaxed);
-	if (__builtin_expect((uintptr_t)caller.slot - u->low < u->span &&
-				     u->generation == generation,
-			     1)) {
-		p = mt_unwind_guess(u, caller.slot);
-		if (__builtin_expect(mt_unwind_applies(u, p, caller, 0) &&
-					     mt_unwind_holds(u, p, caller.slot),
-				     1)) {
-			p->was_right = 1;
-			return p->traceback;
-		}
-	}
-	return mt_unwind_miss(recorder, caller, p);
+	struct mt_prediction *p;
+	mt_traceback_id id = mt_unwind_predicted(recorder, caller, &p);
+	return __builtin_expect(id, 1) ? id : mt_unwind_miss(recorder, caller, p);
 }
 
 #endif
