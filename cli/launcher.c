@@ -16,6 +16,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -105,6 +106,11 @@ int mt_launcher_check_directory(const char *output, struct mt_error *err)
 	if (access(output, F_OK) == 0 && access(output, W_OK) == 0 && size &&
 	    !strncmp(output, "/dev/", 5))
 		return 0;
+	struct stat status;
+	if (!place && stat(output, &status) == 0 && S_ISDIR(status.st_mode))
+		return mt_fail(err, MT_ERR_SYSTEM,
+			       "%s is a directory; name a file within it with -o",
+			       output);
 	if (access(directory, W_OK | X_OK) == 0)
 		return 0;
 	return mt_fail(err, MT_ERR_SYSTEM,

@@ -53,6 +53,22 @@ recorded() {
 	[ "$(cat err)" = err ]
 }
 
+@test "run: a directory is no trace, and a FIFO without a reader holds up nobody" {
+	mkdir place
+	for name in . place place/; do
+		run -125 memtrace run -o "$name" true
+		[[ $output == *"is a directory"* ]]
+	done
+	mkfifo pipe
+	timeout -k 1 20 memtrace run -q -o pipe true 2>err
+	grep -q '^memtrace: true\[[0-9]*\]: pipe: ' err
+	exec 9<>pipe
+	memtrace run -q -o pipe true
+	dd bs=64k count=1 <&9 >read 2>/dev/null
+	exec 9>&-
+	recorded read
+}
+
 @test "run: closed streams stay closed" {
 	plain=$(sh -c 'readlink /proc/self/fd/0; echo $?' <&- 2>/dev/null)
 	[ "$(sh -c 'memtrace run -q -- readlink /proc/self/fd/0; echo $?' <&- 2>/dev/null)" = "$plain" ]

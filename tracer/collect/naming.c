@@ -118,11 +118,20 @@ static bool is_special_file(const char *name)
 	       !S_ISDIR(status.st_mode);
 }
 
+/* A FIFO that nobody reads yet must not hold up the collector: it fails with ENXIO. */
+static int open_special(const char *name)
+{
+	int fd = open(name, O_WRONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+	if (fd >= 0)
+		fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) & ~O_NONBLOCK);
+	return fd;
+}
+
 /* A descriptor, or -1 with errno. A FIFO or /dev/null is asked for as it is. */
 static int open_new(const struct mt_naming *naming, const char *name)
 {
 	if (is_special_file(name))
-		return open(name, O_WRONLY | O_CLOEXEC | O_NOCTTY);
+		return open_special(name);
 	if (naming->replaces)
 		unlink(name);
 	return open(name, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
