@@ -82,12 +82,13 @@ static size_t not_negative(int64_t bytes)
 
 DOOR void memtrace_get_traced_memory(size_t *current, size_t *peak)
 {
-	*current = *peak = 0;
-	if (!is_tracing())
-		return;
-	struct mt_totals totals = mt_counters_totals();
-	*current = not_negative(totals.live_bytes);
-	*peak = not_negative(totals.peak_bytes);
+	struct mt_totals totals = {0};
+	if (is_tracing())
+		totals = mt_counters_totals();
+	if (current)
+		*current = not_negative(totals.live_bytes);
+	if (peak)
+		*peak = not_negative(totals.peak_bytes);
 }
 
 DOOR void memtrace_reset_peak(void)

@@ -33,7 +33,10 @@ MEMTRACE_WEAK void memtrace_stop(void);
 /* 1 or 0. */
 MEMTRACE_WEAK int memtrace_is_tracing(void);
 
-/* Bytes that are live, and the highest value that they had; 0 and 0 when stopped. */
+/*
+ * Bytes that are live, and the highest value that they had; 0 and 0 when stopped. NULL
+ * stands for one that is not wanted.
+ */
 MEMTRACE_WEAK void memtrace_get_traced_memory(size_t *current, size_t *peak);
 
 /* The peak becomes what is live now. */
@@ -62,7 +65,10 @@ MEMTRACE_WEAK int memtrace_untrack(unsigned domain, uintptr_t p);
 
 static inline void memtrace_know_nothing(size_t *current, size_t *peak)
 {
-	*current = *peak = 0;
+	if (current)
+		*current = 0;
+	if (peak)
+		*peak = 0;
 }
 
 #define memtrace_snapshot(label) (memtrace_snapshot ? (memtrace_snapshot)(label) : -1)
