@@ -65,6 +65,22 @@ print($filter)"
 	[[ $output != *"$(at grown)"* ]]
 }
 
+@test "top: --function knows functions of C++ without their parameters" {
+	cat >shapes.cc <<-'END'
+		namespace app { template <class T> T *make(int n) { return new T[n]; } }
+		char *volatile kept;
+		int main() { kept = app::make<char>(1000); }
+	END
+	"${CXX:-c++}" -g -O0 shapes.cc -o shapes
+	memtrace run -q -o shapes.mtz -- ./shapes
+	for glob in app::make 'app::ma*' 'char* app::make<char>(int)'; do
+		run -0 rows --function "$glob" shapes.mtz
+		[[ ${#lines[@]} = 1 && $output == 'shapes.cc:1: size=1000 B,'* ]]
+	done
+	run -0 memtrace top --function make shapes.mtz
+	[ "$output" = 'Total: 0 B in 0 blocks' ]
+}
+
 @test "top: in total a realloc is one more allocation" {
 	run -0 rows --metric total plain.mtz
 	[ "${lines[0]}" = "$(at grown): size=684 KiB, count=1, average=684 KiB" ]

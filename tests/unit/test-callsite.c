@@ -55,6 +55,8 @@ TEST(wrappers_are_known_by_name_and_by_the_library_of_their_source)
 		"PyObject_Malloc",
 		"_PyObject_GC_New",
 		"Perl_safesysmalloc",
+		"__zend_malloc",
+		"_erealloc2",
 		"_Znwm",
 		"operator new(unsigned long)",
 		"sqlite3DbMallocRawNN",

@@ -3,8 +3,14 @@
  */
 #include "tracer/analyze/filter.h"
 
+#include "tracer/analyze/wrappers.h"
+
 #include <stdlib.h>
 #include <string.h>
+
+enum {
+	PLAIN_BYTES = 4096,
+};
 
 /* A compiled file of Python stands for its source. */
 static char *without_pyc(const char *name)
@@ -32,6 +38,11 @@ static bool glob_matches(const struct mt_filter *filter, const char *pattern,
 {
 	if (mt_glob_matches(pattern, text))
 		return true;
+	if (filter->subject == MT_FILTER_FUNCTION) {
+		char plain[PLAIN_BYTES];
+		mt_wrappers_plain_name(plain, sizeof plain, text);
+		return mt_glob_matches(pattern, plain);
+	}
 	const char *slash = strrchr(text, '/');
 	return filter->matches_base_name && slash && !strchr(pattern, '/') &&
 	       mt_glob_matches(pattern, slash + 1);

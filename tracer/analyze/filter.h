@@ -27,7 +27,7 @@ struct mt_filter {
 	bool matches_base_name; /* a pattern without "/" may match the base name alone */
 	bool has_line;
 	bool has_domain;
-	const char *pattern;
+	const char *pattern; /* of a function: of its whole name, or the plain one */
 	uint32_t line;
 	uint32_t domain;
 };
