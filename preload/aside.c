@@ -1,0 +1,167 @@
+/*
+ * aside.c - step aside for a sanitizer's runtime.
+ * Inside the traced process. AddressSanitizer and its kin must serve every request
+ * themselves: a runtime that finds another library before it ends the program, one that
+ * does not look finds no errors. Each asks for its default options first of all, before
+ * any constructor and under a name that the program may define: the program is then
+ * started once more, without us. Where it defines that name itself, ours is not asked.
+ */
+#include "preload/config.h"
+#include "preload/door.h"
+#include "tracer/record/pages.h"
+#include "tracer/record/syscall.h"
+
+#include <dlfcn.h>
+#include <fcntl.h>
+#include <stddef.h>
+#include <sys/auxv.h>
+#include <sys/stat.h>
+
+extern void *__libc_stack_end;
+
+static const char variable[] = "LD_PRELOAD=";
+
+const char *__asan_default_options(void);
+const char *__hwasan_default_options(void);
+const char *__lsan_default_options(void);
+const char *__tsan_default_options(void);
+
+static bool is_separator(char c)
+{
+	return c == ':' || c == ' ';
+}
+
+/* The end of the path if the list begins with it. */
+static const char *after_path(const char *list, const char *path)
+{
+	while (*path && *list == *path) {
+		list++;
+		path++;
+	}
+	return !*path && (!*list || is_separator(*list)) ? list : NULL;
+}
+
+static bool starts_with(const char *text, const char *prefix)
+{
+	while (*prefix)
+		if (*text++ != *prefix++)
+			return false;
+	return true;
+}
+
+/* Copies the list without the path, which is in it or NULL is returned. */
+static char *leave_out(const char *list, const char *path, char *to)
+{
+	char *first = to;
+	bool was_found = false;
+	while (*list) {
+		const char *after = after_path(list, path);
+		if (after) {
+			was_found = true;
+			list = after + (*after != '\0');
+			continue;
+		}
+		while (*list && !is_separator(*list))
+			*to++ = *list++;
+		if (*list)
+			*to++ = *list++;
+	}
+	if (to > first && is_separator(to[-1]))
+		to--;
+	*to = '\0';
+	return was_found ? to : NULL;
+}
+
+static size_t length_of(const char *text)
+{
+	size_t length = 0;
+	while (text[length])
+		length++;
+	return length;
+}
+
+/* The entry LD_PRELOAD=... without our library; NULL: it did not bring us here. */
+static char *entry_without_us(const char *entry)
+{
+	Dl_info self = {0};
+	if (!dladdr(&variable, &self) || !self.dli_fname)
+		return NULL;
+	char *copy = mt_pages_map(mt_pages_round(length_of(entry) + 1));
+	if (!copy)
+		return NULL;
+	size_t name = sizeof variable - 1;
+	for (size_t i = 0; i < name; i++)
+		copy[i] = variable[i];
+	return leave_out(entry + name, self.dli_fname, copy + name) ? copy : NULL;
+}
+
+static char **environment_without_us(void)
+{
+	char *const *from = config_environment();
+	size_t count = 0;
+	while (from[count])
+		count++;
+	char **copy = mt_pages_map(mt_pages_round((count + 1) * sizeof *copy));
+	bool has_changed = false;
+	for (char **to = copy; copy && *from; from++) {
+		if (!starts_with(*from, variable)) {
+			*to++ = *from;
+			continue;
+		}
+		char *entry = entry_without_us(*from);
+		if (!entry)
+			return NULL;
+		has_changed = true;
+		if (entry[sizeof variable - 1])
+			*to++ = entry;
+	}
+	return has_changed ? copy : NULL;
+}
+
+/* The name by which it was started, unless that is a script's: the process keeps its name. */
+static const char *program_path(void)
+{
+	static const char self[] = "/proc/self/exe";
+	const char *name = (const char *)getauxval(AT_EXECFN);
+	struct stat named, running;
+	if (!name ||
+	    mt_syscall6(SYS_newfstatat, AT_FDCWD, (long)name, (long)&named, 0, 0, 0) ||
+	    mt_syscall6(SYS_newfstatat, AT_FDCWD, (long)self, (long)&running, 0, 0, 0))
+		return self;
+	return named.st_dev == running.st_dev && named.st_ino == running.st_ino ? name
+										: self;
+}
+
+/* Returns where that is not possible; the runtime then says what it thinks of us. */
+static const char *step_aside(const char *door)
+{
+	char **environment = NULL;
+	/* A loader that was started by hand has changed its arguments. */
+	if (__libc_stack_end && getauxval(AT_BASE))
+		environment = environment_without_us();
+	if (environment)
+		mt_syscall3(SYS_execve, (long)program_path(),
+			    (long)((char **)__libc_stack_end + 1), (long)environment);
+	const char *(*next)(void) = (const char *(*)(void))dlsym(RTLD_NEXT, door);
+	return next ? next() : "";
+}
+
+DOOR const char *__asan_default_options(void)
+{
+	return step_aside(__func__);
+}
+
+DOOR const char *__hwasan_default_options(void)
+{
+	return step_aside(__func__);
+}
+
+DOOR const char *__lsan_default_options(void)
+{
+	return step_aside(__func__);
+}
+
+DOOR const char *__tsan_default_options(void)
+{
+	return step_aside(__func__);
+}
