@@ -2,6 +2,7 @@
  * run-gate.c - see run-gate.h. Outside.
  */
 #include "cli/run-gate.h"
+#include "cli/unrecorded.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -92,7 +93,7 @@ static int judge_run(struct gate *gate, const struct run_gate_options *options,
 					 err);
 	if (!is_recorded(run))
 		return gate_cannot_judge(gate, run->program,
-					 mt_run_why_not_recorded(run->program), err);
+					 mt_unrecorded_why(run->program), err);
 	int rc = gate_judge(gate, run->trace, names, err);
 	return rc >= 0 && options->judges_all ? judge_others(gate, run, err) : rc;
 }

@@ -3,77 +3,21 @@
  */
 #include "cli/run-summary.h"
 
+#include "cli/unrecorded.h"
 #include "tracer/analyze/statistic.h"
 #include "tracer/analyze/summary.h"
 
-#include <elf.h>
-#include <fcntl.h>
 #include <inttypes.h>
 #include <limits.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 enum {
 	CALL_SITES = 5,
-	MAX_HEADERS = 256,
 };
-
-/* Where execvp found it. */
-static bool find_program(const char *name, char path[PATH_MAX])
-{
-	const char *search = getenv("PATH");
-	if (strchr(name, '/') || !search)
-		return snprintf(path, PATH_MAX, "%s", name) < PATH_MAX;
-	while (*search) {
-		size_t size = strcspn(search, ":");
-		if (snprintf(path, PATH_MAX, "%.*s%s%s", (int)size, search,
-			     size ? "/" : "./", name) < PATH_MAX &&
-		    access(path, X_OK) == 0)
-			return true;
-		search += size + (search[size] == ':');
-	}
-	return false;
-}
-
-/* No loader is asked for: nothing can be preloaded. */
-static bool is_static(int fd)
-{
-	Elf64_Ehdr header;
-	if (pread(fd, &header, sizeof header, 0) != (ssize_t)sizeof header ||
-	    memcmp(header.e_ident, ELFMAG, SELFMAG) ||
-	    header.e_ident[EI_CLASS] != ELFCLASS64)
-		return false;
-	for (int i = 0; i < header.e_phnum && i < MAX_HEADERS; i++) {
-		Elf64_Phdr part;
-		if (pread(fd, &part, sizeof part,
-			  (off_t)(header.e_phoff + (uint64_t)i * header.e_phentsize)) !=
-		    (ssize_t)sizeof part)
-			return false;
-		if (part.p_type == PT_INTERP)
-			return false;
-	}
-	return true;
-}
-
-const char *mt_run_why_not_recorded(const char *name)
-{
-	char path[PATH_MAX];
-	struct stat status;
-	int fd = find_program(name, path) ? open(path, O_RDONLY | O_CLOEXEC) : -1;
-	if (fd < 0)
-		return "the library was not loaded into it";
-	const char *why = "the library was not loaded into it, or it ended before main";
-	if (fstat(fd, &status) == 0 && status.st_mode & (S_ISUID | S_ISGID) &&
-	    geteuid() != 0)
-		why = "it runs with another user's rights (set-user-ID)";
-	else if (is_static(fd))
-		why = "it is statically linked";
-	close(fd);
-	return why;
-}
 
 static const char *loss_name(int loss)
 {
@@ -162,22 +106,42 @@ static void say_results(const struct mt_run_result *result)
 	for (size_t i = 0; i < summary.line_count; i++)
 		fprintf(stderr, "memtrace:   %s\n", summary.lines[i]);
 	say_losses(&summary);
+	if (!summary.total.count && mt_unrecorded_has_own_malloc(result->program))
+		fputs("memtrace: not recorded: what the program's own malloc serves\n",
+		      stderr);
 	say_trace(result);
 	mt_summary_deinit(&summary);
+}
+
+/* Where nobody reads it or a file may not grow, the program's status still counts. */
+static void hold_signals(struct sigaction before[2])
+{
+	const struct sigaction ignore = {.sa_handler = SIG_IGN};
+	sigaction(SIGPIPE, &ignore, &before[0]);
+	sigaction(SIGXFSZ, &ignore, &before[1]);
+}
+
+static void release_signals(const struct sigaction before[2])
+{
+	sigaction(SIGPIPE, &before[0], NULL);
+	sigaction(SIGXFSZ, &before[1], NULL);
 }
 
 void mt_run_summary(const struct mt_run_result *result, const struct command *command,
 		    bool is_quiet)
 {
+	struct sigaction before[2];
 	bool is_recorded = result->trace && *result->trace;
+	hold_signals(before);
 	if (result->is_collector_gone)
 		mt_command_say(command, "the collector is gone; the trace ends early");
 	else if (is_recorded && !is_quiet)
 		say_results(result);
 	else if (!is_recorded && !is_quiet && (!result->remarks || !*result->remarks))
 		fprintf(stderr, "memtrace: not recorded: %s: %s\n", result->program,
-			mt_run_why_not_recorded(result->program));
+			mt_unrecorded_why(result->program));
 	say_remarks(result);
+	release_signals(before);
 }
 
 void mt_run_result_deinit(struct mt_run_result *result)

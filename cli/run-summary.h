@@ -26,7 +26,4 @@ void mt_run_summary(const struct mt_run_result *result, const struct command *co
 		    bool is_quiet);
 void mt_run_result_deinit(struct mt_run_result *result);
 
-/* Of a program without trace: "it is statically linked". */
-const char *mt_run_why_not_recorded(const char *program);
-
 #endif
