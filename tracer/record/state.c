@@ -231,10 +231,13 @@ static bool make_memfds(uint64_t bytes, bool is_backed)
 	return false;
 }
 
-/* fd -1: private memory. */
+/*
+ * fd -1: memory that nobody else sees. Shared, because a limit of data counts all that is
+ * private and writable; a forked child never writes to what its parent had.
+ */
 static bool map_at(unsigned char *address, uint64_t bytes, int fd, uint64_t offset)
 {
-	int flags = fd < 0 ? MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE : MAP_SHARED;
+	int flags = MAP_SHARED | (fd < 0 ? MAP_ANONYMOUS | MAP_NORESERVE : 0);
 	long at =
 		mt_syscall6(SYS_mmap, (long)address, (long)bytes, PROT_READ | PROT_WRITE,
 			    flags | MAP_FIXED, fd, (long)offset);
