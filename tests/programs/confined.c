@@ -1,7 +1,8 @@
 /*
  * confined.c - limits itself as its argument says, then works on: "memory" after
  * setrlimit(RLIMIT_AS), "filter" under a seccomp filter that kills at memfd_create and
- * socket, also in a forked child. Status 0 when it could.
+ * socket, also in a forked child; "data" in a forked child that limits its data and its
+ * files and has a child itself. Status 0 when it could.
  */
 #include <errno.h>
 #include <linux/audit.h>
@@ -75,10 +76,33 @@ static int filter(int by_prctl)
 	return status ? 4 : work();
 }
 
+static int status_of(pid_t child)
+{
+	int status = -1;
+	waitpid(child, &status, 0);
+	return status;
+}
+
+static int limit_data(void)
+{
+	const struct rlimit data = {64 << 20, 64 << 20}, files = {1 << 20, 1 << 20};
+	pid_t child = fork();
+	if (child)
+		return status_of(child) ? 4 : work();
+	if (setrlimit(RLIMIT_DATA, &data) < 0 || setrlimit(RLIMIT_FSIZE, &files) < 0)
+		_exit(2);
+	if (work())
+		_exit(3);
+	child = fork();
+	_exit(child ? status_of(child) : work());
+}
+
 int main(int argc, char **argv)
 {
 	const char *how = argc > 1 ? argv[1] : "";
 	if (!strcmp(how, "memory"))
 		return limit_memory();
+	if (!strcmp(how, "data"))
+		return limit_data();
 	return filter(!strcmp(how, "filter"));
 }

@@ -1,0 +1,88 @@
+#!/usr/bin/env bats
+# Programs must not notice: runtimes that serve themselves, streams that nobody reads.
+
+load setup
+bats_require_minimum_version 1.5.0
+BATS_TEST_TIMEOUT=60
+
+setup_file() {
+	cd "$BATS_TEST_DIRNAME/../.."
+	for name in confined own-malloc use-after-free; do
+		${CC:-cc} -std=gnu11 -D_GNU_SOURCE -g -O2 -fno-builtin "tests/programs/$name.c" \
+			-o "$BATS_FILE_TMPDIR/$name"
+	done
+	for kind in address leak thread; do
+		gcc -g -O1 -w -fsanitize=$kind -fno-builtin tests/programs/use-after-free.c \
+			-o "$BATS_FILE_TMPDIR/$kind" 2>/dev/null || true
+	done
+}
+
+prepare() {
+	programs=$BATS_FILE_TMPDIR
+}
+
+# File descriptor 8 becomes a pipe that nobody reads.
+open_broken_pipe() {
+	mkfifo broken
+	exec 7<>broken 8>broken 7<&-
+}
+
+# What differs from run to run: process, addresses.
+report() {
+	sed -E 's/[0-9]+==|0x[0-9a-f]+|pid=[0-9]+|Shadow bytes.*|=>.*//g' "$1" | sed '/^  /d'
+}
+
+@test "guest: a sanitizer finds what it finds without us" {
+	for kind in address leak thread; do
+		[ -x "$programs/$kind" ] || continue
+		for argument in '' quiet; do
+			status=0 ours=0
+			"$programs/$kind" $argument >out.txt 2>err.txt || status=$?
+			memtrace run -q -- "$programs/$kind" $argument >out2.txt 2>err2.txt || ours=$?
+			[ $status = $ours ]
+			cmp out.txt out2.txt
+			diff <(report err.txt) <(report err2.txt)
+		done
+	done
+}
+
+@test "guest: a sanitizer's program is not recorded, and that is said" {
+	[ -x "$programs/address" ] || skip "AddressSanitizer is not installed"
+	run -6 memtrace run -- "$programs/address" quiet
+	[[ $output == *"not recorded: "*"sanitizer"* ]]
+	export LD_PRELOAD=libm.so.6
+	memtrace run -q -o t.mtz -- sh -c '"$0" quiet; echo $?; echo $LD_PRELOAD' \
+		"$programs/address" >ours.txt 2>err.txt || true
+	grep -q 'libmemtrace.so:libm.so.6$' ours.txt
+}
+
+@test "guest: a program with its own malloc runs as ever, and that is said" {
+	run -4 --separate-stderr memtrace run -- "$programs/own-malloc" <<<hello
+	[ "$output" = hello ]
+	[[ $stderr == *"not recorded: what the program's own malloc serves"* ]]
+}
+
+@test "guest: a stderr that nobody reads costs our words, not the program" {
+	open_broken_pipe
+	run -5 env MEMTRACE_MALLOC=nonsense LD_PRELOAD="$build/libmemtrace.so" \
+		bash -c 'exec 2>&8 sh -c "exit 5"'
+	status=0
+	memtrace run -- sh -c 'exit 5' 2>&8 || status=$?
+	[ $status = 5 ]
+	memtrace run -- sh -c 'kill -TERM $$' 2>&8 || status=$?
+	[ $status = 143 ]
+}
+
+@test "guest: a stderr that may not grow costs our words, not the program" {
+	status=0
+	(ulimit -f 0 && exec memtrace run -- sh -c 'exit 5' 2>err.txt) || status=$?
+	[ $status = 5 ]
+}
+
+@test "guest: a child that limits its data is served, and its parent's numbers stay" {
+	memtrace run -o t.mtz -- "$programs/confined" data 2>err.txt
+	grep -q '1 (children not recorded)' err.txt
+	memtrace info t.mtz >info.txt
+	grep -qx 'Complete: yes' info.txt
+	grep -qx 'Exit status: 0' info.txt
+}
