@@ -144,13 +144,16 @@ static int add_file(struct mt_report *report, const struct mt_trace *trace,
 			       .title = "Trace",
 			       .kind = MT_COLUMN_TEXT,
 			       .value = mt_value_text(trace->path)};
-	struct mt_fact closed = {.name = "complete",
-				 .title = "Complete",
-				 .kind = MT_COLUMN_FLAG,
-				 .value = mt_value_number(trace->is_closed)};
+	struct mt_error remark = {0};
+	mt_trace_remark(trace, &remark);
+	struct mt_fact complete = {
+		.name = "complete",
+		.title = "Complete",
+		.kind = MT_COLUMN_FLAG,
+		.value = mt_value_number(trace->is_closed && !remark.code)};
 	int rc = mt_report_add_fact(report, path, err);
 	if (rc >= 0)
-		rc = mt_report_add_fact(report, closed, err);
+		rc = mt_report_add_fact(report, complete, err);
 	if (rc >= 0 && status->damaged_chunks)
 		rc = add_number(report, "damaged_chunks", "Damaged chunks",
 				MT_COLUMN_NUMBER, status->damaged_chunks, err);
