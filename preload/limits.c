@@ -8,6 +8,7 @@
 #include "preload/door.h"
 #include "preload/process.h"
 #include "preload/thread.h"
+#include "tracer/record/stack.h"
 #include "tracer/record/state.h"
 #include "tracer/record/syscall.h"
 
@@ -44,8 +45,11 @@ static int change(pid_t pid, int resource, const struct rlimit *limit, struct rl
 	bool is_own = pid == 0 || pid == (pid_t)mt_syscall3(SYS_getpid, 0, 0, 0);
 	if (is_own && limit && resource == RLIMIT_AS)
 		give_up_reservations(limit->rlim_cur);
-	return result_of(
+	int result = result_of(
 		mt_syscall6(SYS_prlimit64, pid, resource, (long)limit, (long)old, 0, 0));
+	if (is_own && limit && resource == RLIMIT_STACK && result == 0)
+		mt_stack_learn_limit();
+	return result;
 }
 
 DOOR int setrlimit(__rlimit_resource_t resource, const struct rlimit *limit)

@@ -1,13 +1,14 @@
 /*
  * confined.c - limits itself as its argument says, then works on: "memory" after
- * setrlimit(RLIMIT_AS), "filter" under a seccomp filter that kills at memfd_create and
- * socket, also in a forked child; "data" in a forked child that limits its data and its
+ * setrlimit(RLIMIT_AS), "filter" under a seccomp filter that kills at calls which malloc
+ * does not make, also in a new thread and in a forked child; "data" in a forked child that limits its data and its
  * files and has a child itself. Status 0 when it could.
  */
 #include <errno.h>
 #include <linux/audit.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
+#include <pthread.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -53,6 +54,7 @@ static int install_filter(int by_prctl)
 		KILL_AT(SYS_memfd_create),
 		KILL_AT(SYS_socket),
 		KILL_AT(SYS_fallocate),
+		KILL_AT(SYS_prlimit64),
 		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
 	};
 	struct sock_fprog program = {sizeof code / sizeof *code, code};
@@ -62,12 +64,23 @@ static int install_filter(int by_prctl)
 			: (int)syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &program);
 }
 
+static void *work_aside(void *failed)
+{
+	*(int *)failed = work();
+	return NULL;
+}
+
 static int filter(int by_prctl)
 {
 	if (syscall(SYS_close, -1) != -1 || errno != EBADF)
 		return 2;
 	if (install_filter(by_prctl) < 0)
 		return 3;
+	pthread_t thread;
+	int failed = 1;
+	if (pthread_create(&thread, NULL, work_aside, &failed) ||
+	    pthread_join(thread, NULL) || failed)
+		return 5;
 	pid_t child = fork();
 	if (!child)
 		_exit(work());

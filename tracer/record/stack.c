@@ -6,6 +6,7 @@
 #include "tracer/record/syscall.h"
 
 #include <linux/futex.h>
+#include <stdatomic.h>
 #include <stddef.h>
 #include <sys/resource.h>
 
@@ -54,14 +55,26 @@ static struct mt_stack find_in_descriptor(uintptr_t self)
 	return (struct mt_stack){0};
 }
 
-static struct mt_stack find_main(void)
+/* Asked for once and where it changes: a filter of system calls may forbid it later. */
+static _Atomic uintptr_t main_bytes;
+
+void mt_stack_learn_limit(void)
 {
 	struct rlimit limit = {0};
 	mt_syscall6(SYS_prlimit64, 0, RLIMIT_STACK, 0, (long)&limit, 0, 0);
+	bool is_known = limit.rlim_cur != RLIM_INFINITY && limit.rlim_cur < max_stack;
+	atomic_store_explicit(&main_bytes, is_known ? limit.rlim_cur : always_free,
+			      memory_order_relaxed);
+}
+
+static struct mt_stack find_main(void)
+{
 	uintptr_t high = (uintptr_t)__libc_stack_end;
-	uintptr_t bytes = always_free;
-	if (limit.rlim_cur != RLIM_INFINITY && limit.rlim_cur < max_stack)
-		bytes = limit.rlim_cur;
+	uintptr_t bytes = atomic_load_explicit(&main_bytes, memory_order_relaxed);
+	if (!bytes) {
+		mt_stack_learn_limit();
+		bytes = atomic_load_explicit(&main_bytes, memory_order_relaxed);
+	}
 	return (struct mt_stack){.low = high > bytes ? high - bytes : 0, .high = high};
 }
 

@@ -16,6 +16,9 @@ struct mt_stack {
 /* The calling thread's own; empty where it cannot be told: then all stacks are foreign. */
 struct mt_stack mt_stack_of_thread(void);
 
+/* The limit of the main thread's stack is another one now. */
+void mt_stack_learn_limit(void);
+
 /* Whether sp is where the kernel began the program: what called has no caller. */
 bool mt_stack_is_entry(uintptr_t sp);
 
