@@ -31,6 +31,15 @@ static long read_file_at(void *context, void *buffer, size_t size, uint64_t offs
 	}
 }
 
+static uint64_t skip_hole(void *context, uint64_t offset)
+{
+	const struct file *file = context;
+	off_t data = lseek(file->fd, (off_t)offset, SEEK_DATA);
+	if (data >= 0)
+		return (uint64_t)data;
+	return errno == ENXIO ? UINT64_MAX : offset;
+}
+
 static void close_file(void *context)
 {
 	struct file *file = context;
@@ -70,6 +79,7 @@ int mt_file_source(struct mt_source *source, const char *path, struct mt_error *
 	strcpy(file->path, path);
 	*source = (struct mt_source){
 		.read_at = read_file_at,
+		.skip_hole = skip_hole,
 		.close = close_file,
 		.context = file,
 		.size = size,

@@ -18,6 +18,8 @@ struct mt_source {
 	/* Up to size bytes at offset: how many (0: end), or negative with *err filled. */
 	long (*read_at)(void *context, void *buffer, size_t size, uint64_t offset,
 			struct mt_error *err);
+	/* The first byte from offset on that may be other than 0; NULL: any may be. */
+	uint64_t (*skip_hole)(void *context, uint64_t offset);
 	void (*close)(void *context); /* NULL: nothing to do */
 	void *context;
 	uint64_t size;    /* of the whole source */

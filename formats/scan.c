@@ -81,6 +81,15 @@ static int find_header(struct mt_scan *scan, const uint8_t *data, size_t size,
 	return 0;
 }
 
+/* A chunk cannot begin in a hole, however large somebody made it. */
+static uint64_t after_hole(const struct mt_scan *scan, uint64_t at)
+{
+	if (!scan->source.skip_hole || at >= scan->source.size)
+		return at;
+	uint64_t data = scan->source.skip_hole(scan->source.context, at);
+	return data < scan->source.size ? data : scan->source.size;
+}
+
 /* scan->next to the next chunk header after place, or to the end of the file. */
 static int search(struct mt_scan *scan, uint64_t place, struct mt_error *err)
 {
@@ -89,7 +98,7 @@ static int search(struct mt_scan *scan, uint64_t place, struct mt_error *err)
 		return mt_fail(err, MT_ERR_NO_MEMORY, "%s: out of memory",
 			       scan->source.name);
 	int rc = 0;
-	uint64_t at = place + 1;
+	uint64_t at = after_hole(scan, place + 1);
 	while (bytes_from(scan, at) >= MT_CHUNK_HEADER_BYTES) {
 		uint64_t left = bytes_from(scan, at);
 		size_t size = left < SEARCH_BYTES ? (size_t)left : SEARCH_BYTES;
@@ -102,6 +111,7 @@ static int search(struct mt_scan *scan, uint64_t place, struct mt_error *err)
 			break;
 		}
 		at += size - (MAGIC_BYTES - 1); /* a magic number may lie across */
+		at = after_hole(scan, at);
 	}
 	free(data);
 	if (rc < 0)
