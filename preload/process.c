@@ -33,11 +33,9 @@ enum {
 static uint32_t never_forked = 1;
 volatile uint32_t *process_fork_word = &never_forked;
 
-static bool has_filter;
-
 void process_note_filter(void)
 {
-	has_filter = true;
+	mt_state_has_filter = true;
 }
 
 void process_give_up(const char *why)
@@ -218,7 +216,7 @@ static struct mt_state_header *keep_parents_header(void)
 
 static bool is_child_recorded(void)
 {
-	return !has_filter && is_to_be_recorded() && mt_state_is_handed_over() &&
+	return !mt_state_has_filter && is_to_be_recorded() && mt_state_is_handed_over() &&
 	       mt_state.header->ready;
 }
 

@@ -55,6 +55,7 @@ static int install_filter(int by_prctl)
 		KILL_AT(SYS_socket),
 		KILL_AT(SYS_fallocate),
 		KILL_AT(SYS_prlimit64),
+		KILL_AT(SYS_prctl),
 		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
 	};
 	struct sock_fprog program = {sizeof code / sizeof *code, code};

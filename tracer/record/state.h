@@ -43,6 +43,9 @@ struct mt_state {
 
 extern struct mt_state mt_state;
 
+/* A filter of system calls is in place: from now on only those that malloc makes too. */
+extern bool mt_state_has_filter;
+
 /* Choices that shape the state; from the environment, read without getenv. */
 struct mt_state_options {
 	enum mt_malloc_mode malloc_mode;
