@@ -72,3 +72,12 @@ Events not recorded: 0" ]
 	[ -z "$output" ]
 	[[ $stderr == "memtrace info: nowhere.mtz: "* ]]
 }
+
+@test "info: a hole of a terabyte is passed over, and what follows it is read" {
+	memtrace run -q -o whole.mtz -- true
+	cp whole.mtz holed.mtz
+	truncate -s 1T holed.mtz 2>/dev/null || skip "no file of this size here"
+	head -c 100 whole.mtz >>holed.mtz
+	run -3 timeout 20 memtrace info holed.mtz
+	[[ $output == *"are left out"* ]]
+}

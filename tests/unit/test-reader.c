@@ -519,7 +519,10 @@ static long fail_beyond_header(void *context, void *buffer, size_t size, uint64_
 TEST(a_read_error_ends_reading)
 {
 	struct image image = image_of_known(FRAMES, false);
-	struct mt_source source = {fail_beyond_header, NULL, &image, 600, "image.mtz"};
+	struct mt_source source = {.read_at = fail_beyond_header,
+				   .context = &image,
+				   .size = 600,
+				   .name = "image.mtz"};
 	struct mt_reader *reader;
 	struct mt_error err = {0};
 	is_int(mt_reader_open_source(&reader, source, &err), MT_ERR_SYSTEM);
