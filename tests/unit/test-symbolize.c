@@ -135,8 +135,11 @@ TEST(no_frame_is_told_twice_where_units_overlap)
 	struct agreement agreement = agreement_with_addr2line(
 		&binary, binary.path, uncached, pcs_of(binary.path, 5));
 	ok(agreement.asked > 100);
-	/* Constructors and destructors that are copies of each other aside. */
-	ok(agreement.frames <= agreement.asked + agreement.asked / 100);
+	/*
+	 * Aside from constructors and destructors that are copies of each other, and from
+	 * what the C++ library of gcc 14 inlines always.
+	 */
+	ok(agreement.frames <= agreement.asked + agreement.asked / 20);
 	ok(agreement.same_lines * 100 >= agreement.asked * 95);
 }
 
