@@ -99,7 +99,7 @@ static void put_rows(struct page *page, const struct mt_report *report, size_t l
 	size_t shown = 0, count = report->tables[MT_GATE_ROWS].row_count;
 	if (!count || page->left < 6)
 		return;
-	page->left -= 4;
+	page->left -= 5; /* the head, and how many more */
 	fputs("\n| check | call site | |\n|---|---|---|\n", page->out);
 	for (size_t i = 0, of_check = 0; i < count && page->left; i++) {
 		bool is_same =

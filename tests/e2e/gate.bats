@@ -198,6 +198,33 @@ record() {
 	[ ! -s empty.supp ]
 }
 
+@test "gate: a written suppression covers the other lines of its function" {
+	cat >lines.c <<-'EOF'
+	#include <stdlib.h>
+	void *kept[3];
+	static void fill(int more)
+	{
+		kept[0] = malloc(100);
+		if (more > 0)
+			kept[1] = malloc(200);
+		if (more > 1)
+			kept[2] = malloc(400);
+	}
+	int main(int argc, char **argv) { (void)argv; fill(argc - 1); return 0; }
+	EOF
+	${CC:-cc} -g -O0 lines.c -o lines
+	memtrace run -q -o base.mtz ./lines
+	memtrace run -q -o one.mtz ./lines 1
+	memtrace run -q -o two.mtz ./lines 1 2
+	for new in one two; do
+		run -1 memtrace gate --baseline base.mtz --write-suppressions w.supp $new.mtz
+		[ "$(grep -c '^{' w.supp)" = 1 ]
+		run -0 memtrace gate --baseline base.mtz --suppressions w.supp $new.mtz
+	done
+	memtrace gate --baseline base.mtz --write-suppressions w.supp one.mtz || [ $? = 1 ]
+	run -1 memtrace gate --baseline base.mtz --suppressions w.supp two.mtz
+}
+
 @test "gate: --update-baseline makes and tightens, but never loosens unless told" {
 	record some 10 500
 	record less 8 500
@@ -288,6 +315,10 @@ record() {
 	"$root/tests/e2e/gate-forms.py" 45150 300 g.json text j.xml s.json m.md
 	run -1 memtrace gate --baseline long.mtz@start --sarif s.json long.mtz
 	[ "$(python3 -c 'import json; print(len(json.load(open("s.json"))["runs"][0]["results"]))')" = 300 ]
+	printf 'leak:unused%d\n' {1..9} >unused.supp
+	run -1 memtrace gate --max-live 1 --max-peak 1 --max-total 1 --max-count 1 \
+		--baseline long.mtz@start --suppressions unused.supp --markdown many.md long.mtz
+	[ "$(wc -l <many.md)" -le 60 ]
 }
 
 @test "gate: files in SARIF and annotations are relative to the repository's root" {

@@ -14,7 +14,7 @@
 
 struct way {
 	char *frames; /* the lines of the block */
-	char *site;
+	char *site; /* NULL: it does not fail, but may share the frames of one that does */
 	struct mt_counts live;
 };
 
@@ -91,11 +91,12 @@ static int add_way(struct ways *ways, const struct mt_subject *subject,
 		return MT_ERR_NO_MEMORY;
 	ways->list = grown;
 	struct way way = {.frames = frames_of(subject, row->node),
-			  .site = strdup(site),
+			  .site = site ? strdup(site) : NULL,
 			  .live = row->live};
 	grown[ways->count++] = way;
-	return way.frames && way.site ? 0
-				      : mt_fail(err, MT_ERR_NO_MEMORY, "out of memory");
+	return way.frames && (way.site || !site)
+		       ? 0
+		       : mt_fail(err, MT_ERR_NO_MEMORY, "out of memory");
 }
 
 static int find_ways(struct ways *ways, const struct mt_gate *gate, struct mt_error *err)
@@ -108,39 +109,53 @@ static int find_ways(struct ways *ways, const struct mt_gate *gate, struct mt_er
 	for (size_t i = 0; rc >= 0 && i < subject->profile.row_count; i++) {
 		const struct mt_profile_row *row = &subject->profile.rows[i];
 		mt_location_id key = mt_callsites_get(&subject->callsites, row->node);
+		if (!row->live.count && !row->live.bytes)
+			continue;
 		const struct mt_value *found =
-			row->live.count || row->live.bytes
-				? find_row(rows, &gate->answer.locations.list[key])
-				: NULL;
-		if (found)
-			rc = add_way(ways, subject, row, found[MT_ROW_SITE].text, err);
+			find_row(rows, &gate->answer.locations.list[key]);
+		rc = add_way(ways, subject, row, found ? found[MT_ROW_SITE].text : NULL,
+			     err);
 	}
 	return rc;
 }
 
-static int compare_ways(const void *left, const void *right)
+/* Of equal frames those that fail come first. */
+static int compare_frames(const void *left, const void *right)
+{
+	const struct way *a = left, *b = right;
+	int order = strcmp(a->frames, b->frames);
+	if (order || !a->site || !b->site)
+		return order ? order : !a->site - !b->site;
+	return strcmp(a->site, b->site);
+}
+
+static int compare_sites(const void *left, const void *right)
 {
 	const struct way *a = left, *b = right;
 	int order = strcmp(a->site, b->site);
 	return order ? order : strcmp(a->frames, b->frames);
 }
 
-/* Equal ways are one. */
+/* A rule matches by its frames alone: equal ones are one, bounded by all they hold, be it
+ * that only one of the lines fails. */
 static void merge(struct ways *ways)
 {
 	size_t kept = 0;
-	qsort(ways->list, ways->count, sizeof *ways->list, compare_ways);
+	qsort(ways->list, ways->count, sizeof *ways->list, compare_frames);
 	for (size_t i = 0; i < ways->count; i++) {
 		struct way way = ways->list[i];
-		if (kept && !compare_ways(&ways->list[kept - 1], &way)) {
-			mt_counts_add(&ways->list[kept - 1].live, way.live);
-			free(way.frames);
-			free(way.site);
-		} else {
+		bool is_known = kept && !strcmp(ways->list[kept - 1].frames, way.frames);
+		if (!is_known && way.site) {
 			ways->list[kept++] = way;
+			continue;
 		}
+		if (is_known)
+			mt_counts_add(&ways->list[kept - 1].live, way.live);
+		free(way.frames);
+		free(way.site);
 	}
 	ways->count = kept;
+	qsort(ways->list, ways->count, sizeof *ways->list, compare_sites);
 }
 
 static void put_way(FILE *out, const struct way *way)
