@@ -104,7 +104,7 @@ prepare() {
 @test "run --gate --repeat: growth from run to run is found, noise is not" {
 	cat >grow.sh <<-'END'
 		echo x >>log
-		exec ./program $(($(wc -l <log) * $1 + $(date +%N | cut -c9) * $2))
+		exec ./program $((5 + $(wc -l <log) * $1 + $(date +%N | cut -c9) * $2))
 	END
 	run -0 memtrace run -q --force -o r.mtz --gate --repeat 6 bash grow.sh 0 0
 	rm log
