@@ -10,6 +10,8 @@ enum {
 		15, /* frame kinds, roots, snapshot kinds, also those of later formats */
 	REASON_MAX = 255, /* as KIND_MAX, of losses */
 	LAYER_MAX = 63,   /* of layers */
+	HELD_MAX = 63,    /* of roots of a scan */
+	CONTENT_MAX = 7,  /* of contents of blocks */
 };
 
 static const char *traceback_fault(const struct mt_record_traceback *traceback)
@@ -74,6 +76,38 @@ static const char *layout_fault(const struct mt_record *rec)
 	}
 }
 
+static const char *block_fault(const struct mt_record_block *block)
+{
+	if (!block->id || block->id == UINT32_MAX)
+		return "a block's id is out of range";
+	if (block->kind >= MT_LEAK_KINDS || block->content > CONTENT_MAX)
+		return "a block's kind is not known";
+	if (block->address + block->size < block->address)
+		return "a block goes beyond the last address";
+	if (block->held_by_root && !block->holder)
+		return "a block's root is none";
+	return block->traceback ? NULL : "a block has no traceback";
+}
+
+static const char *scan_fault(const struct mt_record *rec)
+{
+	switch (rec->kind) {
+	case MT_RECORD_SCAN:
+		return rec->scan.method <= KIND_MAX ? NULL
+						    : "a scan's method is not known";
+	case MT_RECORD_ROOT:
+		if (!rec->root.id || rec->root.id == UINT32_MAX)
+			return "a root's id is out of range";
+		return rec->root.kind <= HELD_MAX ? NULL : "a root's kind is not known";
+	case MT_RECORD_BLOCK:
+		return block_fault(&rec->block);
+	case MT_RECORD_EDGE:
+		return rec->edge.from && rec->edge.to ? NULL : "an edge has one end";
+	default:
+		return layout_fault(rec);
+	}
+}
+
 const char *mt_record_fault(const struct mt_record *rec)
 {
 	switch (rec->kind) {
@@ -106,7 +140,7 @@ const char *mt_record_fault(const struct mt_record *rec)
 		return rec->loss.reason <= REASON_MAX ? NULL
 						      : "a loss's reason is out of range";
 	default:
-		return layout_fault(rec);
+		return scan_fault(rec);
 	}
 }
 
@@ -148,6 +182,14 @@ bool mt_record_lacks(const struct mt_record *rec, const struct mt_defined *defin
 		break;
 	case MT_RECORD_BORDER:
 		needs->tracebacks = rec->border.traceback;
+		break;
+	case MT_RECORD_ROOT:
+		needs->modules = rec->root.module;
+		needs->frames = rec->root.frame;
+		break;
+	case MT_RECORD_BLOCK:
+		needs->tracebacks = rec->block.traceback;
+		needs->modules = rec->block.content_module;
 		break;
 	default:
 		return false;

@@ -372,7 +372,8 @@ static bool is_type_decoded(const struct mt_reader *reader, uint16_t type)
 static bool is_of_open_snapshot(struct mt_reader *reader)
 {
 	const struct mt_chunk *chunk = &reader->scan.chunk;
-	if (chunk->type != MT_CHUNK_COUNTERS && chunk->type != MT_CHUNK_OCCUPANCY)
+	if (chunk->type != MT_CHUNK_COUNTERS && chunk->type != MT_CHUNK_OCCUPANCY &&
+	    chunk->type != MT_CHUNK_SCAN)
 		return true;
 	if (reader->is_any_snapshot)
 		reader->snapshot = chunk->stream;
@@ -482,9 +483,10 @@ void mt_reader_want(struct mt_reader *reader, uint32_t kinds)
 {
 	uint32_t holders = bit(MT_RECORD_COUNTER) | bit(MT_RECORD_CELL) |
 			   bit(MT_RECORD_PIN) | bit(MT_RECORD_HOLD) |
-			   bit(MT_RECORD_BORDER);
+			   bit(MT_RECORD_BORDER) | bit(MT_RECORD_BLOCK);
 	uint32_t rows = holders | bit(MT_RECORD_CLASS) | bit(MT_RECORD_ARENAS) |
 			bit(MT_RECORD_LOSS) | bit(MT_RECORD_POOL) | bit(MT_RECORD_LAYER) |
+			bit(MT_RECORD_SCAN) | bit(MT_RECORD_ROOT) | bit(MT_RECORD_EDGE) |
 			bit(MT_RECORD_SNAPSHOT_END);
 	reader->wanted = kinds;
 	if (kinds & rows)
@@ -493,6 +495,8 @@ void mt_reader_want(struct mt_reader *reader, uint32_t kinds)
 		kinds |= bit(MT_RECORD_THREAD);
 	if (kinds & holders)
 		kinds |= bit(MT_RECORD_TRACEBACK);
+	if (kinds & bit(MT_RECORD_ROOT))
+		kinds |= bit(MT_RECORD_FRAME);
 	if (kinds & bit(MT_RECORD_TRACEBACK))
 		kinds |= bit(MT_RECORD_FRAME);
 	if (kinds & bit(MT_RECORD_FRAME))

@@ -10,6 +10,7 @@
 #include "formats/bytes.h"
 #include "formats/chunk.h"
 #include "formats/layout.h"
+#include "formats/reach.h"
 
 enum {
 	/* Kind, numbers and lengths of the largest record, without its bytes. */
@@ -40,7 +41,8 @@ bool mt_record_is_packed(enum mt_record_kind kind)
 {
 	return kind == MT_RECORD_FRAME || kind == MT_RECORD_TRACEBACK ||
 	       kind == MT_RECORD_COUNTER || kind == MT_RECORD_CELL ||
-	       kind == MT_RECORD_SAMPLE || mt_layout_is_packed(kind);
+	       kind == MT_RECORD_SAMPLE || mt_layout_is_packed(kind) ||
+	       mt_reach_is_packed(kind);
 }
 
 uint16_t mt_record_chunk_type(uint64_t kind)
@@ -65,6 +67,10 @@ uint16_t mt_record_chunk_type(uint64_t kind)
 		[MT_RECORD_HOLD] = MT_CHUNK_OCCUPANCY,
 		[MT_RECORD_BORDER] = MT_CHUNK_OCCUPANCY,
 		[MT_RECORD_LAYER] = MT_CHUNK_OCCUPANCY,
+		[MT_RECORD_SCAN] = MT_CHUNK_SCAN,
+		[MT_RECORD_ROOT] = MT_CHUNK_SCAN,
+		[MT_RECORD_BLOCK] = MT_CHUNK_SCAN,
+		[MT_RECORD_EDGE] = MT_CHUNK_SCAN,
 	};
 	return kind < MT_RECORD_KIND_COUNT ? types[kind] : 0;
 }
@@ -556,6 +562,7 @@ void mt_record_encode(struct mt_output *out, struct mt_record_context *context,
 		break;
 	default:
 		mt_layout_encode(out, context, rec);
+		mt_reach_encode(out, context, rec);
 		break;
 	}
 }
@@ -608,6 +615,7 @@ void mt_record_decode(struct mt_cursor *in, struct mt_record_context *context,
 		break;
 	default:
 		mt_layout_decode(in, context, rec);
+		mt_reach_decode(in, context, rec);
 		break;
 	}
 }

@@ -6,7 +6,8 @@
  * in the order of their records. A snapshot is a SNAPSHOT record followed by its COUNTER,
  * CELL, CLASS, ARENAS and LOSS rows, up to SNAPSHOT_END. Those that say where blocks lie
  * (all but the periodic ones) have POOL, PIN, HOLD, BORDER and LAYER rows too, and always
- * all of them: no delta.
+ * all of them: no delta. One whose heap was scanned has a SCAN record, and ROOT, BLOCK and
+ * EDGE rows after it.
  */
 #ifndef MT_FORMATS_RECORD_H
 #define MT_FORMATS_RECORD_H
@@ -35,6 +36,10 @@ enum mt_record_kind {
 	MT_RECORD_HOLD,         /* memory lost to one traceback's blocks */
 	MT_RECORD_BORDER,       /* blocks that just miss the next smaller class */
 	MT_RECORD_LAYER,        /* what one kind of mappings takes */
+	MT_RECORD_SCAN,         /* a search for what is reachable, and its sums */
+	MT_RECORD_ROOT,         /* a place outside the heap that holds a block */
+	MT_RECORD_BLOCK,        /* a live block and who holds it */
+	MT_RECORD_EDGE,         /* a pointer within a cycle of leaked blocks */
 	MT_RECORD_KIND_COUNT
 };
 
@@ -260,6 +265,110 @@ struct mt_record_layer {
 	uint64_t mapped_bytes, resident_bytes, swapped_bytes;
 };
 
+/* How the process was stopped for a scan. */
+enum mt_scan_method {
+	MT_SCAN_PTRACE = 0, /* its threads were stopped and its memory read */
+	MT_SCAN_FORK = 1,   /* a signal stopped its threads, a forked copy was read */
+};
+
+enum mt_scan_flag {
+	MT_SCAN_AT_END = 1 << 0,    /* the process was about to end (run --leaks) */
+	MT_SCAN_HASHES = 1 << 1,    /* --dup: every BLOCK has its hash */
+	MT_SCAN_SAMPLED = 1 << 2,   /* too many blocks: of the reachable only some have a
+				      BLOCK, with all that lead to them */
+	MT_SCAN_NO_CYCLES = 1 << 3, /* too many blocks leaked to look for cycles */
+	MT_SCAN_RETAINED = 1 << 4,  /* every BLOCK has what it retains */
+};
+
+enum mt_leak_kind {
+	MT_LEAK_DEFINITE = 0, /* nothing points to it, or only its own cycle does */
+	MT_LEAK_INDIRECT = 1, /* only leaked blocks do */
+	MT_LEAK_POSSIBLE = 2, /* reachable only by way of an interior pointer */
+	MT_LEAK_REACHABLE = 3,
+	MT_LEAK_KINDS
+};
+
+/* The sums are of all live blocks, also of those without BLOCK. */
+struct mt_record_scan {
+	uint8_t method;    /* enum mt_scan_method; later formats may add, below 16 */
+	uint32_t flags;    /* enum mt_scan_flag */
+	uint64_t pause_ns; /* how long the program stood still */
+	uint64_t span_ns;  /* from the request to the result */
+	uint64_t threads;
+	uint64_t threads_missed;   /* could not be stopped: their roots are not known */
+	uint64_t root_bytes;       /* searched for pointers, outside the heap */
+	uint64_t heap_bytes;       /* searched within it */
+	uint64_t unreadable_bytes; /* of both, that should have been */
+	uint64_t blocks, roots, edges; /* BLOCK, ROOT and EDGE rows that follow */
+	struct {
+		uint64_t count, bytes; /* requested */
+	} kinds[MT_LEAK_KINDS];
+};
+
+enum mt_root_kind {
+	MT_HELD_GLOBAL = 0,       /* writable data of a module */
+	MT_HELD_THREAD_LOCAL = 1, /* of a module, in a thread */
+	MT_HELD_STACK = 2,
+	MT_HELD_REGISTER = 3,
+	MT_HELD_KEY = 4,      /* pthread_setspecific */
+	MT_HELD_LIBC = 5,     /* the C library's and the loader's own tables */
+	MT_HELD_TRACKED = 6,  /* a region of memtrace_track */
+	MT_HELD_ALTSTACK = 7, /* sigaltstack in use */
+	MT_HELD_MAPPING = 8,  /* memory that the program mapped itself */
+	MT_HELD_COUNT
+};
+
+/* Ids count from 1 within the scan. A place that holds blocks which nothing else leads to. */
+struct mt_record_root {
+	uint32_t id;
+	uint8_t kind;    /* enum mt_root_kind; later formats may add to it, below 64 */
+	uint32_t module; /* global, thread-local, libc: whose data; 0: not known */
+	uint64_t
+		offset; /* in the module's own numbering; thread-local: in its block; stack:
+			    from the frame's lowest address; else: address */
+	uint32_t tid;   /* of the thread; 0: of none */
+	uint32_t frame;  /* stack, register: the function that uses it; 0: not known */
+	uint32_t number; /* DWARF's of the register; of the key; of the tracked domain */
+};
+
+/* What a block seems to be, by a look at what is in it. */
+enum mt_content {
+	MT_CONTENT_DATA = 0,
+	MT_CONTENT_OBJECT = 1,   /* begins with the vtable at module and offset */
+	MT_CONTENT_STRING = 2,   /* of `length` bytes, and its final NUL */
+	MT_CONTENT_POINTERS = 3, /* mostly */
+	MT_CONTENT_ZEROES = 4,
+};
+
+/* One live block. Ids count from 1 within the scan, addresses go up. */
+struct mt_record_block {
+	uint32_t id;
+	uint64_t address;
+	uint64_t size; /* requested; inherited: what it takes */
+	uint32_t traceback;
+	uint8_t kind;      /* enum mt_leak_kind */
+	bool held_by_root; /* holder is a ROOT, not a BLOCK */
+	bool is_interior;  /* the holder's pointer leads into its middle */
+	uint32_t holder;   /* on the shortest path; 0: none. Of a definite one in a cycle:
+			       0. Not checked by the reader: look it up */
+	uint64_t offset;   /* of the pointer in the holding block */
+	uint64_t in_degree; /* pointers to it in the heap and the roots */
+	uint64_t retained_bytes, retained_count; /* freed if it were, itself included */
+	uint32_t cycle;  /* leaked ones in the same cycle have the same number; 0: none */
+	uint8_t content; /* enum mt_content; later formats may add to it, below 8 */
+	uint64_t length; /* string */
+	uint32_t content_module; /* object; 0: in none */
+	uint64_t content_offset;
+	bool has_hash;
+	uint64_t hash; /* of its bytes: what is equal has the same */
+};
+
+/* In a cycle of leaked blocks: from holds a pointer to `to` at offset. */
+struct mt_record_edge {
+	uint32_t from, to; /* ids of blocks; not checked by the reader */
+	uint64_t offset;
+};
+
 struct mt_record {
 	enum mt_record_kind kind;
 	union {
@@ -281,6 +390,10 @@ struct mt_record {
 		struct mt_record_hold hold;
 		struct mt_record_border border;
 		struct mt_record_layer layer;
+		struct mt_record_scan scan;
+		struct mt_record_root root;
+		struct mt_record_block block;
+		struct mt_record_edge edge;
 	};
 };
 
@@ -298,6 +411,9 @@ struct mt_record_context {
 	uint32_t module, frame, slot;
 	uint64_t offset;
 	struct mt_record_sample sample;
+	struct mt_record_root root;
+	struct mt_record_block block;
+	struct mt_record_edge edge;
 };
 
 /* Many records of such a kind share a group; of the others each has its own. */

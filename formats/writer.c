@@ -55,6 +55,7 @@ struct mt_writer {
 	uint32_t delta_of;       /* ordinal of its base; 0: full */
 	uint32_t with_rows;      /* ordinal of the last snapshot that has rows */
 	bool is_open;            /* no SNAPSHOT_END has come */
+	uint32_t roots, blocks;  /* of its scan: ids so far */
 	struct mt_error failure; /* the first; all later calls return it */
 };
 
@@ -130,7 +131,7 @@ static int write_image(struct mt_writer *writer, struct mt_chunk *chunk)
 		return rc;
 	writer->sequence++;
 	writer->latest[chunk->type] = place;
-	if (chunk->type < MT_CHUNK_INDEX)
+	if (chunk->type != MT_CHUNK_INDEX && chunk->type != MT_CHUNK_END)
 		writer->unindexed[writer->unindexed_count++] =
 			(struct place){chunk->type, place};
 	return 0;
@@ -220,7 +221,8 @@ static bool is_essential(uint16_t type)
 
 static bool is_of_snapshot(uint16_t type)
 {
-	return type == MT_CHUNK_COUNTERS || type == MT_CHUNK_OCCUPANCY;
+	return type == MT_CHUNK_COUNTERS || type == MT_CHUNK_OCCUPANCY ||
+	       type == MT_CHUNK_SCAN;
 }
 
 static bool takes_rows(const struct mt_writer *writer)
@@ -263,6 +265,13 @@ static int put_out_to(struct mt_writer *writer, uint16_t last)
 	return 0;
 }
 
+/* The rows of the open snapshot and what they refer to. */
+static int put_out_rows(struct mt_writer *writer)
+{
+	int rc = put_out_to(writer, MT_CHUNK_OCCUPANCY);
+	return rc < 0 ? rc : put_out(writer, MT_CHUNK_SCAN);
+}
+
 static int reserve_batch(struct mt_writer *writer, struct batch *batch, size_t more)
 {
 	size_t needed = batch->size + more;
@@ -302,6 +311,13 @@ static int refuse(const struct mt_writer *writer, struct mt_error *err, const ch
 	return mt_fail(err, MT_ERR_USAGE, "%s: record refused: %s", writer->name, why);
 }
 
+/* Rows of a scan leave out their ids: these count up. */
+static bool leaves_gap(const struct mt_writer *writer, const struct mt_record *rec)
+{
+	return (rec->kind == MT_RECORD_ROOT && rec->root.id != writer->roots + 1) ||
+	       (rec->kind == MT_RECORD_BLOCK && rec->block.id != writer->blocks + 1);
+}
+
 static bool is_out_of_order(const struct mt_record *rec, const struct mt_defined *defined)
 {
 	return (rec->kind == MT_RECORD_MODULE && rec->module.id <= defined->modules) ||
@@ -324,6 +340,8 @@ static int check(const struct mt_writer *writer, const struct mt_record *rec,
 		return refuse(writer, err, "it refers to what is not defined yet");
 	if (is_out_of_order(rec, &writer->defined))
 		return refuse(writer, err, "its id was given before");
+	if (leaves_gap(writer, rec))
+		return refuse(writer, err, "its id is not the next one");
 	if (is_of_snapshot(type) && !takes_rows(writer))
 		return refuse(writer, err, "it belongs to no snapshot");
 	size_t limit = mt_record_size_limit(rec) + GROUP_HEAD_BYTES;
@@ -346,12 +364,13 @@ static int begin_snapshot(struct mt_writer *writer, const struct mt_record *rec,
 	int rc = check(writer, &own, err);
 	if (rc < 0)
 		return rc;
-	if (put_out_to(writer, MT_CHUNK_OCCUPANCY) < 0)
+	if (put_out_rows(writer) < 0)
 		return fail_for_good(writer, err);
 
 	writer->ordinal = snapshot->ordinal;
 	writer->delta_of = snapshot->base;
 	writer->is_open = true;
+	writer->roots = writer->blocks = 0;
 	if (snapshot->kind != MT_SNAPSHOT_PEAK)
 		writer->with_rows = writer->ordinal;
 	return append(writer, &own) < 0 ? fail_for_good(writer, err) : 0;
@@ -369,7 +388,7 @@ static int end_snapshot(struct mt_writer *writer, const struct mt_record *rec,
 	int rc = check(writer, &own, err);
 	if (rc < 0)
 		return rc;
-	if (put_out_to(writer, MT_CHUNK_OCCUPANCY) < 0)
+	if (put_out_rows(writer) < 0)
 		return fail_for_good(writer, err);
 	writer->is_open = false;
 	if (append(writer, &own) < 0 || put_out_to(writer, MT_CHUNK_SNAPSHOTS) < 0)
@@ -400,12 +419,14 @@ int mt_writer_put(struct mt_writer *writer, const struct mt_record *rec,
 	if (rc < 0)
 		return rc;
 	mt_record_define(rec, &writer->defined);
+	writer->roots += rec->kind == MT_RECORD_ROOT;
+	writer->blocks += rec->kind == MT_RECORD_BLOCK;
 	return append(writer, rec) < 0 ? fail_for_good(writer, err) : 0;
 }
 
 int mt_writer_flush(struct mt_writer *writer, struct mt_error *err)
 {
-	if (writer->failure.code || put_out_to(writer, MT_CHUNK_PROCESSES) < 0)
+	if (writer->failure.code || put_out_to(writer, MT_CHUNK_SCAN) < 0)
 		return fail_for_good(writer, err);
 	return 0;
 }

@@ -115,6 +115,43 @@ static void make_counter(struct mt_record_counter *counter,
 	counter->peak_bytes = peak_is_live ? counter->live_bytes : (int64_t)any();
 }
 
+/* Of the open snapshot's scan: rows put so far. */
+static uint32_t roots_put, blocks_put;
+
+static void count_rows(const struct mt_record *rec)
+{
+	if (rec->kind == MT_RECORD_SNAPSHOT)
+		roots_put = blocks_put = 0;
+	roots_put += rec->kind == MT_RECORD_ROOT;
+	blocks_put += rec->kind == MT_RECORD_BLOCK;
+}
+
+static void make_block(struct mt_record_block *block, const struct mt_defined *defined)
+{
+	*block = (struct mt_record_block){
+		.id = blocks_put + 1,
+		.address = next_random() >> (1 + below(63)),
+		.size = next_random() >> (1 + below(63)),
+		.traceback = (uint32_t)(1 + below(defined->tracebacks)),
+		.kind = (uint8_t)below(MT_LEAK_KINDS),
+		.is_interior = below(2),
+		.holder = (uint32_t)any(),
+		.in_degree = any(),
+		.retained_bytes = any(),
+		.retained_count = any(),
+		.cycle = (uint32_t)any(),
+		.content = (uint8_t)below(8),
+		.has_hash = below(2),
+	};
+	block->held_by_root = block->holder && below(2);
+	block->offset = block->holder && !block->held_by_root ? any() : 0;
+	block->length = block->content == MT_CONTENT_STRING ? any() : 0;
+	bool is_object = block->content == MT_CONTENT_OBJECT;
+	block->content_module = is_object ? (uint32_t)below(defined->modules + 1) : 0;
+	block->content_offset = is_object ? any() : 0;
+	block->hash = block->has_hash ? any() : 0;
+}
+
 /* A record that the writer would take, if it is in the right place. */
 static struct mt_record make_record(const struct mt_defined *defined)
 {
@@ -195,6 +232,39 @@ static struct mt_record make_record(const struct mt_defined *defined)
 		rec.layer = (struct mt_record_layer){
 			(uint8_t)below(64), any(), any(), any(), any(), any()};
 		break;
+	case MT_RECORD_SCAN:
+		rec.scan = (struct mt_record_scan){
+			(uint8_t)below(16),
+			(uint32_t)any(),
+			any(),
+			any(),
+			any(),
+			any(),
+			any(),
+			any(),
+			any(),
+			any(),
+			any(),
+			any(),
+			{{any(), any()}, {any(), any()}, {any(), any()}, {any(), any()}}};
+		break;
+	case MT_RECORD_ROOT:
+		rec.root = (struct mt_record_root){roots_put + 1,
+						   (uint8_t)below(64),
+						   (uint32_t)below(defined->modules + 1),
+						   any(),
+						   (uint32_t)any(),
+						   (uint32_t)below(defined->frames + 1),
+						   (uint32_t)any()};
+		break;
+	case MT_RECORD_BLOCK:
+		make_block(&rec.block, defined);
+		break;
+	case MT_RECORD_EDGE:
+		rec.edge =
+			(struct mt_record_edge){1 + (uint32_t)below(UINT32_MAX),
+						1 + (uint32_t)below(UINT32_MAX), any()};
+		break;
 	default:
 		rec.process = (struct mt_record_process){(uint32_t)any(),
 							 (uint32_t)any(),
@@ -235,6 +305,7 @@ static struct story write_story(void)
 	int fd = memfd_create("story", MFD_CLOEXEC);
 	struct mt_writer *writer;
 	struct mt_writer_options options = {.name = "story"};
+	roots_put = blocks_put = 0;
 	struct mt_error err = {0};
 	if (mt_writer_open(&writer, fd, &options, &err) < 0)
 		abort();
@@ -251,6 +322,7 @@ static struct story write_story(void)
 				abort();
 			story.records[story.count++] = rec;
 			mt_record_define(&rec, &story.defined);
+			count_rows(&rec);
 			enum mt_record_kind kind = rec.kind;
 			do
 				rec = make_record(&story.defined);

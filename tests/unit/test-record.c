@@ -88,6 +88,38 @@ static const struct mt_record samples[] = {
 	{.kind = MT_RECORD_LAYER,
 	 .layer = {MT_LAYER_HEAP, 1, 2, UINT64_MAX, UINT64_MAX, 3}},
 	{.kind = MT_RECORD_LAYER, .layer = {63, 0, 0, 0, 0, 0}},
+	{.kind = MT_RECORD_SCAN,
+	 .scan = {MT_SCAN_FORK,
+		  MT_SCAN_HASHES,
+		  1,
+		  2,
+		  3,
+		  4,
+		  5,
+		  UINT64_MAX,
+		  6,
+		  7,
+		  8,
+		  9,
+		  {{1, 2}, {3, 4}, {UINT64_MAX, 5}, {6, 7}}}},
+	{.kind = MT_RECORD_ROOT, .root = {1, MT_HELD_GLOBAL, 2, 4096, 0, 0, 0}},
+	{.kind = MT_RECORD_ROOT, .root = {2, MT_HELD_REGISTER, 0, 0, 77, 9, 16}},
+	{.kind = MT_RECORD_ROOT,
+	 .root = {3, 63, UINT32_MAX, UINT64_MAX, UINT32_MAX, UINT32_MAX, UINT32_MAX}},
+	{.kind = MT_RECORD_BLOCK, .block = {.id = 5, .address = 4096, .traceback = 1}},
+	{.kind = MT_RECORD_BLOCK,
+	 .block = {6, 4160, 40, 1, MT_LEAK_INDIRECT, false, true, 5, 8, 1, 40, 1, 3,
+		   MT_CONTENT_STRING, 17, 0, 0, true, UINT64_MAX}},
+	{.kind = MT_RECORD_BLOCK,
+	 .block = {7, UINT64_MAX, 0, UINT32_MAX, MT_LEAK_REACHABLE, true, false,
+		   UINT32_MAX, UINT64_MAX, UINT64_MAX, UINT64_MAX, 1, UINT32_MAX,
+		   MT_CONTENT_OBJECT, 0, UINT32_MAX, UINT64_MAX, false, 0}},
+	{.kind = MT_RECORD_BLOCK,
+	 .block = {8, 16, UINT64_MAX - 16, 1, MT_LEAK_POSSIBLE, false, false, UINT32_MAX,
+		   0, 0, 0, 0, 0, 7, 0, 0, 0, true, 0}},
+	{.kind = MT_RECORD_EDGE, .edge = {1, 2, 16}},
+	{.kind = MT_RECORD_EDGE, .edge = {UINT32_MAX, UINT32_MAX, UINT64_MAX}},
+	{.kind = MT_RECORD_EDGE, .edge = {1, 1, 0}},
 	{.kind = MT_RECORD_PROCESS,
 	 .process = {1,
 		     2,
@@ -260,6 +292,21 @@ TEST(what_cannot_be_is_refused)
 		{.kind = MT_RECORD_BORDER, .border = {.traceback = 0}},
 		{.kind = MT_RECORD_BORDER, .border = {1, 64, 1, 1}},
 		{.kind = MT_RECORD_LAYER, .layer = {.kind = 64}},
+		{.kind = MT_RECORD_SCAN, .scan = {.method = 16}},
+		{.kind = MT_RECORD_ROOT, .root = {.id = 0}},
+		{.kind = MT_RECORD_ROOT, .root = {.id = UINT32_MAX}},
+		{.kind = MT_RECORD_ROOT, .root = {.id = 1, .kind = 64}},
+		{.kind = MT_RECORD_BLOCK, .block = {.id = 0, .traceback = 1}},
+		{.kind = MT_RECORD_BLOCK, .block = {.id = 1, .traceback = 0}},
+		{.kind = MT_RECORD_BLOCK, .block = {.id = 1, .traceback = 1, .kind = 4}},
+		{.kind = MT_RECORD_BLOCK,
+		 .block = {.id = 1, .traceback = 1, .content = 8}},
+		{.kind = MT_RECORD_BLOCK,
+		 .block = {.id = 1, .traceback = 1, .address = UINT64_MAX, .size = 1}},
+		{.kind = MT_RECORD_BLOCK,
+		 .block = {.id = 1, .traceback = 1, .held_by_root = true}},
+		{.kind = MT_RECORD_EDGE, .edge = {0, 1, 0}},
+		{.kind = MT_RECORD_EDGE, .edge = {1, 0, 0}},
 	};
 	for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++)
 		if (!ok(mt_record_fault(&wrong[i])))
@@ -267,6 +314,31 @@ TEST(what_cannot_be_is_refused)
 	for (int i = 0; i < SAMPLES; i++)
 		if (!ok(!mt_record_fault(&samples[i])))
 			printf("# sample %d\n", i);
+}
+
+/* A heap of a million blocks that are held one after the other costs little. */
+TEST(rows_of_blocks_are_small)
+{
+	struct mt_record_context context = {0};
+	uint8_t data[512];
+	struct mt_output out;
+	struct mt_record rec = {.kind = MT_RECORD_BLOCK,
+				.block = {.id = 1000,
+					  .address = UINT64_C(0x7f0012345670),
+					  .size = 64,
+					  .traceback = 77,
+					  .kind = MT_LEAK_REACHABLE,
+					  .holder = 999,
+					  .offset = 8,
+					  .in_degree = 1,
+					  .retained_bytes = 64,
+					  .retained_count = 1}};
+	for (int i = 0; i < 2; i++) {
+		out = mt_output_over(data, sizeof data);
+		mt_record_encode(&out, &context, &rec);
+		rec.block.id++, rec.block.holder++, rec.block.address += 64;
+	}
+	is_int(out.at - data, 7);
 }
 
 TEST(references_beyond_what_is_defined_are_found)
@@ -285,6 +357,18 @@ TEST(references_beyond_what_is_defined_are_found)
 	rec.cell.slot = 1;
 	ok(mt_record_lacks(&rec, &defined, &needs));
 	rec = (struct mt_record){.kind = MT_RECORD_COUNTER, .counter = {.traceback = 5}};
+	ok(mt_record_lacks(&rec, &defined, &needs));
+	rec = (struct mt_record){.kind = MT_RECORD_ROOT, .root = {.module = 2}};
+	ok(!mt_record_lacks(&rec, &defined, &needs));
+	rec.root.module = 3;
+	ok(mt_record_lacks(&rec, &defined, &needs));
+	rec.root = (struct mt_record_root){.frame = 4};
+	ok(mt_record_lacks(&rec, &defined, &needs));
+	rec = (struct mt_record){.kind = MT_RECORD_BLOCK, .block = {.traceback = 4}};
+	ok(!mt_record_lacks(&rec, &defined, &needs));
+	rec.block.traceback = 5;
+	ok(mt_record_lacks(&rec, &defined, &needs));
+	rec.block = (struct mt_record_block){.traceback = 1, .content_module = 3};
 	ok(mt_record_lacks(&rec, &defined, &needs));
 	rec = (struct mt_record){.kind = MT_RECORD_THREAD, .thread = {.slot = 1}};
 	ok(!mt_record_lacks(&rec, &defined, &needs));
