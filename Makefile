@@ -15,14 +15,18 @@ base     := -std=gnu11 -D_GNU_SOURCE -I. -g -O2 $(warnings) -MMD -MP \
 # The library in the traced process: libc and the loader only, nothing exported but the map.
 inside_flags := $(base) -fPIC -fvisibility=hidden -fno-builtin-malloc -fno-builtin-calloc \
                 -fno-builtin-realloc -fno-builtin-free -ftls-model=initial-exec \
-                -fno-omit-frame-pointer -fno-plt -fno-stack-protector
+                -fno-omit-frame-pointer -fno-plt -fno-stack-protector \
+                $(if $(CHECK_TRACEBACKS),-DMT_CHECK)
 
 # SANITIZE=-fsanitize=... applies to everything outside.
 packages      := libdw libelf libunwind-ptrace libunwind-generic zlib
 package_libs  := $(shell pkg-config --libs $(packages) 2>/dev/null) -liberty -lm
 outside_flags := $(base) $(shell pkg-config --cflags $(packages) 2>/dev/null) $(SANITIZE)
 
-inside_sources  := $(wildcard preload/*.c preload/*.S tracer/record/*.c)
+# CHECK_TRACEBACKS=1: a library that compares its tracebacks with libunwind's.
+inside_sources  := $(wildcard preload/*.c preload/*.S tracer/record/*.c \
+                     $(if $(CHECK_TRACEBACKS),tests/tracebacks/compare.c \
+                       tests/tracebacks/report.c))
 outside_sources := $(wildcard formats/*.c tracer/collect/*.c tracer/analyze/*.c cli/*.c)
 library_sources := $(filter-out cli/main.c,$(outside_sources))
 

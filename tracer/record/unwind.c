@@ -528,8 +528,8 @@ static bool renew(struct mt_unwinder *u)
 	return true;
 }
 
-mt_traceback_id mt_unwind_miss(struct mt_recorder *recorder, struct mt_caller caller,
-			       struct mt_prediction *p)
+static mt_traceback_id find_traceback(struct mt_recorder *recorder,
+				      struct mt_caller caller, struct mt_prediction *p)
 {
 	struct mt_unwinder *u = recorder->unwinder;
 	mt_traceback_id id;
@@ -544,4 +544,12 @@ mt_traceback_id mt_unwind_miss(struct mt_recorder *recorder, struct mt_caller ca
 			return p->traceback;
 	}
 	return walk(recorder, caller);
+}
+
+mt_traceback_id mt_unwind_miss(struct mt_recorder *recorder, struct mt_caller caller,
+			       struct mt_prediction *p)
+{
+	mt_traceback_id id = find_traceback(recorder, caller, p);
+	mt_check_traceback(recorder, caller, id);
+	return id;
 }

@@ -19,6 +19,7 @@
 #ifndef MT_TRACER_RECORD_UNWIND_H
 #define MT_TRACER_RECORD_UNWIND_H
 
+#include "tracer/record/check.h"
 #include "tracer/record/modules.h"
 #include "tracer/record/recorder.h"
 #include "tracer/record/rules.h"
@@ -209,6 +210,7 @@ mt_unwind_predicted(const struct mt_recorder *recorder, struct mt_caller caller,
 			     0))
 		return 0;
 	(*p)->was_right = 1;
+	mt_check_traceback(recorder, caller, (*p)->traceback);
 	return (*p)->traceback;
 }
 
