@@ -231,6 +231,9 @@ static int run_run(const struct invocation *invocation, struct mt_error *err)
 	const struct run_options *options = invocation->options;
 	set_environment(options);
 	int rc = run_gate_check(&options->gate, err);
+	if (rc == 0 && options->gate.judges_all && options->no_children)
+		rc = mt_fail(err, MT_ERR_USAGE,
+			     "--gate-all and --no-children cannot be used together");
 	if (rc == 0)
 		rc = check_output(err);
 	if (rc < 0)

@@ -287,6 +287,17 @@ static bool is_answer_ready(int fd)
 	return rc == 1;
 }
 
+/* Up to the next NUL; for free(). NULL: there is no more. */
+static char *take_part(const char **at, const char *end)
+{
+	if (*at >= end)
+		return NULL;
+	size_t size = strnlen(*at, (size_t)(end - *at));
+	char *part = strndup(*at, size);
+	*at += size + 1;
+	return part;
+}
+
 void mt_launcher_collect(struct mt_launcher *launcher, struct mt_run_result *result)
 {
 	struct mt_message wait = {.head = {.kind = MT_MESSAGE_WAIT,
@@ -303,9 +314,8 @@ void mt_launcher_collect(struct mt_launcher *launcher, struct mt_run_result *res
 	const struct mt_message *message = &packet.message;
 	result->running = message->head.running;
 	result->recorded = message->head.recorded;
-	size_t path = strnlen(message->text, packet.text_bytes);
-	result->trace = strndup(message->text, path);
-	result->remarks = path < packet.text_bytes ? strndup(message->text + path + 1,
-							     packet.text_bytes - path - 1)
-						   : NULL;
+	const char *at = message->text, *end = message->text + packet.text_bytes;
+	result->trace = take_part(&at, end);
+	result->tree = take_part(&at, end);
+	result->remarks = take_part(&at, end);
 }

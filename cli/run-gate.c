@@ -63,12 +63,15 @@ static bool is_recorded(const struct mt_run_result *run)
 	return run->trace && *run->trace;
 }
 
-/* The other processes of the tree, as the main one's trace names them. */
+static const char why_unrecorded[] =
+	"it is static or set-user-ID, had no LD_PRELOAD, or no file could be made";
+
+/* The other processes of the tree, as its first trace names them. */
 static int judge_others(struct gate *gate, const struct mt_run_result *run,
 			struct mt_error *err)
 {
 	struct mt_trace *trace;
-	int rc = mt_trace_open(&trace, run->trace, MT_TRACE_LOAD_ALL, err);
+	int rc = mt_trace_open(&trace, run->tree, MT_TRACE_LOAD_ALL, err);
 	if (rc < 0)
 		return rc;
 	for (size_t i = 0; rc >= 0 && i < trace->processes.count; i++) {
@@ -78,7 +81,7 @@ static int judge_others(struct gate *gate, const struct mt_run_result *run,
 			continue;
 		rc = name && *name ? gate_judge(gate, name, (struct mt_names){0}, err)
 				   : gate_cannot_judge(gate, process->program,
-						       "a process of the tree", err);
+						       why_unrecorded, err);
 	}
 	mt_trace_close(trace);
 	return rc;
@@ -94,6 +97,7 @@ static int judge_run(struct gate *gate, const struct run_gate_options *options,
 	if (!is_recorded(run))
 		return gate_cannot_judge(gate, run->program,
 					 mt_unrecorded_why(run->program), err);
+	gate->question.judges_children = options->judges_all;
 	int rc = gate_judge(gate, run->trace, names, err);
 	return rc >= 0 && options->judges_all ? judge_others(gate, run, err) : rc;
 }

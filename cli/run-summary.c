@@ -61,10 +61,11 @@ static void say_totals(const struct mt_run_result *result,
 	mt_size_text(live, (double)summary->live.bytes, false);
 	mt_size_text(peak, (double)summary->peak.bytes, false);
 	mt_size_text(bound, (double)summary->peak_bound_bytes, false);
+	const char *program = summary->program ? summary->program : result->program;
 	fprintf(stderr,
 		"memtrace: %s: live at exit %s in %" PRId64
 		" blocks, peak %s%s%s, %" PRId64 " allocations\n",
-		result->program, live, summary->live.count, peak,
+		program, live, summary->live.count, peak,
 		summary->peak_bound_bytes ? " +-" : "",
 		summary->peak_bound_bytes ? bound : "", summary->total.count);
 }
@@ -78,6 +79,18 @@ static void say_trace(const struct mt_run_result *result)
 		fprintf(stderr, "; %" PRIu32 " %s still running", result->running,
 			result->running == 1 ? "process" : "processes");
 	fputc('\n', stderr);
+}
+
+/* What the numbers are not about: the program that the process became. */
+static void say_unrecorded(const struct mt_summary *summary)
+{
+	if (summary->unrecorded)
+		fprintf(stderr, "memtrace: not recorded: %s, which %s executed: %s\n",
+			summary->unrecorded,
+			summary->program ? summary->program : "the program",
+			summary->has_no_environment
+				? "LD_PRELOAD is not in its environment"
+				: mt_unrecorded_why(summary->unrecorded));
 }
 
 /* The first lines of the collector's own words. */
@@ -106,9 +119,10 @@ static void say_results(const struct mt_run_result *result)
 	for (size_t i = 0; i < summary.line_count; i++)
 		fprintf(stderr, "memtrace:   %s\n", summary.lines[i]);
 	say_losses(&summary);
-	if (!summary.total.count && mt_unrecorded_has_own_malloc(result->program))
+	if (!summary.total.count && summary.has_own_malloc)
 		fputs("memtrace: not recorded: what the program's own malloc serves\n",
 		      stderr);
+	say_unrecorded(&summary);
 	say_trace(result);
 	mt_summary_deinit(&summary);
 }
@@ -147,6 +161,7 @@ void mt_run_summary(const struct mt_run_result *result, const struct command *co
 void mt_run_result_deinit(struct mt_run_result *result)
 {
 	free(result->trace);
+	free(result->tree);
 	free(result->remarks);
 	*result = (struct mt_run_result){0};
 }

@@ -13,6 +13,7 @@ struct mt_run_result {
 	const char *program; /* as the user called it */
 	int status;          /* as waitpid's */
 	char *trace;         /* of the main process; NULL or empty: there is none */
+	char *tree;          /* the tree's first trace, which names the others */
 	char *remarks;       /* lines about traces that end early; NULL: none */
 	uint32_t running;    /* recorded processes that go on */
 	uint32_t recorded;   /* images that were recorded */

@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <gelf.h>
 #include <limits.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -97,22 +98,6 @@ static bool needs_sanitizer(Elf *elf)
 	return false;
 }
 
-static bool defines_malloc(Elf *elf)
-{
-	GElf_Shdr header;
-	int count = 0;
-	Elf_Data *data = find_section(elf, SHT_DYNSYM, &header, &count);
-	for (int i = 0; data && i < count; i++) {
-		GElf_Sym symbol;
-		if (!gelf_getsym(data, i, &symbol) || symbol.st_shndx == SHN_UNDEF)
-			continue;
-		const char *name = elf_strptr(elf, header.sh_link, symbol.st_name);
-		if (name && !strcmp(name, "malloc"))
-			return true;
-	}
-	return false;
-}
-
 static const char *why_by_file(Elf *elf)
 {
 	if (is_static(elf))
@@ -138,15 +123,4 @@ const char *mt_unrecorded_why(const char *program)
 	elf_end(elf);
 	close(fd);
 	return why ? why : "the library was not loaded into it, or it ended before main";
-}
-
-bool mt_unrecorded_has_own_malloc(const char *program)
-{
-	int fd = open_program(program);
-	Elf *elf = fd >= 0 ? open_elf(fd) : NULL;
-	bool has_own = elf && defines_malloc(elf);
-	elf_end(elf);
-	if (fd >= 0)
-		close(fd);
-	return has_own;
 }

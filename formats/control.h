@@ -23,7 +23,7 @@
 enum {
 	MT_MESSAGE_MAGIC = 0x434d544d, /* "MTMC" */
 	MT_MESSAGE_VERSION = 1,
-	MT_MESSAGE_TEXT_BYTES = 8192,
+	MT_MESSAGE_TEXT_BYTES = 12288,
 	MT_HELLO_FDS = 2, /* the state, then the control page */
 	MT_SOCKET_NAME_BYTES = 64,
 	MT_HELLO_NO_FILE = 1, /* taken over, but the trace cannot be written */
@@ -55,8 +55,8 @@ struct mt_message {
 	struct mt_message_head head;
 	/*
 	 * SNAPSHOT: the label. ANSWER: to WAIT the path of the main process's trace, a
-	 * NUL, and words for the user, one line each; otherwise why not. Not
-	 * NUL-terminated in the packet.
+	 * NUL, that of the tree's first trace, a NUL, and words for the user, one line
+	 * each; otherwise why not. Not NUL-terminated in the packet.
 	 */
 	char text[MT_MESSAGE_TEXT_BYTES];
 };

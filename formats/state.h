@@ -62,6 +62,7 @@ enum mt_region_id {
 	MT_REGION_POOLS,    /* struct mt_state_pool[], by pool of the small-object heap */
 	MT_REGION_ARENAS,   /* uint8_t enum mt_arena_state, by arena of the heap */
 	MT_REGION_BLOCKS, /* struct mt_state_block[]: blocks outside the small-object heap */
+	MT_REGION_STARTS, /* struct mt_state_start[]: the last ones, a ring */
 	MT_REGION_COUNT
 };
 
@@ -229,6 +230,18 @@ enum mt_block_kind {
 	MT_BLOCK_TRACKED = 2, /* memtrace_track; its domain is in the traceback's root */
 };
 
+/*
+ * A program that this process, or a child that has no state, is about to execute. Whether
+ * it was recorded shows in its greeting: none came from a program that is static, has
+ * other rights, or was started without our environment.
+ */
+struct mt_state_start {
+	_Atomic uint32_t pid;        /* in the process's own numbering; 0: it failed */
+	uint32_t has_no_environment; /* 1: without LD_PRELOAD */
+	char path[248];              /* as given; cut if it is longer */
+};
+static_assert(sizeof(struct mt_state_start) == 256, "");
+
 enum mt_malloc_mode {
 	MT_MALLOC_PYMALLOC = 0,
 	MT_MALLOC_LIBC = 1, /* "malloc": every request to the C library */
@@ -285,7 +298,8 @@ struct mt_state_header {
 	uint32_t python; /* enum mt_python */
 	struct mt_geometry geometry;
 	uint32_t heap_pools_reserved;
-	uint32_t nframe; /* frames kept per traceback when the trace is written */
+	uint32_t nframe;         /* frames kept per traceback when the trace is written */
+	uint32_t has_own_malloc; /* 1: the program defines one, which comes before ours */
 	uint64_t start_realtime_ns;  /* CLOCK_REALTIME when the state was made */
 	uint64_t start_monotonic_ns; /* CLOCK_MONOTONIC then; time_ns counts from here */
 	uint64_t heap_base;          /* address of the small-object heap */
@@ -326,7 +340,8 @@ struct mt_state_header {
 		_Atomic uint32_t pools;  /* highest pool index ever carved + 1 */
 		_Atomic uint32_t arenas; /* highest arena index ever used + 1 */
 		_Atomic uint32_t
-			generation; /* of the modules: grows with every dlclose */
+			generation;      /* of the modules: grows with every dlclose */
+		_Atomic uint32_t starts; /* ever */
 	} used;
 
 	_Alignas(64) struct {

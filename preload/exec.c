@@ -1,7 +1,7 @@
 /*
- * exec.c - start other programs as ever, and count those that start without us.
+ * exec.c - start other programs as ever, announce them, and count those without us.
  * Inside the traced process. These run in children of fork and vfork too, where the
- * shared state is the parent's: the count is meant for it, and nothing else is touched.
+ * shared state is the parent's: the words are meant for it, and nothing else is touched.
  */
 #include "preload/exec.h"
 
@@ -49,24 +49,66 @@ static void need_start(void)
 		exec_start();
 }
 
-static void note_environment(char *const environment[])
+static void copy_path(char *to, size_t size, const char *path)
 {
-	if (config.only_pid || !mt_state_is_handed_over())
-		return;
-	if (!environment || !config_find(environment, "LD_PRELOAD"))
+	size_t length = 0;
+	for (; path && path[length] && length < size - 1; length++)
+		to[length] = path[length];
+	to[length] = '\0';
+}
+
+/*
+ * pid runs, or is about to run, this program: it is expected to greet the collector. NULL
+ * where nobody waits for that. What begins without our environment is counted at once.
+ */
+static struct mt_state_start *announce(uint32_t pid, const char *path,
+				       char *const environment[])
+{
+	if (!mt_state_is_handed_over() || (config.only_pid && config.only_pid != pid))
+		return NULL;
+	uint32_t number = atomic_fetch_add(&mt_state.header->used.starts, 1);
+	struct mt_state_start *start = &mt_state.starts[number % mt_state.max_starts];
+	start->pid = 0;
+	start->has_no_environment =
+		!environment || !config_find(environment, "LD_PRELOAD");
+	if (start->has_no_environment)
 		mt_state_lose(MT_LOSS_CHILD_NO_ENVIRONMENT);
+	copy_path(start->path, sizeof start->path, path);
+	start->pid = pid;
+	return start;
+}
+
+static struct mt_state_start *announce_own(const char *path, char *const environment[])
+{
+	return announce((uint32_t)mt_syscall3(SYS_getpid, 0, 0, 0), path, environment);
+}
+
+/* It did not come to that. */
+static void withdraw(struct mt_state_start *start)
+{
+	if (!start)
+		return;
+	if (start->has_no_environment)
+		atomic_fetch_sub(&mt_state.header->losses[MT_LOSS_CHILD_NO_ENVIRONMENT],
+				 1);
+	start->pid = 0;
 }
 
 /* The system call itself, which is all that the C library's execve does. */
 static int exec_now(int directory, const char *path, char *const argv[],
 		    char *const environment[], int flags)
 {
-	note_environment(environment);
+	bool is_named = path && (*path || !argv);
+	struct mt_state_start *start = announce_own(is_named ? path
+						    : argv   ? argv[0]
+							     : NULL,
+						    environment);
 	long result = flags || directory != AT_FDCWD
 			      ? mt_syscall6(SYS_execveat, directory, (long)path,
 					    (long)argv, (long)environment, flags, 0)
 			      : mt_syscall3(SYS_execve, (long)path, (long)argv,
 					    (long)environment);
+	withdraw(start);
 	errno = (int)-result;
 	return -1;
 }
@@ -98,8 +140,10 @@ DOOR int fexecve(int fd, char *const argv[], char *const environment[])
 DOOR int execvpe(const char *file, char *const argv[], char *const environment[])
 {
 	need_start();
-	note_environment(environment);
-	return next.execvpe(file, argv, environment);
+	struct mt_state_start *start = announce_own(file, environment);
+	next.execvpe(file, argv, environment);
+	withdraw(start);
+	return -1;
 }
 
 DOOR int execvp(const char *file, char *const argv[])
@@ -153,14 +197,30 @@ DOOR int execle(const char *path, const char *argument, ...)
 	return execve(path, argv, environment);
 }
 
+/* The child is known when it runs the program already: nothing is to be withdrawn. */
+static int spawn(spawn_function *const *spawn_next, pid_t *pid, const char *path,
+		 const posix_spawn_file_actions_t *actions,
+		 const posix_spawnattr_t *attributes, char *const argv[],
+		 char *const environment[])
+{
+	pid_t child;
+	need_start();
+	int error = (*spawn_next)(&child, path, actions, attributes, argv, environment);
+	if (error)
+		return error;
+	announce((uint32_t)child, path, environment);
+	if (pid)
+		*pid = child;
+	return 0;
+}
+
 DOOR int posix_spawn(pid_t *pid, const char *path,
 		     const posix_spawn_file_actions_t *actions,
 		     const posix_spawnattr_t *attributes, char *const argv[],
 		     char *const environment[])
 {
-	need_start();
-	note_environment(environment);
-	return next.posix_spawn(pid, path, actions, attributes, argv, environment);
+	return spawn(&next.posix_spawn, pid, path, actions, attributes, argv,
+		     environment);
 }
 
 DOOR int posix_spawnp(pid_t *pid, const char *file,
@@ -168,22 +228,29 @@ DOOR int posix_spawnp(pid_t *pid, const char *file,
 		      const posix_spawnattr_t *attributes, char *const argv[],
 		      char *const environment[])
 {
-	need_start();
-	note_environment(environment);
-	return next.posix_spawnp(pid, file, actions, attributes, argv, environment);
+	return spawn(&next.posix_spawnp, pid, file, actions, attributes, argv,
+		     environment);
+}
+
+/* The C library starts it by itself and tells no pid. */
+static void note_shell(void)
+{
+	if (!config.only_pid && mt_state_is_handed_over() &&
+	    (!environ || !config_find(environ, "LD_PRELOAD")))
+		mt_state_lose(MT_LOSS_CHILD_NO_ENVIRONMENT);
 }
 
 DOOR int system(const char *command)
 {
 	need_start();
 	if (command)
-		note_environment(environ);
+		note_shell();
 	return next.system(command);
 }
 
 DOOR FILE *popen(const char *command, const char *mode)
 {
 	need_start();
-	note_environment(environ);
+	note_shell();
 	return next.popen(command, mode);
 }

@@ -120,6 +120,21 @@ static void leak_known_block(void)
 	(void)known;
 }
 
+/*
+ * Who serves malloc in this program, and is it an interpreter? What the C library
+ * allocates to say that there is no such name is not the program's.
+ */
+static void look_around(void)
+{
+	mt_recorder_set_tracing(false);
+	/* RTLD_DEFAULT would be ourselves first: we are bound to our own symbols. */
+	void *everything = dlopen(NULL, RTLD_LAZY | RTLD_NOLOAD);
+	mt_state.header->has_own_malloc =
+		everything && dlsym(everything, "malloc") != (void *)malloc;
+	python_start();
+	mt_recorder_set_tracing(true);
+}
+
 __attribute__((constructor(101))) static void process_construct(void)
 {
 	bool is_recorded = process_start();
@@ -135,7 +150,7 @@ __attribute__((constructor(101))) static void process_construct(void)
 		say_misunderstood();
 	mt_modules_scan();
 	thread_start();
-	python_start();
+	look_around();
 	mt_state.header->ready = 1;
 	if (!reach_collector()) {
 		mt_state_close_fds();

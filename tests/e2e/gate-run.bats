@@ -116,3 +116,65 @@ prepare() {
 	# A run that fails ends it.
 	run -7 memtrace run -q --gate --repeat 6 ./program 10 7
 }
+
+make_static() {
+	printf 'int main(void) { return 0; }' | ${CC:-cc} -static -x c - -o static
+}
+
+@test "run --gate: a last image that is not recorded cannot be judged" {
+	make_static
+	run -125 memtrace run -o t.mtz --gate --max-live 1G sh -c 'exec ./static'
+	[[ $output == *"memtrace: not recorded: ./static, which sh executed: it is statically linked"* ]]
+	[[ $output == *"trace: could not judge: t.mtz: not recorded: ./static, which the process executed then"* ]]
+	# The trace says so itself.
+	run -3 memtrace gate --max-live 1G t.mtz
+	[ "$(memtrace info --json t.mtz | jq -r '.end, .unrecorded')" = $'exec\n./static' ]
+	for words in "env -u LD_PRELOAD" "env -i"; do
+		run -125 memtrace run -o t.mtz --force --gate --max-live 1G $words ./program 1
+		[[ $output == *"not recorded: ./program, which env executed: LD_PRELOAD is not in its environment"* ]]
+	done
+	# Its own failure still wins; an exec that fails is none.
+	run -7 memtrace run -q --gate --max-live 1G env -i ./program 1 7
+	run -0 memtrace run -q --gate --max-live 1G bash -c 'shopt -s execfail; exec ./none 2>/dev/null; true'
+	run -0 memtrace run -q --gate --max-live 100 env A=1 env B=1 ./program 1
+}
+
+@test "run: an image after the last recorded one is said without run's help too" {
+	make_static
+	LD_PRELOAD=$build/libmemtrace.so MEMTRACE_OUTPUT=p.mtz sh -c 'exec ./static'
+	until [ "$(memtrace info --json p.mtz 2>/dev/null | jq .complete)" = true ]; do :; done
+	[ "$(memtrace info --json p.mtz | jq -r .unrecorded)" = ./static ]
+}
+
+@test "run --gate-all: children that were not recorded cannot be judged" {
+	make_static
+	run -0 memtrace run -q --gate --max-live 1G sh -c './static; ./program 1; true'
+	run -125 memtrace run -q --gate-all --max-live 1G sh -c './static; ./program 1; true'
+	[[ $output == *"gate: could not judge: static"* ]]
+	[ "$(grep -c '^gate: passed: ' <<<"$output")" = 2 ]
+	run -125 memtrace run -q --gate-all --max-live 1G sh -c 'env -i ./program 1; true'
+	[[ $output == *"children: could not judge: not recorded: programs started without our environment: 1"* ]]
+	[[ $output == *"gate: could not judge: program"* ]]
+	run -125 memtrace run -q --gate-all --max-live 1G python3 -c 'import os; os.waitpid(os.posix_spawn("./static", ["s"], os.environ), 0)'
+	[[ $output == *"gate: could not judge: static"* ]]
+	# However many come, all that were recorded have greeted.
+	run -0 memtrace run --no-summary --gate-all --max-live 1G sh -c 'for i in $(seq 40); do ./program 1 & done; wait'
+	[ "$(grep -c '^gate: passed: ' <<<"$output")" -ge 41 ]
+	# The tree of a main process that was another program first.
+	run -125 memtrace run -q --gate-all --max-live 1G env A=1 sh -c './static; ./program 1; true'
+	[ "$(grep -c '^gate: passed: ' <<<"$output")" = 3 ]
+	run -125 memtrace run -q --gate-all --no-children --max-live 1G ./program 1
+}
+
+@test "run --gate: no allocation is within every limit, but tracing that was stopped is not" {
+	printf 'int main(void) { return 0; }' | ${CC:-cc} -x c - -o nothing
+	run -0 memtrace run --no-summary -o t.mtz --gate --max-total 0 --max-count 0 ./nothing
+	printf '#include <memtrace.h>\n#include <stdlib.h>\nvoid *p; int main(void) { p = malloc(9); memtrace_stop(); }' |
+		${CC:-cc} -I "$root/preload" -x c - -o stopped
+	run -125 memtrace run -q --gate --max-live 1G ./stopped
+	[[ $output == *"nothing was recorded: tracing was stopped"* ]]
+	${CC:-cc} -g -O0 "$root/tests/programs/own-malloc.c" -o own
+	echo x | run -4 memtrace run -q -o own.mtz ./own
+	run -3 memtrace gate --max-live 1G own.mtz
+	[[ $output == *"the program's own malloc serves it"* ]]
+}

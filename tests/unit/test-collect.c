@@ -4,6 +4,7 @@
 #include "formats/reader.h"
 #include "tests/tap.h"
 #include "tracer/collect/image.h"
+#include "tracer/collect/starts.h"
 #include "tracer/collect/trace.h"
 
 #include <fcntl.h>
@@ -56,6 +57,7 @@ static struct state make_state(void)
 	add_region(&state, MT_REGION_COUNTERS, 4 * 64 * sizeof(struct mt_state_counter));
 	add_region(&state, MT_REGION_PEAKS, 4 * 64 * sizeof(struct mt_state_peak));
 	add_region(&state, MT_REGION_BLOCKS, 16 * sizeof(struct mt_state_block));
+	add_region(&state, MT_REGION_STARTS, 4 * sizeof(struct mt_state_start));
 	add_region(&state, MT_REGION_ARENAS, 1);
 	add_region(&state, MT_REGION_POOLS, POOLS * sizeof(struct mt_state_pool));
 	add_region(&state, MT_REGION_SIDE, POOLS * 1024 * sizeof(uint32_t));
@@ -359,6 +361,39 @@ TEST(a_state_is_mapped_until_the_last_mapping_goes)
 	munmap(state.base, STATE_BYTES);
 	ok(!mt_image_is_mapped(&image));
 	ok(!mt_image_is_mapped(&image));
+}
+
+/* The n-th program that was announced has pid 100 + n. */
+static void announce(struct state *state)
+{
+	uint32_t number = state->header->used.starts++;
+	struct mt_state_start *start =
+		&((struct mt_state_start *)at(state, MT_REGION_STARTS))[number % 4];
+	start->pid = 100 + number;
+	snprintf(start->path, sizeof start->path, "p%u", number);
+}
+
+TEST(of_announced_programs_the_last_are_known_in_their_order)
+{
+	struct state state = make_state();
+	struct mt_image image;
+	struct mt_starts starts = {0};
+	is_int(mt_image_open(&image, dup(state.fd), NULL), 0);
+	mt_starts_read(&starts, &image);
+	is_int(starts.count, 0);
+	for (uint32_t count = 1; count <= 9; count++) {
+		announce(&state);
+		mt_starts_read(&starts, &image);
+		is_int(starts.count, count < 4 ? count : 4);
+		for (size_t i = 0; i < starts.count; i++)
+			is_int(starts.list[i].pid, 100 + count - starts.count + i);
+	}
+	is_str(mt_starts_find(&starts, 108)->path, "p8");
+	ok(!mt_starts_find(&starts, 104));
+	mt_image_close(&image);
+	mt_starts_read(&starts, &image);
+	is_int(starts.count, 4);
+	mt_starts_deinit(&starts);
 }
 
 TAP_MAIN()

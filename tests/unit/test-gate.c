@@ -208,15 +208,25 @@ TEST(call_sites_that_are_not_all_known_cannot_pass_a_baseline)
 	mt_gate_deinit(gate);
 }
 
-TEST(a_trace_without_any_allocation_cannot_be_judged)
+static void judges_empty(const char *meta, enum mt_gate_state expected)
 {
 	struct made made;
 	made_begin(&made);
+	if (meta)
+		made_meta(&made, meta, "1");
 	made_snapshot(&made, (struct mt_record_snapshot){.kind = MT_SNAPSHOT_EXIT});
 	made_snapshot_end(&made);
 	struct mt_gate_question question = {.trace = path_of(&made),
 					    .max_live = {true, 1000}};
-	mt_gate_deinit(judge(question, MT_GATE_UNJUDGED));
+	mt_gate_deinit(judge(question, expected));
+}
+
+TEST(no_allocation_passes_if_the_recorder_would_have_seen_one)
+{
+	judges_empty(NULL, MT_GATE_PASSED);
+	judges_empty("own_malloc", MT_GATE_UNJUDGED);
+	judges_empty("stopped", MT_GATE_UNJUDGED);
+	judges_empty("unrecorded", MT_GATE_UNJUDGED);
 }
 
 TAP_MAIN()

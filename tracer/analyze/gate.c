@@ -85,6 +85,32 @@ static void sum_up(struct mt_judging *j, const struct mt_profile *profile)
 	}
 }
 
+/* What it says is not about the program that the process became. */
+static void check_last_image(struct mt_judging *j, const struct mt_trace *trace)
+{
+	const struct mt_trace_meta *next = mt_trace_meta(trace, "unrecorded");
+	const struct mt_trace_meta *why = mt_trace_meta(trace, "unrecorded_why");
+	if (next)
+		mt_fail(&j->trouble, MT_ERR_MISSING,
+			"%s: not recorded: %s, which the process executed then%s",
+			trace->path, next->value,
+			why ? ", without LD_PRELOAD in its environment" : "");
+}
+
+/* No allocation is a fine number, if the recorder would have seen one. */
+static void check_recorder(struct mt_judging *j, const struct mt_trace *trace)
+{
+	if (j->total.count)
+		return;
+	if (mt_trace_meta(trace, "own_malloc"))
+		mt_fail(&j->trouble, MT_ERR_MISSING,
+			"%s: nothing was recorded: the program's own malloc serves it",
+			trace->path);
+	if (mt_trace_meta(trace, "stopped"))
+		mt_fail(&j->trouble, MT_ERR_MISSING,
+			"%s: nothing was recorded: tracing was stopped", trace->path);
+}
+
 static void check_trace(struct mt_judging *j, const struct mt_subject *subject)
 {
 	const struct mt_trace *trace = subject->trace;
@@ -93,11 +119,8 @@ static void check_trace(struct mt_judging *j, const struct mt_subject *subject)
 		mt_fail(&j->trouble, MT_ERR_DAMAGED,
 			"%s: the snapshot's rows do not add up to its totals",
 			trace->path);
-	if (!j->total.count)
-		mt_fail(&j->trouble, MT_ERR_MISSING,
-			"%s: nothing was recorded: the program made no allocation that "
-			"memtrace saw",
-			trace->path);
+	check_last_image(j, trace);
+	check_recorder(j, trace);
 	note_losses(j, &subject->profile);
 }
 
@@ -147,6 +170,24 @@ static int judge_trace(struct mt_judging *j, struct mt_error *err)
 	return mt_gate_add_check(j, check, err, "%s", j->trouble.message);
 }
 
+/* With --gate-all: those that left no trace are counted in their parent's. */
+static int judge_children(struct mt_judging *j, struct mt_error *err)
+{
+	static const enum mt_loss unseen[] = {MT_LOSS_CHILD_NO_HANDOVER,
+					      MT_LOSS_CHILD_NO_ENVIRONMENT};
+	struct mt_check check = {.name = "children", .state = MT_GATE_UNJUDGED};
+	int rc = 0;
+	if (!j->asked->judges_children || !j->gate->answer.subject_count)
+		return 0;
+	const struct mt_profile *profile = &j->gate->answer.subjects[0].profile;
+	for (size_t i = 0; rc >= 0 && i < sizeof unseen / sizeof *unseen; i++)
+		if (profile->losses[unseen[i]])
+			rc = mt_gate_add_check(
+				j, check, err, "not recorded: %s: %" PRIu64,
+				mt_loss_text(unseen[i]), profile->losses[unseen[i]]);
+	return rc;
+}
+
 static int judge_self_test(struct mt_judging *j, struct mt_error *err)
 {
 	struct mt_check check = {.name = "self-test"};
@@ -189,6 +230,8 @@ static int judge(struct mt_judging *j, struct mt_error *err)
 		rc = mt_gate_judge_baseline(j, err);
 	if (rc >= 0)
 		rc = mt_gate_judge_series(j, err);
+	if (rc >= 0)
+		rc = judge_children(j, err);
 	if (rc >= 0)
 		rc = judge_self_test(j, err);
 	if (rc >= 0)

@@ -7,6 +7,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 static int copy_lines(struct mt_summary *summary, const struct mt_table *table,
 		      struct mt_error *err)
@@ -23,6 +24,12 @@ static int copy_lines(struct mt_summary *summary, const struct mt_table *table,
 	return has_all ? 0 : mt_fail(err, MT_ERR_NO_MEMORY, "out of memory");
 }
 
+static char *copy_meta(const struct mt_trace *trace, const char *key)
+{
+	const struct mt_trace_meta *meta = mt_trace_meta(trace, key);
+	return meta ? strdup(meta->value) : NULL;
+}
+
 static int summarize(struct mt_summary *summary, const struct mt_answer *answer,
 		     struct mt_error *err)
 {
@@ -37,6 +44,11 @@ static int summarize(struct mt_summary *summary, const struct mt_answer *answer,
 		summary->losses[i] = profile->losses[i];
 		summary->loss_count += profile->losses[i];
 	}
+	const struct mt_trace *trace = answer->subjects[0].trace;
+	summary->program = copy_meta(trace, "program");
+	summary->unrecorded = copy_meta(trace, "unrecorded");
+	summary->has_own_malloc = mt_trace_meta(trace, "own_malloc") != NULL;
+	summary->has_no_environment = mt_trace_meta(trace, "unrecorded_why") != NULL;
 	summary->remark = answer->remark;
 	summary->is_incomplete = answer->remark.code != 0;
 	return copy_lines(summary, &answer->report.tables[0], err);
@@ -64,5 +76,7 @@ void mt_summary_deinit(struct mt_summary *summary)
 	for (size_t i = 0; i < summary->line_count; i++)
 		free(summary->lines[i]);
 	free(summary->lines);
+	free(summary->program);
+	free(summary->unrecorded);
 	*summary = (struct mt_summary){0};
 }

@@ -8,6 +8,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -164,8 +165,8 @@ static void take_asked_snapshot(struct collector *collector, const struct client
 
 static void note_end(struct collector *collector, const struct mt_message *message)
 {
-	struct mt_tracee *tracee = mt_family_find(&collector->family, message->head.pid);
-	if (!tracee)
+	struct mt_tracee *tracee = mt_family_main(&collector->family);
+	if (!tracee || tracee->pid != message->head.pid)
 		return;
 	tracee->status = message->head.status;
 	tracee->has_status = true;
@@ -255,9 +256,8 @@ static uint64_t look_after(struct collector *collector)
 {
 	struct mt_family *family = &collector->family;
 	uint64_t now = mt_clock_ns(), next = UINT64_MAX;
+	mt_family_settle(family);
 	for (struct mt_tracee *t = family->first; t; t = t->next) {
-		if (t->is_finished && !mt_image_is_mapped(&t->image))
-			mt_image_close(&t->image);
 		if (t->is_gone)
 			continue;
 		uint64_t due = t->pidfd < 0 ? now + POLL_MS * 1000000u : UINT64_MAX;
@@ -271,7 +271,7 @@ static uint64_t look_after(struct collector *collector)
 		}
 		if (!t->is_finished && now >= t->next_sample_ns &&
 		    mt_kernel_stat(t->pid, &stat) && mt_tracee_has_execed(t, &stat))
-			mt_family_finish_execed(family, t);
+			mt_family_finish_execed(t);
 		if (!t->is_finished && t->trace) {
 			uint64_t sample = mt_tracee_tick(t, &collector->options.schedule);
 			due = sample < due ? sample : due;
@@ -305,9 +305,14 @@ static void answer_waiting(struct collector *collector, struct client *client)
 					      .running = mt_family_running(family),
 					      .recorded = family->count}};
 	const struct mt_tracee *main = mt_family_main(family);
-	int path = snprintf(message.text, sizeof message.text, "%s",
-			    main && main->file ? main->file : "");
-	size_t used = (size_t)path + 1;
+	const struct mt_tracee *first = family->first;
+	char *text = message.text;
+	size_t used = (size_t)sprintf(text, "%.*s", PATH_MAX - 1,
+				      main && main->file ? main->file : "") +
+		      1;
+	used += (size_t)sprintf(text + used, "%.*s", PATH_MAX - 1,
+				first && first->file ? first->file : "") +
+		1;
 	used += describe_failures(family, message.text + used,
 				  sizeof message.text - used);
 	mt_control_send(client->fd, &message, used, NULL);

@@ -16,6 +16,11 @@ enum {
 	UUID_BYTES = 16,
 };
 
+/* The loader of the next image may take its time on a busy machine. */
+static const uint64_t successor_ns = UINT64_C(5000000000);
+
+static void settle(struct mt_family *family, struct mt_tracee *tracee);
+
 void mt_family_init(struct mt_family *family, const char *template, bool replaces)
 {
 	*family = (struct mt_family){.main_began = "run"};
@@ -26,6 +31,8 @@ void mt_family_init(struct mt_family *family, const char *template, bool replace
 void mt_family_deinit(struct mt_family *family)
 {
 	mt_family_close(family);
+	for (struct mt_tracee *t = family->first; t; t = t->next)
+		settle(family, t);
 	while (family->first) {
 		struct mt_tracee *next = family->first->next;
 		mt_tracee_destroy(family->first);
@@ -81,6 +88,16 @@ static const struct mt_tracee *find_parent(const struct mt_family *family,
 	return NULL;
 }
 
+/* The image that the same process went on as; NULL: none has greeted. */
+static const struct mt_tracee *find_successor(const struct mt_tracee *tracee)
+{
+	const struct mt_tracee *t = tracee->next;
+	while (t && (t->pid != tracee->pid ||
+		     t->kernel.start_time != tracee->kernel.start_time))
+		t = t->next;
+	return t;
+}
+
 static const char *base_name(const char *path)
 {
 	const char *slash = strrchr(path, '/');
@@ -117,6 +134,34 @@ static void name_program(struct mt_tracee *tracee)
 			return;
 }
 
+/* It went on as a program that is not recorded. */
+static int write_unrecorded(struct mt_tracee *tracee, struct mt_error *err)
+{
+	const struct mt_state_start *start =
+		mt_starts_find(&tracee->starts, tracee->own_pid);
+	const char *path = start && *start->path ? start->path : "unknown";
+	int rc = mt_trace_file_meta_text(tracee->trace, "unrecorded", path, err);
+	if (rc == 0 && start && start->has_no_environment)
+		rc = mt_trace_file_meta_text(tracee->trace, "unrecorded_why",
+					     "environment", err);
+	return rc;
+}
+
+/*
+ * What follows the image is known, or has been waited for long enough: its trace is
+ * complete. The first file waits for the other processes.
+ */
+static void settle(struct mt_family *family, struct mt_tracee *tracee)
+{
+	struct mt_error err = {0};
+	if (!tracee->is_finished || !tracee->trace || tracee == family->first)
+		return;
+	if (tracee->has_execed && !find_successor(tracee) &&
+	    write_unrecorded(tracee, &err) < 0 && !tracee->failure.code)
+		tracee->failure = err;
+	mt_tracee_close(tracee);
+}
+
 void mt_family_add(struct mt_family *family, struct mt_tracee *tracee)
 {
 	struct mt_tracee *earlier = mt_family_find(family, tracee->pid);
@@ -125,7 +170,7 @@ void mt_family_add(struct mt_family *family, struct mt_tracee *tracee)
 		has_execed |= t->pid == tracee->pid && !t->is_gone &&
 			      t->kernel.start_time == tracee->kernel.start_time;
 	if (earlier && has_execed)
-		mt_family_finish_execed(family, earlier);
+		mt_family_finish_execed(earlier);
 	else if (earlier)
 		mt_family_finish(family, earlier);
 	const struct mt_tracee *parent = find_parent(family, tracee);
@@ -145,6 +190,9 @@ void mt_family_add(struct mt_family *family, struct mt_tracee *tracee)
 			t->is_gone = true;
 	*family->last_link = tracee;
 	family->last_link = &tracee->next;
+	for (struct mt_tracee *t = family->first; t != tracee; t = t->next)
+		if (t->pid == tracee->pid)
+			settle(family, t);
 }
 
 static void to_hex(const uint8_t uuid[UUID_BYTES], char text[2 * UUID_BYTES + 1])
@@ -267,24 +315,37 @@ static const char *end_of(const struct mt_tracee *tracee)
 	return (tracee->status & 0x7f) ? "signal" : "exit";
 }
 
-/* The first file waits for the others. */
-static void finish(struct mt_family *family, struct mt_tracee *tracee, const char *end)
-{
-	mt_tracee_finish(tracee, end);
-	if (tracee != family->first)
-		mt_tracee_close(tracee);
-}
-
 void mt_family_finish(struct mt_family *family, struct mt_tracee *tracee)
 {
 	tracee->is_gone = true;
 	find_status(tracee);
-	finish(family, tracee, end_of(tracee));
+	mt_starts_read(&tracee->starts, &tracee->image);
+	if (!tracee->is_finished) {
+		tracee->has_execed =
+			mt_starts_find(&tracee->starts, tracee->own_pid) != NULL;
+		mt_tracee_finish(tracee, tracee->has_execed ? "exec" : end_of(tracee));
+	}
+	settle(family, tracee);
 }
 
-void mt_family_finish_execed(struct mt_family *family, struct mt_tracee *tracee)
+void mt_family_finish_execed(struct mt_tracee *tracee)
 {
-	finish(family, tracee, "exec");
+	mt_starts_read(&tracee->starts, &tracee->image);
+	tracee->has_execed = true;
+	mt_tracee_finish(tracee, "exec");
+}
+
+void mt_family_settle(struct mt_family *family)
+{
+	uint64_t now = mt_clock_ns();
+	for (struct mt_tracee *t = family->first; t; t = t->next) {
+		if (t->is_finished && t->finished_ns + successor_ns < now)
+			settle(family, t);
+		if (t->is_finished && !mt_image_is_mapped(&t->image)) {
+			mt_starts_read(&t->starts, &t->image);
+			mt_image_close(&t->image);
+		}
+	}
 }
 
 uint32_t mt_family_running(const struct mt_family *family)
@@ -316,19 +377,68 @@ static struct mt_bytes bytes_of(const char *text)
 	return (struct mt_bytes){text, text ? strlen(text) : 0};
 }
 
+static int write_process(struct mt_family *family, const struct mt_tracee *t,
+			 struct mt_error *err)
+{
+	struct mt_record_process process = {.pid = t->pid,
+					    .parent_pid = t->parent_pid,
+					    .program = bytes_of(t->program),
+					    .trace = bytes_of(t->file),
+					    .began = bytes_of(t->began),
+					    .end = bytes_of(t->end)};
+	memcpy(process.uuid, t->image.header.uuid, UUID_BYTES);
+	return mt_trace_file_process(family->first->trace, &process, err);
+}
+
+/* A program that was executed and has not greeted. end: NULL, it is not known to us. */
+static int write_stranger(struct mt_family *family, uint32_t pid, uint32_t parent_pid,
+			  const struct mt_state_start *start, const char *end,
+			  struct mt_error *err)
+{
+	const char *path = start && *start->path ? start->path : "unknown";
+	struct mt_record_process process = {.pid = pid,
+					    .parent_pid = parent_pid,
+					    .program = bytes_of(base_name(path)),
+					    .began = bytes_of("exec"),
+					    .end = bytes_of(end)};
+	return mt_trace_file_process(family->first->trace, &process, err);
+}
+
+/* Whether a child's announced program has greeted; each greeting answers one. */
+static bool has_greeted(struct mt_family *family, uint32_t own_pid)
+{
+	for (struct mt_tracee *t = family->first; t; t = t->next)
+		if (t->own_pid == own_pid && !t->is_announced &&
+		    !strcmp(t->began, "exec"))
+			return t->is_announced = true;
+	return false;
+}
+
+static int write_strangers(struct mt_family *family, struct mt_tracee *t,
+			   struct mt_error *err)
+{
+	int rc = 0;
+	mt_starts_read(&t->starts, &t->image);
+	for (size_t i = 0; i < t->starts.count && rc == 0; i++) {
+		const struct mt_state_start *start = &t->starts.list[i];
+		if (start->pid && start->pid != t->own_pid &&
+		    !has_greeted(family, start->pid))
+			rc = write_stranger(family, start->pid, t->pid, start, NULL, err);
+	}
+	if (rc == 0 && t->has_execed && !find_successor(t))
+		rc = write_stranger(family, t->pid, t->parent_pid,
+				    mt_starts_find(&t->starts, t->own_pid),
+				    t->is_gone ? end_of(t) : NULL, err);
+	return rc;
+}
+
 static int write_processes(struct mt_family *family, struct mt_error *err)
 {
 	int rc = 0;
-	for (struct mt_tracee *t = family->first; t && rc == 0; t = t->next) {
-		struct mt_record_process process = {.pid = t->pid,
-						    .parent_pid = t->parent_pid,
-						    .program = bytes_of(t->program),
-						    .trace = bytes_of(t->file),
-						    .began = bytes_of(t->began),
-						    .end = bytes_of(t->end)};
-		memcpy(process.uuid, t->image.header.uuid, UUID_BYTES);
-		rc = mt_trace_file_process(family->first->trace, &process, err);
-	}
+	for (struct mt_tracee *t = family->first; t && rc == 0; t = t->next)
+		rc = write_process(family, t, err);
+	for (struct mt_tracee *t = family->first; t && rc == 0; t = t->next)
+		rc = write_strangers(family, t, err);
 	return rc;
 }
 
@@ -338,7 +448,12 @@ void mt_family_close(struct mt_family *family)
 	if (!first || !first->trace || !first->is_finished)
 		return;
 	struct mt_error err = {0};
-	if (write_processes(family, &err) < 0 && !first->failure.code)
+	int rc = first->has_execed && !find_successor(first)
+			 ? write_unrecorded(first, &err)
+			 : 0;
+	if (rc == 0)
+		rc = write_processes(family, &err);
+	if (rc < 0 && !first->failure.code)
 		first->failure = err;
 	mt_tracee_close(first);
 }

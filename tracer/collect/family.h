@@ -43,8 +43,11 @@ bool mt_family_has_descendant(const struct mt_family *family, uint32_t pid);
 /* Its process has ended: complete its trace. */
 void mt_family_finish(struct mt_family *family, struct mt_tracee *tracee);
 
-/* It runs another program, which is not recorded. */
-void mt_family_finish_execed(struct mt_family *family, struct mt_tracee *tracee);
+/* It runs another program, which may greet yet. */
+void mt_family_finish_execed(struct mt_tracee *tracee);
+
+/* Now and then: let go what nothing can follow any more. */
+void mt_family_settle(struct mt_family *family);
 
 /* Images that are being recorded. */
 uint32_t mt_family_running(const struct mt_family *family);

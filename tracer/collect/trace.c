@@ -125,6 +125,8 @@ int mt_trace_file_facts(struct mt_trace_file *trace, struct mt_error *err)
 		rc = mt_trace_file_meta_text(
 			trace, "python",
 			pythons[header->python <= 2 ? header->python : 0], err);
+	if (rc == 0 && header->has_own_malloc)
+		rc = mt_trace_file_meta_number(trace, "own_malloc", 1, err);
 	for (size_t i = 0; rc == 0 && i < sizeof numbers / sizeof *numbers; i++)
 		rc = mt_trace_file_meta_number(trace, numbers[i].key, numbers[i].value,
 					       err);

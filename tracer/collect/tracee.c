@@ -63,7 +63,7 @@ struct mt_tracee *mt_tracee_create(uint32_t pid, int state_fd, int control_fd,
 		return NULL;
 	}
 	tracee->pid = pid;
-	/* In a container's own numbering it may be another. */
+	tracee->own_pid = tracee->image.header.pid;
 	tracee->image.header.pid = pid;
 	tracee->pidfd = mt_kernel_pidfd(pid);
 	tracee->fd = -1;
@@ -284,7 +284,8 @@ bool mt_tracee_has_execed(const struct mt_tracee *tracee,
 
 static int write_status(struct mt_tracee *tracee, struct mt_error *err)
 {
-	if (!tracee->has_status)
+	/* After an exec it is the status of another program. */
+	if (!tracee->has_status || tracee->has_execed)
 		return 0;
 	if (WIFSIGNALED(tracee->status))
 		return mt_trace_file_meta_number(tracee->trace, "signal",
@@ -307,6 +308,8 @@ static int write_end(struct mt_tracee *tracee, struct mt_error *err)
 	int rc = mt_trace_file_meta_text(trace, "end", tracee->end, err);
 	if (rc == 0)
 		rc = write_status(tracee, err);
+	if (rc == 0 && !header->totals.tracing)
+		rc = mt_trace_file_meta_number(trace, "stopped", 1, err);
 	if (rc == 0)
 		rc = mt_trace_file_meta_number(trace, "peak_bound_bytes",
 					       header->totals.peak_bound_bytes, err);
@@ -324,6 +327,7 @@ void mt_tracee_finish(struct mt_tracee *tracee, const char *end)
 	if (tracee->is_finished)
 		return;
 	tracee->is_finished = true;
+	tracee->finished_ns = mt_clock_ns();
 	tracee->end = end;
 	stop_waiter(tracee);
 	if (!tracee->trace)
@@ -354,6 +358,7 @@ void mt_tracee_destroy(struct mt_tracee *tracee)
 	stop_waiter(tracee);
 	mt_tracee_close(tracee);
 	mt_image_close(&tracee->image);
+	mt_starts_deinit(&tracee->starts);
 	mt_layers_deinit(&tracee->layers);
 	munmap(tracee->control, sizeof *tracee->control);
 	if (tracee->pidfd >= 0)

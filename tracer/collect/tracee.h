@@ -9,6 +9,7 @@
 #include "tracer/collect/kernel.h"
 #include "tracer/collect/layers.h"
 #include "tracer/collect/naming.h"
+#include "tracer/collect/starts.h"
 #include "tracer/collect/trace.h"
 
 #include <pthread.h>
@@ -22,7 +23,8 @@ enum {
 struct mt_tracee {
 	struct mt_tracee *next; /* in order of arrival */
 	uint32_t pid, parent_pid;
-	int pidfd; /* -1: its end is seen by looking again and again */
+	uint32_t own_pid; /* its own numbering's: in a container it may be another */
+	int pidfd;        /* -1: its end is seen by looking again and again */
 	struct mt_kernel_stat kernel;
 	char program[MT_PROGRAM_BYTES];
 	const char *began; /* as META */
@@ -31,6 +33,8 @@ struct mt_tracee {
 	bool has_status;
 
 	struct mt_image image;
+	struct mt_starts starts; /* as they were read last */
+	bool is_announced;       /* whose start was matched with this greeting */
 	struct mt_control *control;
 	pthread_t waiter; /* sleeps on the control page's futex */
 	bool has_waiter;
@@ -44,6 +48,8 @@ struct mt_tracee {
 
 	bool is_gone;     /* the process has ended */
 	bool is_finished; /* the last snapshot is in the trace */
+	bool has_execed;  /* it ended so, and the process went on */
+	uint64_t finished_ns;
 	uint64_t next_sample_ns, sample_interval_ns;
 	uint64_t next_checkpoint_ns, checked_ticks;
 	uint64_t next_periodic_ns;

@@ -33,7 +33,7 @@ static const uint64_t full_heap_bytes = UINT64_C(64) << 30;
 struct layout {
 	uint64_t heap_bytes;
 	uint32_t threads, modules, nodes, tracebacks, chunks, blocks, pools, arenas,
-		strings_bytes;
+		strings_bytes, starts;
 	struct mt_region regions[MT_REGION_COUNT];
 	uint64_t bytes;
 };
@@ -103,6 +103,7 @@ static void plan(struct layout *layout, int step)
 		.tracebacks = halved(MT_MAX_TRACEBACKS, step, 1 << 12),
 		.chunks = halved(1 << 20, step, 64),
 		.blocks = halved(1 << 26, step, 1 << 12),
+		.starts = halved(1 << 10, step, 64),
 		.strings_bytes = halved(64 << 20, step, 64 << 10),
 		.pools = (uint32_t)(heap / geometry->pool_bytes),
 		.arenas = (uint32_t)(heap / geometry->arena_bytes),
@@ -120,6 +121,7 @@ static void plan(struct layout *layout, int step)
 	place(layout, MT_REGION_COUNTERS, counters * sizeof(struct mt_state_counter));
 	place(layout, MT_REGION_PEAKS, counters * sizeof(struct mt_state_peak));
 	place(layout, MT_REGION_BLOCKS, layout->blocks * sizeof(struct mt_state_block));
+	place(layout, MT_REGION_STARTS, layout->starts * sizeof(struct mt_state_start));
 	place(layout, MT_REGION_ARENAS, layout->arenas);
 	place(layout, MT_REGION_POOLS, layout->pools * sizeof(struct mt_state_pool));
 	place(layout, MT_REGION_SIDE, heap / geometry->alignment * sizeof(uint32_t));
@@ -323,6 +325,7 @@ static void publish_pointers(void)
 	mt_state.pools = region(MT_REGION_POOLS);
 	mt_state.arenas = region(MT_REGION_ARENAS);
 	mt_state.blocks = region(MT_REGION_BLOCKS);
+	mt_state.starts = region(MT_REGION_STARTS);
 	mt_state.max_threads = layout->threads;
 	mt_state.max_modules = layout->modules;
 	mt_state.max_nodes = layout->nodes;
@@ -332,6 +335,7 @@ static void publish_pointers(void)
 	mt_state.max_pools = layout->pools;
 	mt_state.max_arenas = layout->arenas;
 	mt_state.max_strings_bytes = layout->strings_bytes;
+	mt_state.max_starts = layout->starts;
 	mt_state.heap_bytes = layout->heap_bytes;
 }
 

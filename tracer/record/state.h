@@ -30,11 +30,12 @@ struct mt_state {
 	struct mt_state_pool *pools;
 	uint8_t *arenas;
 	struct mt_state_block *blocks;
+	struct mt_state_start *starts;
 
 	/* How many entries each table has room for. */
 	uint32_t max_threads, max_modules, max_nodes, max_tracebacks, max_chunks,
 		max_blocks;
-	uint32_t max_pools, max_arenas, max_strings_bytes;
+	uint32_t max_pools, max_arenas, max_strings_bytes, max_starts;
 
 	unsigned char *heap; /* the small-object heap: reserved, PROT_NONE until used */
 	/* 0: no address space for it; all goes to the C library. May shrink: see below. */
