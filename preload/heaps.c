@@ -43,6 +43,7 @@ struct thread *heaps_thread_create(uint32_t slot)
 	struct thread *thread = mt_pages_map(sizeof *thread);
 	if (!thread)
 		return NULL;
+	thread->is_wiped = mt_pages_wipe_on_fork(&thread->recorder.pass);
 	pymalloc_heap_init(&thread->heap, slot);
 	__atomic_store_n(&threads[slot], thread, __ATOMIC_RELEASE);
 	uint32_t limit = atomic_load(&slot_limit);

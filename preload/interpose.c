@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+void *malloc_of(size_t size, const uintptr_t *slot, uintptr_t frame_pointer);
 void cfree(void *p);
 void free_sized(void *p, size_t size);
 void free_aligned_sized(void *p, size_t alignment, size_t size);
@@ -26,9 +27,11 @@ static void *fail(int error)
 	return NULL;
 }
 
-DOOR void *malloc(size_t size)
+DOOR_OF(malloc, malloc_of, "%rsi", "%rdx")
+void *malloc_of(size_t size, const uintptr_t *slot, uintptr_t frame_pointer)
 {
-	return serve_alloc(MT_CALLER(), (struct request){.size = size});
+	return serve_alloc((struct mt_caller){slot, frame_pointer},
+			   (struct request){.size = size});
 }
 
 DOOR void *calloc(size_t count, size_t size)

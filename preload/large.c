@@ -130,9 +130,8 @@ static void record_plain(struct thread *thread, mt_traceback_id id, void *p, siz
 	mt_counters_alloc(&thread->recorder, id, size);
 }
 
-void large_record(struct thread *thread, struct mt_caller caller, void *p, size_t size)
+void large_record(struct thread *thread, mt_traceback_id id, void *p, size_t size)
 {
-	mt_traceback_id id = traceback_of(thread, caller);
 	if (large_kind(p) != LARGE_HEADED) {
 		record_plain(thread, id, p, size);
 		return;
@@ -157,7 +156,7 @@ void *large_alloc(struct thread *thread, struct mt_caller caller, size_t size,
 		    0)) {
 		void *p = large_place(thread, size, 1, is_zeroed);
 		if (p)
-			large_record(thread, caller, p, size);
+			large_record(thread, traceback_of(thread, caller), p, size);
 		return p;
 	}
 	char *start = is_zeroed ? __libc_calloc(1, size + LARGE_ALIGNMENT)
@@ -272,7 +271,7 @@ static void *realloc_headed(struct thread *thread, struct mt_caller caller, void
 	large_mark(moved, LARGE_HEADED, size,
 		   (struct large_tag){.generation = generation(),
 				      .shift = LARGE_ALIGNMENT_SHIFT});
-	large_record(thread, caller, moved, size);
+	large_record(thread, traceback_of(thread, caller), moved, size);
 	return moved;
 }
 

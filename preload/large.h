@@ -82,7 +82,7 @@ static inline void large_mark(const void *p, enum large_kind kind, size_t size,
  * errno ENOMEM.
  */
 void *large_place(struct thread *thread, size_t size, size_t alignment, bool is_zeroed);
-void large_record(struct thread *thread, struct mt_caller caller, void *p, size_t size);
+void large_record(struct thread *thread, mt_traceback_id id, void *p, size_t size);
 
 /* Both at once. */
 void *large_alloc(struct thread *thread, struct mt_caller caller, size_t size,

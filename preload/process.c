@@ -51,7 +51,7 @@ void process_give_up(const char *why)
 static bool make_fork_word(void)
 {
 	uint32_t *word = mt_pages_map(MT_PAGE_BYTES);
-	if (!word || mt_syscall3(SYS_madvise, (long)word, MT_PAGE_BYTES, MADV_WIPEONFORK))
+	if (!word || !mt_pages_wipe_on_fork(word))
 		return false;
 	*word = 1;
 	process_fork_word = word;
@@ -242,6 +242,7 @@ static void begin_child(struct thread *thread)
 	if (!mt_recorder_reopen_after_fork(&thread->recorder, to))
 		atomic_store(&mt_state.header->totals.tracing, 0);
 	heaps_after_fork(thread, from, to);
+	thread_give_pass(thread);
 }
 
 void process_enter_child(struct thread *thread)

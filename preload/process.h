@@ -18,7 +18,7 @@ struct thread; /* preload/thread.h */
 bool process_start(void);
 
 /* A word that the kernel sets to zero in any child that has memory of its own. */
-extern volatile uint32_t *process_fork_word;
+extern __attribute__((visibility("hidden"))) volatile uint32_t *process_fork_word;
 
 /* Tested on every event: true in a forked child until process_enter_child. */
 static inline bool process_is_child(void)

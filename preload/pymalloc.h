@@ -26,6 +26,7 @@
 enum {
 	PYMALLOC_THRESHOLD = 512,
 	PYMALLOC_POOL_HEADER_BYTES = 48,
+	PYMALLOC_MODERN_ALIGNMENT = 16,
 	PYMALLOC_POOLS_PER_ARENA = 64,
 	PYMALLOC_CLASS_NONE = 0xff, /* carved, never used */
 	PYMALLOC_BATCHES = 16,      /* remote frees under way, by pool */
@@ -99,8 +100,9 @@ struct pymalloc {
 	bool is_modern; /* and there is a heap: the fast path's only question */
 };
 
-extern struct pymalloc pymalloc;
-extern struct pool pymalloc_no_pool; /* front of a class without used pools */
+extern __attribute__((visibility("hidden"))) struct pymalloc pymalloc;
+extern __attribute__((visibility("hidden"))) struct pool
+	pymalloc_no_pool; /* front of a class without used pools */
 
 /* Reserve the tables for mt_state.heap. False: no memory, all goes to the C library. */
 bool pymalloc_start(void);

@@ -84,7 +84,7 @@ static void record(struct thread *thread, struct mt_caller caller, void *p, size
 		record_small(thread, traceback_of(thread, caller), p, size,
 			     tag_of(p, &pool_index).block_bytes);
 	else
-		large_record(thread, caller, p, size);
+		large_record(thread, traceback_of(thread, caller), p, size);
 }
 
 static void forget(struct thread *thread, void *p)
@@ -205,8 +205,20 @@ __attribute__((noinline)) void *serve_alloc_traced(struct mt_caller caller,
 	return p;
 }
 
-void *serve_alloc_slowly(struct thread *thread, struct mt_caller caller,
-			 struct request request, mt_traceback_id id)
+/* The heap is full. */
+static void *alloc_outside(struct thread *thread, struct request request,
+			   mt_traceback_id id)
+{
+	mt_state_lose(MT_LOSS_HEAP_FULL);
+	void *p = large_place(thread, request.size, (size_t)1 << request.alignment_shift,
+			      request.is_zeroed);
+	if (p)
+		large_record(thread, id, p, request.size);
+	return p;
+}
+
+void *serve_alloc_slowly(struct thread *thread, struct request request,
+			 mt_traceback_id id)
 {
 	uint32_t class_index = pymalloc_class(PYMALLOC_MODERN, request.size);
 	void *p = pymalloc_alloc(&thread->heap, class_index);
@@ -216,7 +228,7 @@ void *serve_alloc_slowly(struct thread *thread, struct mt_caller caller,
 		if (request.is_zeroed)
 			__builtin_memset(p, 0, request.size);
 	} else {
-		p = serve_alloc_other(thread, caller, request);
+		p = alloc_outside(thread, request, id);
 	}
 	thread_leave(thread);
 	return p;
@@ -226,28 +238,56 @@ void *serve_alloc_missed(struct thread *thread, struct mt_caller caller,
 			 struct request request, struct mt_prediction *prediction)
 {
 	mt_traceback_id id = mt_unwind_miss(&thread->recorder, caller, prediction);
-	return serve_alloc_slowly(thread, caller, request, id);
+	return serve_alloc_slowly(thread, request, id);
+}
+
+/* Where more is to be asked than the door asks: the prediction needs rbp or signposts. */
+void *serve_alloc_led(struct thread *thread, struct mt_caller caller,
+		      struct request request)
+{
+	struct mt_prediction *prediction;
+	if (!mt_unwind_is_predicted(thread->recorder.unwinder, caller, &prediction))
+		return serve_alloc_missed(thread, caller, request, prediction);
+	mt_check_traceback(&thread->recorder, caller, prediction->traceback);
+	return serve_alloc_predicted(thread, request, prediction);
+}
+
+/* Without a record. */
+static void *alloc_untraced(struct thread *thread, struct request request)
+{
+	void *p = pymalloc_alloc(&thread->heap,
+				 pymalloc_class(PYMALLOC_MODERN, request.size));
+	if (__builtin_expect(!p, 0))
+		p = alloc_outside(thread, request, 0);
+	else if (request.is_zeroed)
+		__builtin_memset(p, 0, request.size);
+	return p;
+}
+
+void *serve_alloc_unpassed(struct thread *thread, struct mt_caller caller,
+			   struct request request)
+{
+	if (process_is_child())
+		process_enter_child(thread);
+	if (pymalloc.is_modern && thread_is_traced(thread))
+		return serve_alloc_missed(thread, caller, request, NULL);
+	void *p = pymalloc.is_modern ? alloc_untraced(thread, request)
+				     : serve_alloc_other(thread, caller, request);
+	thread_leave(thread);
+	return p;
 }
 
 void *serve_leave_disturbed(struct thread *thread, void *p, struct request request)
 {
+	thread_finish_nested(thread);
 	thread_leave(thread);
 	return request.is_zeroed ? __builtin_memset(p, 0, request.size) : p;
 }
 
-void *serve_alloc_untraced(struct mt_caller caller, struct request request)
+void serve_free_disturbed(struct thread *thread)
 {
-	struct thread *thread = thread_self;
-	if (!thread || !serve_is_ready(thread) || thread_is_traced(thread) ||
-	    !pymalloc.is_modern || !serve_is_fast(request))
-		return serve_alloc_traced(caller, request);
-	mt_guard_raise(&thread->recorder.guard);
-	void *p = pymalloc_alloc(&thread->heap,
-				 pymalloc_class(PYMALLOC_MODERN, request.size));
-	mt_guard_leave(&thread->recorder.guard);
-	if (!p)
-		return serve_alloc_traced(caller, request);
-	return request.is_zeroed ? __builtin_memset(p, 0, request.size) : p;
+	thread_finish_nested(thread);
+	thread_leave(thread);
 }
 
 __attribute__((noinline)) void serve_free_traced(void *p)
@@ -267,27 +307,4 @@ void serve_free_slowly(struct thread *thread, void *p)
 {
 	serve_free_other(thread, p);
 	thread_leave(thread);
-}
-
-/* Whether any block may have a record (id 0 counts as used) or be inherited. */
-static bool has_records(void)
-{
-	return inherited_generation ||
-	       atomic_load_explicit(&mt_state.header->used.tracebacks,
-				    memory_order_relaxed) > 1;
-}
-
-void serve_free_untraced(void *p)
-{
-	struct thread *thread = thread_self;
-	if (!thread || !serve_is_ready(thread) || !pymalloc.is_modern ||
-	    !pymalloc_is_inside(p) || has_records()) {
-		serve_free_traced(p);
-		return;
-	}
-	uint32_t pool_index = pymalloc_pool_index(PYMALLOC_MODERN, p);
-	struct pool_tag tag = pymalloc.tags[pool_index];
-	mt_guard_raise(&thread->recorder.guard);
-	release_small(thread, tag, pool_index, p);
-	mt_guard_leave(&thread->recorder.guard);
 }

@@ -18,6 +18,12 @@
 
 #define SERVE_INLINE static inline __attribute__((always_inline))
 
+/*
+ * The compiler is to take the variable for a new one: what hangs on it is computed again
+ * where it is used, and takes no register that the hot path would have to save first.
+ */
+#define SERVE_RENEW(variable) __asm__("" : "+r"(variable))
+
 /* What is asked for; fits two registers. */
 struct request {
 	size_t size;
@@ -46,20 +52,23 @@ SERVE_INLINE bool serve_is_small(size_t size)
  * Events that the functions below leave to others, by calls in their last place: so they
  * keep their registers free for the rest.
  */
-void *serve_alloc_untraced(struct mt_caller caller, struct request request);
-void serve_free_untraced(void *p);
 void *serve_alloc_traced(struct mt_caller caller, struct request request);
 void serve_free_traced(void *p);
 
 /* The same with the guard up: small, modern geometry; prediction as for mt_unwind_miss. */
+void *serve_alloc_unpassed(struct thread *thread, struct mt_caller caller,
+			   struct request request);
+void *serve_alloc_led(struct thread *thread, struct mt_caller caller,
+		      struct request request);
 void *serve_alloc_missed(struct thread *thread, struct mt_caller caller,
 			 struct request request, struct mt_prediction *prediction);
-void *serve_alloc_slowly(struct thread *thread, struct mt_caller caller,
-			 struct request request, mt_traceback_id id);
+void *serve_alloc_slowly(struct thread *thread, struct request request,
+			 mt_traceback_id id);
 void serve_free_slowly(struct thread *thread, void *p);
 
 /* The end of an event whose guard was disturbed. */
 void *serve_leave_disturbed(struct thread *thread, void *p, struct request request);
+void serve_free_disturbed(struct thread *thread);
 
 /* For an event without a thread's state. */
 void *serve_alloc_nested(struct request request);
@@ -71,12 +80,6 @@ SERVE_INLINE bool serve_is_fast(struct request request)
 	       !request.is_outside;
 }
 
-/* Neither inside another event nor in a new child. */
-SERVE_INLINE bool serve_is_ready(const struct thread *thread)
-{
-	return !thread->recorder.guard.up && !process_is_child();
-}
-
 /* As mt_sidetable_at, in modern geometry. */
 SERVE_INLINE uint32_t *serve_side_place(const void *p)
 {
@@ -84,45 +87,66 @@ SERVE_INLINE uint32_t *serve_side_place(const void *p)
 	return &mt_state.side[offset >> PYMALLOC_MODERN.class_shift];
 }
 
+/* The traceback is known. */
+SERVE_INLINE void *serve_alloc_predicted(struct thread *thread, struct request request,
+					 const struct mt_prediction *prediction)
+{
+	struct mt_state_counter *counter = prediction->counter;
+	uint32_t class_index = pymalloc_class(PYMALLOC_MODERN, request.size);
+	void *p = NULL;
+	if (__builtin_expect(
+		    mt_counters_can_alloc(&thread->recorder, counter, request.size), 1))
+		p = pymalloc_try_alloc(&thread->heap, class_index);
+	if (__builtin_expect(!p, 0))
+		return serve_alloc_slowly(thread, request, prediction->traceback);
+	uint32_t slack = -(uint32_t)request.size % PYMALLOC_MODERN_ALIGNMENT;
+	__atomic_store_n(serve_side_place(p),
+			 mt_side_word_make(prediction->traceback, slack),
+			 __ATOMIC_RELAXED);
+	mt_counters_count_alloc(&thread->recorder, counter, request.size);
+	if (__builtin_expect(!mt_guard_leave_if_quiet(&thread->recorder.guard), 0))
+		return serve_leave_disturbed(thread, p, request);
+	return request.is_zeroed ? __builtin_memset(p, 0, request.size) : p;
+}
+
 SERVE_INLINE void *serve_alloc(struct mt_caller caller, struct request request)
 {
 	struct thread *thread = thread_self;
-	if (__builtin_expect(!thread || !thread_is_traced(thread), 0))
-		return serve_alloc_untraced(caller, request);
-	if (__builtin_expect(!serve_is_ready(thread) || !pymalloc.is_modern ||
-				     !serve_is_fast(request),
-			     0))
+	if (__builtin_expect(
+		    !thread || thread->recorder.guard.up || !serve_is_fast(request), 0))
 		return serve_alloc_traced(caller, request);
 	mt_guard_raise(&thread->recorder.guard);
-	struct mt_prediction *prediction;
-	mt_traceback_id id = mt_unwind_predicted(&thread->recorder, caller, &prediction);
-	if (__builtin_expect(!id, 0))
+	if (__builtin_expect(thread->recorder.pass.generation != mt_modules_current(), 0))
+		return serve_alloc_unpassed(thread, caller, request);
+	const struct mt_unwinder *u = thread->recorder.unwinder;
+	uintptr_t pc = *caller.slot;
+	struct mt_prediction *prediction =
+		mt_unwind_place(u, mt_unwind_mix(pc, caller.slot));
+	if (__builtin_expect(!mt_unwind_begins(prediction, (uintptr_t)caller.slot, pc),
+			     0))
 		return serve_alloc_missed(thread, caller, request, prediction);
-	struct mt_state_counter *counter =
-		mt_counters_ready_to_alloc(&thread->recorder, id, request.size);
-	uint32_t class_index = pymalloc_class(PYMALLOC_MODERN, request.size);
-	void *p = counter ? pymalloc_try_alloc(&thread->heap, class_index) : NULL;
-	if (__builtin_expect(!p, 0))
-		return serve_alloc_slowly(thread, caller, request, id);
-	uint32_t slack = (uint32_t)(((class_index + 1) << PYMALLOC_MODERN.class_shift) -
-				    request.size);
-	__atomic_store_n(serve_side_place(p), mt_side_word_make(id, slack),
-			 __ATOMIC_RELAXED);
-	mt_counters_count_alloc(&thread->recorder, counter, request.size);
-	if (__builtin_expect(mt_guard_is_disturbed(&thread->recorder.guard), 0))
-		return serve_leave_disturbed(thread, p, request);
-	mt_guard_leave(&thread->recorder.guard);
-	return request.is_zeroed ? __builtin_memset(p, 0, request.size) : p;
+	if (__builtin_expect(prediction->extra, 0))
+		return serve_alloc_led(thread, caller, request);
+	if (__builtin_expect(!mt_unwind_joins(u, prediction) ||
+				     !mt_unwind_holds_inside(prediction, caller.slot),
+			     0))
+		return serve_alloc_missed(thread, caller, request, prediction);
+	SERVE_RENEW(prediction);
+	SERVE_RENEW(thread);
+	u = thread->recorder.unwinder;
+	if (__builtin_expect(!mt_unwind_holds_outside(u, prediction), 0))
+		return serve_alloc_missed(thread, caller, request, prediction);
+	prediction->was_right = 1;
+	mt_check_traceback(&thread->recorder, caller, prediction->traceback);
+	SERVE_RENEW(request.size);
+	return serve_alloc_predicted(thread, request, prediction);
 }
 
 SERVE_INLINE void serve_free(void *p)
 {
 	struct thread *thread = thread_self;
-	if (__builtin_expect(!thread || !thread_is_traced(thread), 0)) {
-		serve_free_untraced(p);
-		return;
-	}
-	if (__builtin_expect(!serve_is_ready(thread) || !pymalloc.is_modern ||
+	if (__builtin_expect(!thread || thread->recorder.guard.up ||
+				     !thread->recorder.pass.is_given ||
 				     !pymalloc_is_inside(p),
 			     0)) {
 		serve_free_traced(p);
@@ -135,20 +159,20 @@ SERVE_INLINE void serve_free(void *p)
 	mt_side_word word = __atomic_load_n(place, __ATOMIC_RELAXED);
 	size_t size = tag.block_bytes - mt_side_word_slack(word);
 	struct mt_state_counter *counter =
-		mt_counters_ready_to_free(&thread->recorder, mt_side_word_id(word), size);
-	if (__builtin_expect(!word || !counter || tag.slot != thread->heap.slot ||
-				     !pymalloc_try_free(&thread->heap,
-							&pymalloc.pools[pool_index], p),
-			     0)) {
+		mt_counters_known(&thread->recorder, mt_side_word_id(word));
+	if (__builtin_expect(
+		    !counter || tag.slot != thread->heap.slot ||
+			    !mt_counters_can_free(&thread->recorder, counter, size) ||
+			    !pymalloc_try_free(&thread->heap, &pymalloc.pools[pool_index],
+					       p),
+		    0)) {
 		serve_free_slowly(thread, p);
 		return;
 	}
 	__atomic_store_n(place, 0, __ATOMIC_RELAXED);
 	mt_counters_count_free(&thread->recorder, counter, size);
-	if (__builtin_expect(mt_guard_is_disturbed(&thread->recorder.guard), 0))
-		thread_leave(thread);
-	else
-		mt_guard_leave(&thread->recorder.guard);
+	if (__builtin_expect(!mt_guard_leave_if_quiet(&thread->recorder.guard), 0))
+		serve_free_disturbed(thread);
 }
 
 #endif

@@ -90,6 +90,14 @@ void thread_start(void)
 		pthread_setspecific(threads.key, thread_self);
 }
 
+/* Only the plain life: modern geometry, and nothing to be done at the end of an event. */
+void thread_give_pass(struct thread *thread)
+{
+	thread->recorder.pass = (struct mt_recorder_pass){
+		.is_given = thread->is_recorded && thread->is_wiped &&
+			    !thread->is_transient && pymalloc.is_modern};
+}
+
 static struct thread *thread_of_slot(uint32_t slot)
 {
 	struct thread *thread = heaps_thread(slot);
@@ -118,6 +126,7 @@ struct thread *thread_attach(void)
 		return NULL;
 	}
 	thread->is_transient = has_retired;
+	thread_give_pass(thread);
 	if (!threads.main)
 		threads.main = thread;
 	thread_self = thread;

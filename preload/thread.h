@@ -22,6 +22,7 @@ struct thread {
 	struct mt_recorder recorder;
 	bool is_recorded;  /* the recorder is open */
 	bool is_transient; /* attached for one event */
+	bool is_wiped;     /* in a child of a fork, the recorder's pass */
 	uint8_t rounds;    /* of destructors that the thread has seen */
 	/* Blocks outside the small heap that this slot added and took away. */
 	int64_t large_bytes;
@@ -43,6 +44,9 @@ void thread_start(void);
 
 /* The calling thread's state, made on demand; NULL: no slot, or too early. */
 struct thread *thread_attach(void);
+
+/* Let this thread's events take the short way, if they may. */
+void thread_give_pass(struct thread *thread);
 
 /* Leave the slot to the next thread. */
 void thread_retire(void);

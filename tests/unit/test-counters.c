@@ -70,9 +70,8 @@ static void compare(struct mt_recorder *of, uint32_t id)
 		is_int(model.allocs[id], 0);
 		return;
 	}
-	uint32_t index = mt_counters_index(of, id);
-	const struct mt_state_counter *counter = &mt_state.counters[index];
-	const struct mt_state_peak *peak = &mt_state.peaks[index];
+	const struct mt_state_counter *counter = mt_counters_at(of, id);
+	const struct mt_state_peak *peak = mt_counters_peak(counter);
 	bool is_saved = counter->epoch == mt_state.header->totals.peak_epoch &&
 			!mt_state.header->totals.at_peak;
 	int64_t live = (int64_t)(counter->alloc_bytes - counter->free_bytes);
@@ -144,8 +143,7 @@ TEST(an_epoch_that_wraps_changes_nothing)
 	for (uint32_t id = 1; id < IDS; id++) {
 		if (!recorder.directory[id / MT_COUNTERS_PER_CHUNK])
 			continue;
-		struct mt_state_counter *counter =
-			&mt_state.counters[mt_counters_index(&recorder, id)];
+		struct mt_state_counter *counter = mt_counters_at(&recorder, id);
 		counter->epoch += last - epoch;
 	}
 	mt_state.header->totals.peak_epoch = last;
@@ -161,13 +159,11 @@ TEST(counts_carry_beyond_32_bits)
 {
 	prepare();
 	mt_counters_alloc(&recorder, 7, 10);
-	struct mt_state_counter *counter =
-		&mt_state.counters[mt_counters_index(&recorder, 7)];
+	struct mt_state_counter *counter = mt_counters_at(&recorder, 7);
 	counter->alloc_count = counter->free_count = UINT32_MAX;
 	mt_counters_alloc(&recorder, 7, 10);
 	mt_counters_free(&recorder, 7, 10);
-	const struct mt_state_peak *peak =
-		&mt_state.peaks[mt_counters_index(&recorder, 7)];
+	const struct mt_state_peak *peak = mt_counters_peak(counter);
 	is_int(peak->alloc_count_high, 1);
 	is_int(peak->free_count_high, 1);
 	is_int(counter->alloc_count, 0);

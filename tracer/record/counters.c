@@ -28,22 +28,25 @@ static void set_bounds(struct mt_recorder *recorder, int64_t low, int64_t high)
 	atomic_thread_fence(memory_order_seq_cst);
 }
 
-uint32_t mt_counters_open_chunk(struct mt_recorder *recorder, mt_traceback_id id)
+struct mt_state_counter *mt_counters_open_chunk(struct mt_recorder *recorder,
+						mt_traceback_id id)
 {
 	_Atomic uint32_t *used = &mt_state.header->used.chunks;
 	uint32_t chunk = atomic_load_explicit(used, memory_order_relaxed);
 	do {
 		if (chunk >= mt_state.max_chunks) {
 			mt_state_lose(MT_LOSS_COUNTERS_FULL);
-			return 0;
+			return NULL;
 		}
 	} while (!atomic_compare_exchange_weak_explicit(
 		used, &chunk, chunk + 1, memory_order_relaxed, memory_order_relaxed));
 	mt_state.chunks[chunk].first = id - id % MT_COUNTERS_PER_CHUNK;
 	__atomic_store_n(&mt_state.chunks[chunk].slot_plus_one, recorder->slot + 1,
 			 __ATOMIC_RELEASE);
-	recorder->directory[id / MT_COUNTERS_PER_CHUNK] = chunk;
-	return chunk;
+	struct mt_state_counter *counters =
+		&mt_state.counters[(size_t)chunk * MT_COUNTERS_PER_CHUNK];
+	recorder->directory[id / MT_COUNTERS_PER_CHUNK] = counters;
+	return counters;
 }
 
 void mt_counters_carry(uint16_t *high)

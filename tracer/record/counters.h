@@ -28,7 +28,8 @@ struct mt_totals {
 };
 
 /* The slow halves of the functions below. */
-uint32_t mt_counters_open_chunk(struct mt_recorder *recorder, mt_traceback_id id);
+struct mt_state_counter *mt_counters_open_chunk(struct mt_recorder *recorder,
+						mt_traceback_id id);
 void mt_counters_rise(struct mt_recorder *recorder);
 void mt_counters_fall(struct mt_recorder *recorder);
 void mt_counters_carry(uint16_t *high);
@@ -47,47 +48,66 @@ struct mt_totals mt_counters_totals(void);
 /* Make the present total the peak: memtrace_reset_peak. All threads stand still. */
 void mt_counters_reset_peak(void);
 
-/* Index of id's counter and peak; 0 when there is no room for it (counted). */
-static inline uint32_t mt_counters_index(struct mt_recorder *recorder, mt_traceback_id id)
+/* id's counter; NULL when there is no room for it (counted). */
+static inline struct mt_state_counter *mt_counters_at(struct mt_recorder *recorder,
+						      mt_traceback_id id)
 {
-	uint32_t chunk = recorder->directory[id / MT_COUNTERS_PER_CHUNK];
+	struct mt_state_counter *chunk = recorder->directory[id / MT_COUNTERS_PER_CHUNK];
 	if (__builtin_expect(!chunk, 0)) {
 		chunk = mt_counters_open_chunk(recorder, id);
 		if (!chunk)
-			return 0;
+			return NULL;
 	}
-	return chunk * MT_COUNTERS_PER_CHUNK + id % MT_COUNTERS_PER_CHUNK;
+	return chunk + id % MT_COUNTERS_PER_CHUNK;
+}
+
+/* The same where it is not NULL if id is in use by this thread; id 0 never is. */
+static inline struct mt_state_counter *
+mt_counters_known(const struct mt_recorder *recorder, mt_traceback_id id)
+{
+	struct mt_state_counter *chunk = recorder->directory[id / MT_COUNTERS_PER_CHUNK];
+	return __builtin_expect(id && chunk, 1) ? chunk + id % MT_COUNTERS_PER_CHUNK
+						: NULL;
+}
+
+static inline struct mt_state_peak *
+mt_counters_peak(const struct mt_state_counter *counter)
+{
+	return &mt_state.peaks[counter - mt_state.counters];
+}
+
+static inline uint32_t mt_counters_epoch(void)
+{
+	return atomic_load_explicit(&mt_state.header->totals.peak_epoch,
+				    memory_order_relaxed);
 }
 
 /* About to change: keep the values of the peak, if this is the first change since. */
-static inline struct mt_state_counter *mt_counters_touch(uint32_t index)
+static inline void mt_counters_touch(struct mt_state_counter *counter)
 {
-	struct mt_state_counter *counter = &mt_state.counters[index];
-	uint32_t epoch = atomic_load_explicit(&mt_state.header->totals.peak_epoch,
-					      memory_order_relaxed);
-	if (counter->epoch != epoch) {
-		struct mt_state_peak *peak = &mt_state.peaks[index];
-		peak->bytes = (int64_t)(counter->alloc_bytes - counter->free_bytes);
-		peak->count = (int32_t)(counter->alloc_count - counter->free_count);
-		__atomic_store_n(&counter->epoch, epoch, __ATOMIC_RELEASE);
-	}
-	return counter;
+	uint32_t epoch = mt_counters_epoch();
+	if (counter->epoch == epoch)
+		return;
+	struct mt_state_peak *peak = mt_counters_peak(counter);
+	peak->bytes = (int64_t)(counter->alloc_bytes - counter->free_bytes);
+	peak->count = (int32_t)(counter->alloc_count - counter->free_count);
+	__atomic_store_n(&counter->epoch, epoch, __ATOMIC_RELEASE);
 }
 
 /* id 0 is not counted: a block without a record. */
 static inline void mt_counters_alloc(struct mt_recorder *recorder, mt_traceback_id id,
 				     size_t size)
 {
-	uint32_t index = id ? mt_counters_index(recorder, id) : 0;
-	if (__builtin_expect(!index, 0))
+	struct mt_state_counter *counter = id ? mt_counters_at(recorder, id) : NULL;
+	if (__builtin_expect(!counter, 0))
 		return;
 	/* Nothing is no new highest total: the peak is as it was before this block. */
 	if (__builtin_expect(!size, 0))
 		mt_counters_fall(recorder);
-	struct mt_state_counter *counter = mt_counters_touch(index);
+	mt_counters_touch(counter);
 	counter->alloc_bytes += size;
 	if (__builtin_expect(++counter->alloc_count == 0, 0))
-		mt_counters_carry(&mt_state.peaks[index].alloc_count_high);
+		mt_counters_carry(&mt_counters_peak(counter)->alloc_count_high);
 	int64_t delta = recorder->shared->delta_bytes + (int64_t)size;
 	__atomic_store_n(&recorder->shared->delta_bytes, delta, __ATOMIC_RELAXED);
 	if (__builtin_expect(delta > recorder->delta_high, 0))
@@ -97,58 +117,42 @@ static inline void mt_counters_alloc(struct mt_recorder *recorder, mt_traceback_
 static inline void mt_counters_free(struct mt_recorder *recorder, mt_traceback_id id,
 				    size_t size)
 {
-	uint32_t index = id ? mt_counters_index(recorder, id) : 0;
-	if (__builtin_expect(!index, 0))
+	struct mt_state_counter *counter = id ? mt_counters_at(recorder, id) : NULL;
+	if (__builtin_expect(!counter, 0))
 		return;
 	/* Before the counter is touched: this may be the end of the epoch. */
 	if (__builtin_expect(recorder->shared->delta_bytes - (int64_t)size <
 				     recorder->delta_low,
 			     0))
 		mt_counters_fall(recorder);
-	struct mt_state_counter *counter = mt_counters_touch(index);
+	mt_counters_touch(counter);
 	counter->free_bytes += size;
 	if (__builtin_expect(++counter->free_count == 0, 0))
-		mt_counters_carry(&mt_state.peaks[index].free_count_high);
+		mt_counters_carry(&mt_counters_peak(counter)->free_count_high);
 	__atomic_store_n(&recorder->shared->delta_bytes,
 			 recorder->shared->delta_bytes - (int64_t)size, __ATOMIC_RELAXED);
 }
 
 /*
- * The same in two steps, for events that need no slow half: the counter, or NULL where
- * this one does; then the count, which cannot fail. id and size are not 0.
+ * The same in two steps, for events that need no slow half: whether this one does not; then
+ * the count, which cannot fail. size is not 0.
  */
-static inline struct mt_state_counter *
-mt_counters_current(const struct mt_recorder *recorder, mt_traceback_id id)
+static inline bool mt_counters_can_alloc(const struct mt_recorder *recorder,
+					 const struct mt_state_counter *counter,
+					 size_t size)
 {
-	uint32_t chunk = recorder->directory[id / MT_COUNTERS_PER_CHUNK];
-	struct mt_state_counter *counter =
-		&mt_state.counters[(size_t)chunk * MT_COUNTERS_PER_CHUNK +
-				   id % MT_COUNTERS_PER_CHUNK];
-	uint32_t epoch = atomic_load_explicit(&mt_state.header->totals.peak_epoch,
-					      memory_order_relaxed);
-	return chunk && counter->epoch == epoch ? counter : NULL;
+	return counter->epoch == mt_counters_epoch() &&
+	       counter->alloc_count != UINT32_MAX &&
+	       recorder->shared->delta_bytes + (int64_t)size <= recorder->delta_high;
 }
 
-static inline struct mt_state_counter *
-mt_counters_ready_to_alloc(const struct mt_recorder *recorder, mt_traceback_id id,
-			   size_t size)
+static inline bool mt_counters_can_free(const struct mt_recorder *recorder,
+					const struct mt_state_counter *counter,
+					size_t size)
 {
-	struct mt_state_counter *counter = mt_counters_current(recorder, id);
-	bool is_ready =
-		counter && counter->alloc_count != UINT32_MAX &&
-		recorder->shared->delta_bytes + (int64_t)size <= recorder->delta_high;
-	return __builtin_expect(is_ready, 1) ? counter : NULL;
-}
-
-static inline struct mt_state_counter *
-mt_counters_ready_to_free(const struct mt_recorder *recorder, mt_traceback_id id,
-			  size_t size)
-{
-	struct mt_state_counter *counter = mt_counters_current(recorder, id);
-	bool is_ready =
-		counter && counter->free_count != UINT32_MAX &&
-		recorder->shared->delta_bytes - (int64_t)size >= recorder->delta_low;
-	return __builtin_expect(is_ready, 1) ? counter : NULL;
+	return counter->epoch == mt_counters_epoch() &&
+	       counter->free_count != UINT32_MAX &&
+	       recorder->shared->delta_bytes - (int64_t)size >= recorder->delta_low;
 }
 
 static inline void mt_counters_count_alloc(struct mt_recorder *recorder,

@@ -15,7 +15,7 @@
 enum mt_guard_state {
 	MT_GUARD_DOWN = 0,
 	MT_GUARD_UP = 1,
-	MT_GUARD_DISTURBED = 2,
+	MT_GUARD_DISTURBED = 2, /* one less is UP: see mt_guard_leave_if_quiet */
 };
 
 struct mt_guard {
@@ -50,9 +50,21 @@ static inline void mt_guard_disturb(struct mt_guard *guard)
 	guard->up = MT_GUARD_DISTURBED;
 }
 
-static inline bool mt_guard_is_disturbed(const struct mt_guard *guard)
+/*
+ * End the event: one instruction, which no handler can come between. False: the guard was
+ * disturbed, is up as after mt_guard_was_disturbed, and the event goes on.
+ */
+static inline __attribute__((always_inline)) bool
+mt_guard_leave_if_quiet(struct mt_guard *guard)
 {
-	return guard->up == MT_GUARD_DISTURBED;
+	__asm__ goto("decl %0\n\tjne %l[disturbed]"
+		     :
+		     : "m"(guard->up)
+		     : "memory", "cc"
+		     : disturbed);
+	return true;
+disturbed:
+	return false;
 }
 
 /* Whether that happened since the guard went up, or since the last call. */

@@ -9,6 +9,7 @@
 
 #include "formats/state.h"
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -23,7 +24,12 @@ struct mt_module_match {
  * after a dlclose, and when tracing is switched. Threads compare it at each event and forget
  * their rules and stacks when it changed.
  */
-extern _Atomic uint32_t mt_modules_generation;
+extern __attribute__((visibility("hidden"))) _Atomic uint32_t mt_modules_generation;
+
+static inline uint32_t mt_modules_current(void)
+{
+	return atomic_load_explicit(&mt_modules_generation, memory_order_relaxed);
+}
 
 /*
  * Grows before a dlopen. What a thread knows about loaded objects stays right, but not

@@ -28,17 +28,14 @@ struct frame {
 /* The outermost place at or below which all remembered words are as they were; else 0. */
 static inline uint32_t differing_place(const struct mt_unwinder *u, uint32_t place)
 {
-	const uintptr_t **slots = u->slots + place;
-	const uintptr_t *values = u->values + place;
-	for (; slots >= u->slots + MT_UNWIND_FIRST; slots -= 4, values -= 4)
-		if (*slots[0] != values[0] || *slots[-1] != values[-1] ||
-		    *slots[-2] != values[-2] || *slots[-3] != values[-3])
+	const struct mt_word *word = u->words + place;
+	for (; word >= u->first_word; word -= 4)
+		if (*word[0].slot != word[0].value || *word[-1].slot != word[-1].value ||
+		    *word[-2].slot != word[-2].value || *word[-3].slot != word[-3].value)
 			break;
-	while (slots >= u->slots + MT_UNWIND_FIRST && **slots == *values) {
-		slots--;
-		values--;
-	}
-	return slots >= u->slots + MT_UNWIND_FIRST ? (uint32_t)(slots - u->slots) : 0;
+	while (word >= u->first_word && *word->slot == word->value)
+		word--;
+	return word >= u->first_word ? (uint32_t)(word - u->words) : 0;
 }
 
 /*
@@ -49,15 +46,16 @@ static inline uint32_t find_join(const struct mt_unwinder *u, const uintptr_t *s
 				 uintptr_t bp, uint32_t *search)
 {
 	uint32_t place = *search;
-	while (place > MT_UNWIND_FIRST && u->slots[place - 1] < slot)
+	while (place > MT_UNWIND_FIRST && u->words[place - 1].slot < slot)
 		place--;
 	*search = place--;
-	if (place < MT_UNWIND_FIRST || u->slots[place] != slot ||
-	    u->values[place] != *slot)
+	if (place < MT_UNWIND_FIRST || u->words[place].slot != slot ||
+	    u->words[place].value != *slot)
 		return 0;
 	const struct mt_level *level = &u->levels[place];
-	if (!level->node || level->state & MT_LEVEL_IS_EXACT ||
-	    (level->state & MT_LEVEL_NEEDS_BP && level->bp != bp))
+	uint32_t state = u->states[place];
+	if (!level->place || state & MT_LEVEL_IS_EXACT ||
+	    (state & MT_LEVEL_NEEDS_BP && level->bp != bp))
 		return 0;
 	uint32_t differing = differing_place(u, place - 1);
 	if (!differing)
@@ -109,41 +107,46 @@ static inline mt_node_id intern(struct mt_unwinder *u, mt_node_id parent,
 	return node;
 }
 
+static inline void remember_word(struct mt_unwinder *u, uint32_t place,
+				 const uintptr_t *slot, struct mt_level level,
+				 uint32_t state)
+{
+	u->words[place] = (struct mt_word){.slot = slot, .value = *slot};
+	u->levels[place] = level;
+	u->states[place] = state;
+}
+
 /* The walked frames, outermost first, beyond the join. 0: no room for a node. */
 static mt_node_id remember(struct mt_unwinder *u, const struct frame *frames,
 			   uint32_t count, uint32_t join)
 {
-	mt_node_id node = u->levels[join].node;
-	uint32_t state = u->levels[join].state;
+	mt_node_id node = mt_level_node(&u->levels[join]);
+	uint32_t state = u->states[join];
 	uint32_t before = u->count, place = join + 1;
 	while (count-- > 0 && node) {
 		const struct frame *frame = &frames[count];
 		state++;
 		if (state & MT_LEVEL_NEEDS_BP && frame->bp_word) {
-			u->slots[place] = frame->bp_word;
-			u->values[place] = *frame->bp_word;
-			u->levels[place++] = (struct mt_level){0};
+			remember_word(u, place++, frame->bp_word, (struct mt_level){0},
+				      0);
 			state &= ~(uint32_t)MT_LEVEL_NEEDS_BP;
 		}
 		state |= frame->needs_bp;
 		node = intern(u, node, frame->key);
-		u->slots[place] = frame->slot;
-		u->values[place] = *frame->slot;
-		u->levels[place++] =
-			(struct mt_level){.bp = state & MT_LEVEL_NEEDS_BP ? frame->bp : 0,
-					  .node = node,
-					  .state = state};
+		struct mt_level level = {.place = mt_level_place(node, frame->slot),
+					 .bp = state & MT_LEVEL_NEEDS_BP ? frame->bp : 0};
+		remember_word(u, place++, frame->slot, level, state);
 	}
 	u->count = place;
 	for (; place < before; place++)
-		u->levels[place].node = MT_NODE_NONE;
+		u->levels[place].place = 0;
 	return node;
 }
 
 static bool has_room(const struct mt_unwinder *u, uint32_t join, uint32_t count)
 {
 	return join + count * WORDS_PER_FRAME < u->capacity &&
-	       (u->levels[join].state & MT_LEVEL_DEPTH) + count <= MT_MAX_DEPTH;
+	       (u->states[join] & MT_LEVEL_DEPTH) + count <= MT_MAX_DEPTH;
 }
 
 bool mt_near_walk(struct mt_recorder *recorder, struct mt_caller caller,
@@ -166,7 +169,7 @@ bool mt_near_walk(struct mt_recorder *recorder, struct mt_caller caller,
 	mt_node_id node = remember(u, frames, count, join);
 	*id = node ? mt_tracebacks_own(node) : 0;
 	if (*id)
-		mt_predict(u, caller, p, join, *id);
+		mt_predict(recorder, caller, p, join, *id);
 	else
 		mt_unwinder_forget_stack(u);
 	return true;

@@ -73,6 +73,12 @@ static inline void mt_pages_punch(void *pages, size_t bytes)
 	mt_syscall3(SYS_madvise, (long)pages, (long)bytes, MADV_REMOVE);
 }
 
+/* A page of zeros in a child that has memory of its own. False: the kernel cannot. */
+static inline bool mt_pages_wipe_on_fork(void *page)
+{
+	return !mt_syscall3(SYS_madvise, (long)page, MT_PAGE_BYTES, MADV_WIPEONFORK);
+}
+
 static inline size_t mt_pages_round(size_t bytes)
 {
 	return (bytes + MT_PAGE_BYTES - 1) & ~(size_t)(MT_PAGE_BYTES - 1);

@@ -3,6 +3,8 @@
  */
 #include "tracer/record/predict.h"
 
+#include "tracer/record/counters.h"
+
 enum {
 	MANY_USELESS = 64, /* predictions that were never right; one that was counts */
 	RIGHT_COUNTS = 4,  /* so many times against them */
@@ -12,35 +14,45 @@ enum {
 struct mt_prediction *mt_predict_place(const struct mt_unwinder *u,
 				       struct mt_caller caller)
 {
-	if ((uintptr_t)caller.slot - u->low < u->span)
-		return mt_unwind_guess(u, caller.slot);
-	uint64_t mixed = (uintptr_t)caller.slot * UINT64_C(0xd6e8feb86659fd93) ^
-			 *caller.slot * UINT64_C(0x9e3779b97f4a7c15);
-	return &u->predictions[(mixed >> 40) & u->prediction_mask];
+	struct mt_prediction *p =
+		mt_unwind_place(u, mt_unwind_mix(*caller.slot, caller.slot));
+	bool is_own = (uintptr_t)caller.slot - u->low < u->span;
+	return is_own ? mt_unwind_follow(u, p, caller.slot) : p;
+}
+
+/* How far from the slot the next return address is, outside of `from`; 0: too far. */
+static uint32_t next_frame(const struct mt_unwinder *u, const uintptr_t *slot,
+			   uint32_t from)
+{
+	for (uint32_t i = u->count - 1; i >= MT_UNWIND_FIRST; i--) {
+		size_t distance = (size_t)(u->words[i].slot - slot);
+		if (u->levels[i].place && u->words[i].slot > slot + from)
+			return distance < MT_PREDICTION_NEEDS_BP ? (uint32_t)distance : 0;
+	}
+	return 0;
 }
 
 /*
- * Two stacks that end in the same frame at the same place met in one prediction: let
- * another of their return addresses take part in choosing the place. False: no more can.
+ * Two stacks that end in the same frame at the same place met in one prediction. Where it
+ * was a signpost leads by another of their return addresses to a place for each.
  */
-static bool improve_hints(struct mt_unwinder *u, struct mt_caller caller)
+static struct mt_prediction *tell_apart(const struct mt_unwinder *u,
+					struct mt_prediction *p, const uintptr_t *slot)
 {
-	uint16_t *hint = &u->hints[mt_unwind_hint_place(*caller.slot)];
-	const uintptr_t *slot = caller.slot;
-	if (*hint) {
-		slot = mt_unwind_hinted(u, slot, *slot);
-		hint = &u->hints[mt_unwind_hint_place(*slot)];
+	uint64_t mixed = mt_unwind_mix(*slot, slot);
+	uint32_t sign = 0;
+	int signs = 0;
+	for (struct mt_prediction *at = mt_unwind_place(u, mixed);
+	     at != p && signs < MT_PREDICTION_SIGNS; at = mt_unwind_place(u, mixed)) {
+		sign = at->extra & MT_PREDICTION_SIGN;
+		mixed = mt_unwind_mix_sign(mixed, slot[sign]);
+		signs++;
 	}
-	if (*hint)
-		return false;
-	for (uint32_t i = u->count - 1; i >= MT_UNWIND_FIRST; i--) {
-		if (!u->levels[i].node || u->slots[i] <= slot)
-			continue;
-		if (u->slots[i] - slot <= UINT16_MAX)
-			*hint = (uint16_t)(u->slots[i] - slot);
-		return *hint;
-	}
-	return false;
+	sign = signs < MT_PREDICTION_SIGNS ? next_frame(u, slot, sign) : 0;
+	if (!sign)
+		return p;
+	p->extra = (uint16_t)sign;
+	return mt_unwind_place(u, mt_unwind_mix_sign(mixed, slot[sign]));
 }
 
 /* From which place outward a prediction relies on the remembered stack. */
@@ -53,27 +65,27 @@ static uint32_t choose_join(const struct mt_unwinder *u, uint32_t join)
 		return join;
 	join = top - 1 - MT_PREDICTION_CHECKS;
 	while (join < top &&
-	       (!u->levels[join].node || u->levels[join].state & MT_LEVEL_IS_EXACT))
+	       (!u->levels[join].place || u->states[join] & MT_LEVEL_IS_EXACT))
 		join++;
 	return join;
 }
 
 static bool fill_checks(const struct mt_unwinder *u, struct mt_prediction *p,
-			const uintptr_t *slot)
+			const uintptr_t *slot, uint32_t join)
 {
 	uint32_t n = 0;
-	for (uint32_t i = u->count - 2; i > p->join; i--, n++) {
-		intptr_t offset = u->slots[i] - slot;
+	for (uint32_t i = u->count - 2; i > join; i--, n++) {
+		intptr_t offset = u->words[i].slot - slot;
 		if (offset < 0 || offset > UINT16_MAX)
 			return false;
 		p->offsets[n] = (uint16_t)offset;
-		p->values[n] = u->values[i];
+		p->values[n] = u->words[i].value;
 	}
 	for (; n % 4; n++) {
 		p->offsets[n] = 0;
 		p->values[n] = p->pc;
 	}
-	p->checks = (uint16_t)n;
+	p->checks = (uint8_t)n;
 	return true;
 }
 
@@ -106,29 +118,42 @@ static inline bool is_better_left(struct mt_unwinder *u, const struct mt_predict
 	return ++u->spared % WRITE_ONE_OF;
 }
 
-void mt_predict(struct mt_unwinder *u, struct mt_caller caller, struct mt_prediction *p,
-		uint32_t join, mt_traceback_id id)
+static void fill(struct mt_recorder *recorder, struct mt_caller caller,
+		 struct mt_prediction *p, uint32_t join, mt_traceback_id id)
 {
+	const struct mt_unwinder *u = recorder->unwinder;
 	bool is_own_only = u->span != 0;
-	if (is_better_left(u, p))
-		return;
-	if (is_own_only && p->slot == (uintptr_t)caller.slot && p->pc == *caller.slot &&
-	    p->traceback != id && improve_hints(u, caller))
-		p = mt_predict_place(u, caller);
-	if (p->slot && is_more_needed(u))
-		p = mt_predict_place(u, caller);
-	const struct mt_level *top = &u->levels[u->count - 1];
+	bool needs_bp = u->states[u->count - 1] & MT_LEVEL_NEEDS_BP;
+	mt_node_id node = mt_level_node(&u->levels[join]);
 	p->slot = 0;
 	p->pc = *caller.slot;
 	p->bp = caller.frame_pointer;
-	p->bp_mask = top->state & MT_LEVEL_NEEDS_BP ? UINTPTR_MAX : 0;
-	p->join = choose_join(u, join);
-	p->join_slot = (uintptr_t)u->slots[p->join];
-	p->join_bp = u->levels[p->join].bp;
-	p->join_node = u->levels[p->join].node;
+	p->join = &u->words[join];
+	p->join_place = u->levels[join].place;
+	p->join_bp = u->levels[join].bp;
 	p->traceback = id;
+	p->extra = needs_bp ? MT_PREDICTION_NEEDS_BP : 0;
 	p->was_right = 0;
-	bool is_cut_frame = p->join >= MT_UNWIND_FIRST && p->join_node < MT_FIRST_NODE;
-	if (!is_cut_frame && fill_checks(u, p, caller.slot))
+	if (is_own_only)
+		p->counter = mt_counters_at(recorder, id);
+	else
+		p->join_slot = u->words[join].slot;
+	bool is_cut_frame = join >= MT_UNWIND_FIRST && node < MT_FIRST_NODE;
+	if ((p->counter || !is_own_only) && !is_cut_frame &&
+	    fill_checks(u, p, caller.slot, join))
 		p->slot = (uintptr_t)caller.slot | !is_own_only;
+}
+
+void mt_predict(struct mt_recorder *recorder, struct mt_caller caller,
+		struct mt_prediction *p, uint32_t join, mt_traceback_id id)
+{
+	struct mt_unwinder *u = recorder->unwinder;
+	if (is_better_left(u, p))
+		return;
+	if (u->span && mt_unwind_begins(p, (uintptr_t)caller.slot, *caller.slot) &&
+	    p->traceback != id)
+		p = tell_apart(u, p, caller.slot);
+	if (p->slot && is_more_needed(u))
+		p = mt_predict_place(u, caller);
+	fill(recorder, caller, p, choose_join(u, join), id);
 }

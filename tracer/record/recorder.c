@@ -15,7 +15,7 @@
 uint32_t mt_sidetable_granule_shift;
 
 static const size_t directory_bytes =
-	MT_MAX_TRACEBACKS / MT_COUNTERS_PER_CHUNK * sizeof(uint32_t);
+	MT_MAX_TRACEBACKS / MT_COUNTERS_PER_CHUNK * sizeof(struct mt_state_counter *);
 
 /* Ids start at 1: entry 0 of these tables stays unused. */
 static void skip_entry_0(_Atomic uint32_t *used)
@@ -38,6 +38,7 @@ bool mt_recorder_open(struct mt_recorder *recorder, uint32_t slot)
 {
 	recorder->slot = slot;
 	recorder->shared = &mt_state.threads[slot];
+	recorder->pass = (struct mt_recorder_pass){0};
 	if (!recorder->directory)
 		recorder->directory = mt_pages_map_sparse(directory_bytes);
 	if (!recorder->unwinder)
@@ -61,6 +62,7 @@ bool mt_recorder_reopen_after_fork(struct mt_recorder *recorder, uint32_t slot)
 		return false;
 	recorder->slot = slot;
 	recorder->shared = &mt_state.threads[slot];
+	recorder->pass = (struct mt_recorder_pass){0};
 	mt_pages_discard(recorder->directory, directory_bytes);
 	mt_unwinder_attach(recorder->unwinder);
 	mt_unwinder_forget(recorder->unwinder);

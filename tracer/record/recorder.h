@@ -32,17 +32,25 @@ struct mt_caller {
 			    .frame_pointer =                                             \
 				    *(const uintptr_t *)__builtin_frame_address(0)})
 
+/*
+ * What lets events take the short way; zero closes it. It has a page to itself, which the kernel
+ * clears in a child with memory of its own: its first event finds the way closed.
+ */
+struct mt_recorder_pass {
+	uint32_t
+		generation; /* of the modules when predictions on the own stack may be made */
+	uint32_t is_given; /* events of this thread are recorded */
+};
+
 struct mt_recorder {
 	struct mt_guard guard;
 	uint32_t slot;                  /* thread slot */
 	struct mt_state_thread *shared; /* its line in the shared state */
-	/*
-	 * The counters of traceback id are at
-	 * mt_state.counters[directory[id / 64] * 64 + id % 64]; directory entry 0: none yet.
-	 */
-	uint32_t *directory;
+	/* The counter of traceback id is at directory[id / 64] + id % 64; NULL: none yet. */
+	struct mt_state_counter **directory;
 	int64_t delta_high, delta_low; /* bounds of shared->delta_bytes: counters.h */
 	struct mt_unwinder *unwinder;
+	_Alignas(4096) struct mt_recorder_pass pass; /* its owner says whether is_given */
 };
 
 /*

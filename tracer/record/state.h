@@ -42,7 +42,7 @@ struct mt_state {
 	size_t heap_bytes;
 };
 
-extern struct mt_state mt_state;
+extern __attribute__((visibility("hidden"))) struct mt_state mt_state;
 
 /* A filter of system calls is in place: from now on only those that malloc makes too. */
 extern bool mt_state_has_filter;

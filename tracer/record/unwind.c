@@ -56,36 +56,42 @@ static const uintptr_t padding_word;
 static size_t words_bytes(uint32_t words)
 {
 	return words *
-	       (sizeof(uintptr_t *) + sizeof(uintptr_t) + sizeof(struct mt_level));
+	       (sizeof(struct mt_word) + sizeof(struct mt_level) + sizeof(uint32_t));
 }
 
-static void *start_of_words(struct mt_unwinder *u)
+static void forget_predictions(struct mt_unwinder *u)
 {
-	return u->levels;
+	for (uint32_t i = 0; i <= u->prediction_mask; i++)
+		if (u->predictions[i].slot)
+			u->predictions[i].slot = 0;
 }
 
 /* More room for the remembered stack, which keeps its first `kept` words. */
-static bool resize_words(struct mt_unwinder *u, uint32_t words, uint32_t kept)
+static bool resize_words(struct mt_unwinder *u, uint32_t count, uint32_t kept)
 {
-	struct mt_level *levels = mt_pages_map_sparse(words_bytes(words));
-	if (!levels)
+	struct mt_word *words = mt_pages_map_sparse(words_bytes(count));
+	if (!words)
 		return false;
-	uintptr_t *values = (uintptr_t *)(levels + words);
-	const uintptr_t **slots = (const uintptr_t **)(values + words);
-	for (uint32_t i = 0; i < words && i < MT_UNWIND_FIRST; i++)
-		slots[i] = &padding_word;
+	struct mt_level *levels = (struct mt_level *)(words + count);
+	uint32_t *states = (uint32_t *)(levels + count);
+	for (uint32_t i = 0; i < MT_UNWIND_FIRST; i++)
+		words[i].slot = &padding_word;
 	for (uint32_t i = MT_UNWIND_FIRST; i < kept; i++) {
+		words[i] = u->words[i];
 		levels[i] = u->levels[i];
-		values[i] = u->values[i];
-		slots[i] = u->slots[i];
+		states[i] = u->states[i];
 		__asm__("" : "+r"(i));
 	}
-	if (u->capacity)
-		mt_pages_unmap(start_of_words(u), words_bytes(u->capacity));
+	if (u->capacity) {
+		mt_pages_unmap(u->words, words_bytes(u->capacity));
+		forget_predictions(u); /* they point there */
+	}
+	u->words = words;
 	u->levels = levels;
-	u->values = values;
-	u->slots = slots;
-	u->capacity = words;
+	u->states = states;
+	u->first_word = words + MT_UNWIND_FIRST;
+	u->to_levels = (const char *)levels - (const char *)words;
+	u->capacity = count;
 	return true;
 }
 
@@ -107,18 +113,14 @@ static bool resize_walked(struct mt_unwinder *u, uint32_t frames, uint32_t kept)
 
 struct mt_unwinder *mt_unwinder_create(void)
 {
-	enum {
-		HINT_BYTES = MT_HINTS * sizeof(uint16_t)
-	};
 	size_t predictions = MT_MAX_PREDICTIONS * sizeof(struct mt_prediction);
 	size_t bytes = (sizeof(struct mt_unwinder) + 63) & ~(size_t)63;
 	size_t interned = MT_INTERNED * sizeof(struct mt_interned);
-	char *memory = mt_pages_map_sparse(bytes + HINT_BYTES + predictions + interned);
+	char *memory = mt_pages_map_sparse(bytes + predictions + interned);
 	if (!memory)
 		return NULL;
 	struct mt_unwinder *u = (struct mt_unwinder *)memory;
-	u->hints = (uint16_t *)(memory + bytes);
-	u->predictions = (struct mt_prediction *)(memory + bytes + HINT_BYTES);
+	u->predictions = (struct mt_prediction *)(memory + bytes);
 	u->interned = (struct mt_interned *)(u->predictions + MT_MAX_PREDICTIONS);
 	u->prediction_mask = FIRST_PREDICTIONS - 1;
 	u->count = u->foreign_count = MT_UNWIND_FIRST;
@@ -131,7 +133,7 @@ struct mt_unwinder *mt_unwinder_create(void)
 void mt_unwinder_forget_stack(struct mt_unwinder *u)
 {
 	for (uint32_t i = MT_UNWIND_FIRST; i < u->count; i++)
-		u->levels[i].node = MT_NODE_NONE;
+		u->levels[i].place = 0;
 	u->count = u->foreign_count = MT_UNWIND_FIRST;
 	u->cut = 0;
 	u->has_unknown = false;
@@ -151,9 +153,7 @@ void mt_unwinder_attach(struct mt_unwinder *u)
 void mt_unwinder_forget(struct mt_unwinder *u)
 {
 	mt_unwinder_forget_stack(u);
-	for (uint32_t i = 0; i <= u->prediction_mask; i++)
-		if (u->predictions[i].slot)
-			u->predictions[i].slot = 0;
+	forget_predictions(u);
 	for (uint32_t i = 0; i < MT_INTERNED; i++)
 		if (u->interned[i].parent)
 			u->interned[i].parent = MT_NODE_NONE;
@@ -288,19 +288,21 @@ static bool find_join(struct walk *w)
 {
 	const struct mt_unwinder *u = w->u;
 	uint32_t place = w->search;
-	while (place > MT_UNWIND_FIRST && ((uintptr_t)u->slots[place - 1] < w->at.slot ||
-					   !u->levels[place - 1].node))
+	while (place > MT_UNWIND_FIRST &&
+	       ((uintptr_t)u->words[place - 1].slot < w->at.slot ||
+		!u->levels[place - 1].place))
 		place--;
 	w->search = place;
 	if (place-- == MT_UNWIND_FIRST)
 		return false;
-	const struct mt_level *level = &u->levels[place];
-	if ((uintptr_t)u->slots[place] != w->at.slot || u->values[place] != w->at.pc ||
-	    level->state & MT_LEVEL_IS_EXACT || w->at.is_exact ||
-	    (level->state & MT_LEVEL_NEEDS_BP && level->bp != w->at.bp))
+	uint32_t state = u->states[place];
+	if ((uintptr_t)u->words[place].slot != w->at.slot ||
+	    u->words[place].value != w->at.pc || state & MT_LEVEL_IS_EXACT ||
+	    w->at.is_exact ||
+	    (state & MT_LEVEL_NEEDS_BP && u->levels[place].bp != w->at.bp))
 		return false;
 	for (uint32_t i = place - 1; i >= MT_UNWIND_FIRST; i--) {
-		if (*u->slots[i] != u->values[i]) {
+		if (*u->words[i].slot != u->words[i].value) {
 			w->search = i;
 			return false;
 		}
@@ -332,35 +334,35 @@ static bool walk_to_join(struct walk *w)
 	return step != STEP_REGISTERS;
 }
 
-static void remember_word(struct mt_unwinder *u, const uintptr_t *slot,
-			  struct mt_level level)
+static uint32_t remember_word(struct mt_unwinder *u, const uintptr_t *slot)
 {
 	uint32_t place = u->count++;
-	u->slots[place] = slot;
-	u->values[place] = *slot;
-	u->levels[place] = level;
+	u->words[place] = (struct mt_word){.slot = slot, .value = *slot};
+	u->levels[place] = (struct mt_level){0};
+	u->states[place] = 0;
 	if (!is_own(u, (uintptr_t)slot))
 		u->foreign_count = u->count;
+	return place;
 }
 
-static mt_node_id intern_level(const struct mt_unwinder *u, mt_node_id parent,
-			       struct mt_level *level, mt_frame_key key, uint32_t kind)
+static mt_node_id intern_level(struct mt_unwinder *u, mt_node_id parent, uint32_t place,
+			       mt_frame_key key, uint32_t kind)
 {
-	uint32_t depth = level->state & MT_LEVEL_DEPTH;
-	if (depth <= u->cut)
-		level->node = MT_ROOT_DEEP;
-	else
-		level->node = mt_tracebacks_intern(
-			depth == u->cut + 1 && u->cut ? MT_ROOT_DEEP : parent, key, kind);
-	return level->node;
+	uint32_t depth = u->states[place] & MT_LEVEL_DEPTH;
+	bool is_first = u->cut && depth == u->cut + 1;
+	mt_node_id node = MT_ROOT_DEEP;
+	if (depth > u->cut)
+		node = mt_tracebacks_intern(is_first ? MT_ROOT_DEEP : parent, key, kind);
+	u->levels[place].place = node ? mt_level_place(node, u->words[place].slot) : 0;
+	return node;
 }
 
 /* The key of a remembered frame. */
 static mt_frame_key key_of(struct mt_unwinder *u, uint32_t place)
 {
-	uintptr_t pc = u->values[place];
-	const struct mt_rule *rule = mt_rules_find(
-		&u->rules, pc - !(u->levels[place].state & MT_LEVEL_IS_EXACT));
+	uintptr_t pc = u->words[place].value;
+	const struct mt_rule *rule =
+		mt_rules_find(&u->rules, pc - !(u->states[place] & MT_LEVEL_IS_EXACT));
 	return mt_frame_key_make(pc, (uint32_t)(rule->key >> MT_PC_BITS));
 }
 
@@ -370,12 +372,11 @@ static bool cut_anew(struct mt_unwinder *u, uint32_t cut)
 	mt_node_id node = u->root;
 	u->cut = cut;
 	for (uint32_t i = MT_UNWIND_FIRST; i < u->count; i++) {
-		struct mt_level *level = &u->levels[i];
-		if (!level->node)
+		if (!u->levels[i].place)
 			continue;
-		node = intern_level(u, node, level, key_of(u, i),
-				    level->state & MT_LEVEL_IS_EXACT ? MT_NODE_EXACT_PC
-								     : 0);
+		bool is_exact = u->states[i] & MT_LEVEL_IS_EXACT;
+		node = intern_level(u, node, i, key_of(u, i),
+				    is_exact ? MT_NODE_EXACT_PC : 0);
 		if (!node)
 			return false;
 	}
@@ -394,13 +395,13 @@ static bool make_room(struct walk *w)
 	struct mt_unwinder *u = w->u;
 	uint32_t kept = w->join ? w->join + 1 : MT_UNWIND_FIRST;
 	for (uint32_t i = kept; i < u->count; i++)
-		u->levels[i].node = MT_NODE_NONE;
+		u->levels[i].place = 0;
 	u->count = kept;
 	if (u->foreign_count > kept)
 		u->foreign_count = kept;
 	if (!w->join)
 		u->root = w->root;
-	uint32_t depth = w->count + (u->levels[kept - 1].state & MT_LEVEL_DEPTH);
+	uint32_t depth = w->count + (u->states[kept - 1] & MT_LEVEL_DEPTH);
 	uint32_t cut = cut_of_depth(depth);
 	if (cut != u->cut && !cut_anew(u, cut))
 		return false;
@@ -417,28 +418,26 @@ static mt_node_id remember(struct walk *w)
 	struct mt_unwinder *u = w->u;
 	if (!make_room(w))
 		return MT_NODE_NONE;
-	const struct mt_level *outer = &u->levels[u->count - 1];
-	mt_node_id node = w->join ? outer->node : w->root;
-	uint32_t depth = outer->state & MT_LEVEL_DEPTH;
-	bool needs_bp = outer->state & MT_LEVEL_NEEDS_BP;
+	uint32_t state = u->states[u->count - 1];
+	mt_node_id node = w->join ? mt_level_node(&u->levels[w->join]) : w->root;
+	uint32_t depth = state & MT_LEVEL_DEPTH;
+	bool needs_bp = state & MT_LEVEL_NEEDS_BP;
 	if (w->last_word)
-		remember_word(u, (const uintptr_t *)w->last_word, (struct mt_level){0});
+		remember_word(u, (const uintptr_t *)w->last_word);
 	for (uint32_t i = w->count; node && i-- > 0;) {
 		const struct mt_walked *frame = &u->walked[i];
 		if (frame->bp_word && needs_bp)
-			remember_word(u, frame->bp_word, (struct mt_level){0});
+			remember_word(u, frame->bp_word);
 		if (frame->cfa_word)
-			remember_word(u, frame->cfa_word, (struct mt_level){0});
+			remember_word(u, frame->cfa_word);
 		needs_bp = frame->flags & MT_RULE_USES_BP ||
 			   (needs_bp && !(frame->flags & MT_RULE_RESTORES_BP));
-		struct mt_level level = {.bp = needs_bp ? frame->bp : 0,
-					 .state = ++depth};
-		if (needs_bp)
-			level.state |= MT_LEVEL_NEEDS_BP;
-		if (frame->kind & MT_NODE_EXACT_PC)
-			level.state |= MT_LEVEL_IS_EXACT;
-		node = intern_level(u, node, &level, frame->key, frame->kind);
-		remember_word(u, (const uintptr_t *)frame->slot, level);
+		uint32_t place = remember_word(u, (const uintptr_t *)frame->slot);
+		u->states[place] =
+			++depth | (needs_bp ? MT_LEVEL_NEEDS_BP : 0) |
+			(frame->kind & MT_NODE_EXACT_PC ? MT_LEVEL_IS_EXACT : 0);
+		u->levels[place].bp = needs_bp ? frame->bp : 0;
+		node = intern_level(u, node, place, frame->key, frame->kind);
 	}
 	bool is_plain = u->foreign_count <= MT_UNWIND_FIRST && !u->has_unknown;
 	u->span = is_plain ? u->stack_high - u->low : 0;
@@ -505,7 +504,7 @@ static mt_traceback_id walk(struct mt_recorder *recorder, struct mt_caller calle
 	if (!is_followed)
 		return id;
 	if (id)
-		mt_predict(u, caller, mt_predict_place(u, caller), w.join, id);
+		mt_predict(recorder, caller, mt_predict_place(u, caller), w.join, id);
 	else
 		mt_unwinder_forget_stack(u);
 	return id;
@@ -528,28 +527,40 @@ static bool renew(struct mt_unwinder *u)
 	return true;
 }
 
+/* For stacks of which not all words are on the thread's own. */
+static mt_traceback_id predicted_elsewhere(const struct mt_unwinder *u,
+					   struct mt_caller caller)
+{
+	const struct mt_prediction *p = mt_predict_place(u, caller);
+	bool is_right = mt_unwind_begins(p, (uintptr_t)caller.slot | 1, *caller.slot) &&
+			mt_unwind_is_meant(p, caller) && mt_unwind_joins(u, p) &&
+			p->join->slot == p->join_slot &&
+			mt_unwind_holds_inside(p, caller.slot) &&
+			mt_unwind_holds_outside(u, p);
+	return is_right ? p->traceback : 0;
+}
+
 static mt_traceback_id find_traceback(struct mt_recorder *recorder,
 				      struct mt_caller caller, struct mt_prediction *p)
 {
 	struct mt_unwinder *u = recorder->unwinder;
-	mt_traceback_id id;
+	mt_traceback_id id = 0;
 	if (p && mt_near_walk(recorder, caller, p, &id))
 		return id;
 	if (!renew(u))
 		return 0;
-	if ((uintptr_t)caller.slot - u->low >= u->span) {
-		p = mt_predict_place(u, caller);
-		if (mt_unwind_applies(u, p, caller, 1) &&
-		    mt_unwind_holds(u, p, caller.slot))
-			return p->traceback;
-	}
-	return walk(recorder, caller);
+	if ((uintptr_t)caller.slot - u->low >= u->span)
+		id = predicted_elsewhere(u, caller);
+	return id ? id : walk(recorder, caller);
 }
 
 mt_traceback_id mt_unwind_miss(struct mt_recorder *recorder, struct mt_caller caller,
 			       struct mt_prediction *p)
 {
 	mt_traceback_id id = find_traceback(recorder, caller, p);
+	const struct mt_unwinder *u = recorder->unwinder;
+	bool is_open = recorder->pass.is_given && u->span;
+	recorder->pass.generation = is_open ? u->generation : 0;
 	mt_check_traceback(recorder, caller, id);
 	return id;
 }

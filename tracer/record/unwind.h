@@ -27,8 +27,8 @@
 enum {
 	MT_UNWIND_FIRST = 4, /* words below are paddings that always match */
 	MT_PREDICTION_CHECKS = 12,
+	MT_PREDICTION_SIGNS = 2, /* on the way to a prediction at most */
 	MT_MAX_PREDICTIONS = 4096,
-	MT_HINTS = 4096,
 	MT_INTERNED_BITS = 11,
 	MT_INTERNED = 1 << MT_INTERNED_BITS,
 };
@@ -39,28 +39,61 @@ enum {
 	MT_LEVEL_DEPTH = (1 << 29) - 1, /* frames from here outward */
 };
 
-/* What is known at a word of the remembered stack. */
+/* A word of the remembered stack. */
+struct mt_word {
+	const uintptr_t *slot;
+	uintptr_t value;
+};
+
+/* What is known there. As large as the word: both are found from one pointer. */
 struct mt_level {
+	uint64_t place; /* mt_level_place; 0: the word is no frame */
 	uintptr_t
 		bp; /* the frame's rbp where a frame from here outward needs it, else 0 */
-	mt_node_id node; /* the traceback from here outward; 0: the word is no frame */
-	uint32_t state;  /* depth and MT_LEVEL_* */
+};
+static_assert(sizeof(struct mt_level) == sizeof(struct mt_word), "see mt_unwind_level");
+
+/*
+ * The traceback from a frame outward and, of the frame's slot, what tells two on the
+ * same stack apart.
+ */
+static inline uint64_t mt_level_place(mt_node_id node, const uintptr_t *slot)
+{
+	return (uint64_t)node << 32 | (uint32_t)((uintptr_t)slot / sizeof(*slot));
+}
+
+static inline mt_node_id mt_level_node(const struct mt_level *level)
+{
+	return (mt_node_id)(level->place >> 32);
+}
+
+enum {
+	/* In mt_prediction.extra: rbp matters; and, in words from the slot, where another
+	 * word is that tells stacks apart which begin alike: a signpost, no prediction. */
+	MT_PREDICTION_NEEDS_BP = 1 << 15,
+	MT_PREDICTION_SIGN = MT_PREDICTION_NEEDS_BP - 1,
 };
 
 /* 192 bytes; the first line decides whether the rest is worth a look. */
 struct mt_prediction {
 	_Alignas(64) uintptr_t slot; /* | 1: only from the inside out; 0: none */
 	uintptr_t pc;
-	uintptr_t bp, bp_mask; /* mask 0: rbp does not matter */
-	uintptr_t join_slot, join_bp;
-	mt_node_id join_node;
-	uint32_t join; /* place in the remembered stack */
+	uintptr_t bp;
+	const struct mt_word *join; /* the rest is the remembered stack from here */
+	uint64_t join_place;
+	uintptr_t join_bp;
+	union {
+		struct mt_state_counter *counter; /* of the traceback */
+		const uintptr_t *join_slot; /* whole, where other stacks take part */
+	};
 	mt_traceback_id traceback;
-	uint16_t checks;    /* a multiple of 4 */
-	uint16_t was_right; /* since it was made */
+	uint16_t extra;    /* MT_PREDICTION_*; 0: neither */
+	uint8_t checks;    /* a multiple of 4 */
+	uint8_t was_right; /* since it was made */
 	uintptr_t values[MT_PREDICTION_CHECKS];
 	uint16_t offsets[MT_PREDICTION_CHECKS]; /* in words from slot */
 };
+static_assert(sizeof(struct mt_prediction) == 192, "three lines");
 
 /* A frame of the walk under way. */
 struct mt_walked {
@@ -79,19 +112,22 @@ struct mt_interned {
 };
 
 struct mt_unwinder {
+	/* The remembered stack: its first word, and the way from a word to its level. */
+	const struct mt_word *first_word;
+	ptrdiff_t to_levels;
+	struct mt_prediction *predictions;
+	uint32_t prediction_mask;
+	uint32_t generation; /* of the modules when all this was learnt */
+
+	struct mt_word *words;
+	struct mt_level *levels;
+	uint32_t *states; /* of levels: depth and MT_LEVEL_* */
+
 	/* The thread's own stack; span 0 while words elsewhere or frames in no loaded
 	 * object are remembered: then the inline part is passed by. */
 	uintptr_t low;
 	size_t span;
-	uint32_t generation; /* of the modules when all this was learnt */
-	uint32_t prediction_mask;
-	struct mt_prediction *predictions;
-	uint16_t *
-		hints; /* by return address: words to the next one that tells callers apart */
 	struct mt_interned *interned;
-	const uintptr_t **slots;
-	uintptr_t *values;
-	struct mt_level *levels;
 
 	uint32_t count, capacity; /* of the remembered stack */
 	uint32_t foreign_count;   /* words up to here are not all on the own stack */
@@ -130,48 +166,62 @@ static inline uint32_t mt_unwind_interned_place(mt_node_id parent, mt_frame_key 
 	return (uint32_t)(mixed >> (64 - MT_INTERNED_BITS));
 }
 
-static inline uint32_t mt_unwind_hint_place(uintptr_t pc)
+static inline const struct mt_level *mt_unwind_level(const struct mt_unwinder *u,
+						     const struct mt_word *word)
 {
-	return (uint32_t)(pc ^ pc >> 12) & (MT_HINTS - 1);
+	return (const struct mt_level *)((const char *)word + u->to_levels);
 }
 
-/* The next return address that tells callers apart; reads stay on the stack. */
-static inline const uintptr_t *mt_unwind_hinted(const struct mt_unwinder *u,
-						const uintptr_t *slot, uintptr_t pc)
+static inline uint64_t mt_unwind_mix(uintptr_t pc, const uintptr_t *slot)
 {
-	const uintptr_t *last = (const uintptr_t *)u->stack_high - 1;
-	const uintptr_t *next = slot + u->hints[mt_unwind_hint_place(pc)];
-	return next < last ? next : last;
+	return (pc ^ (uintptr_t)slot << 24) * UINT64_C(0x9e3779b97f4a7c15);
 }
 
-/* Where a prediction for this stack would be. */
-static inline struct mt_prediction *mt_unwind_guess(const struct mt_unwinder *u,
-						    const uintptr_t *slot)
+static inline uint64_t mt_unwind_mix_sign(uint64_t mixed, uintptr_t word)
 {
-	const uintptr_t *second = mt_unwind_hinted(u, slot, *slot);
-	const uintptr_t *third = mt_unwind_hinted(u, second, *second);
-	uint64_t mixed = *slot * UINT64_C(0x9e3779b97f4a7c15) ^
-			 (uintptr_t)slot * UINT64_C(0xd6e8feb86659fd93) ^
-			 *second * UINT64_C(0xa0761d6478bd642f) ^
-			 *third * UINT64_C(0xe7037ed1a0b428db);
+	return (mixed ^ word) * UINT64_C(0xd6e8feb86659fd93);
+}
+
+static inline struct mt_prediction *mt_unwind_place(const struct mt_unwinder *u,
+						    uint64_t mixed)
+{
 	return &u->predictions[(mixed >> 40) & u->prediction_mask];
 }
 
-/* Whether the prediction begins with this frame and its place is still what it was. */
-static inline bool mt_unwind_applies(const struct mt_unwinder *u,
-				     const struct mt_prediction *p,
-				     struct mt_caller caller, uintptr_t mark)
+/* Whether the prediction or signpost begins with this frame. */
+static inline bool mt_unwind_begins(const struct mt_prediction *p, uintptr_t slot,
+				    uintptr_t pc)
 {
-	return p->slot == ((uintptr_t)caller.slot | mark) && p->pc == *caller.slot &&
-	       !((p->bp ^ caller.frame_pointer) & p->bp_mask) &&
-	       (uintptr_t)u->slots[p->join] == p->join_slot &&
-	       u->levels[p->join].node == p->join_node &&
-	       u->levels[p->join].bp == p->join_bp;
+	return p->slot == slot && p->pc == pc;
 }
 
-/* Whether all words are as they were, from the inside out. */
-static inline bool mt_unwind_holds(const struct mt_unwinder *u,
-				   const struct mt_prediction *p, const uintptr_t *slot)
+/* What stands at the place to which signposts lead, if there are any. */
+static inline struct mt_prediction *mt_unwind_follow(const struct mt_unwinder *u,
+						     struct mt_prediction *p,
+						     const uintptr_t *slot)
+{
+	uint64_t mixed = mt_unwind_mix(*slot, slot);
+	for (int signs = 0; signs < MT_PREDICTION_SIGNS; signs++) {
+		if (!mt_unwind_begins(p, (uintptr_t)slot, *slot) ||
+		    !(p->extra & MT_PREDICTION_SIGN))
+			break;
+		mixed = mt_unwind_mix_sign(mixed, slot[p->extra & MT_PREDICTION_SIGN]);
+		p = mt_unwind_place(u, mixed);
+	}
+	return p;
+}
+
+/* Whether its place in the remembered stack is still what it was. */
+static inline bool mt_unwind_joins(const struct mt_unwinder *u,
+				   const struct mt_prediction *p)
+{
+	const struct mt_level *level = mt_unwind_level(u, p->join);
+	return level->place == p->join_place && level->bp == p->join_bp;
+}
+
+/* Whether the words of its own, and the remembered ones, are as they were. */
+static inline __attribute__((always_inline)) bool
+mt_unwind_holds_inside(const struct mt_prediction *p, const uintptr_t *slot)
 {
 	for (uint32_t i = 0; i < p->checks; i += 4)
 		if (slot[p->offsets[i]] != p->values[i] ||
@@ -179,51 +229,65 @@ static inline bool mt_unwind_holds(const struct mt_unwinder *u,
 		    slot[p->offsets[i + 2]] != p->values[i + 2] ||
 		    slot[p->offsets[i + 3]] != p->values[i + 3])
 			return false;
-	const uintptr_t **slots = u->slots + p->join;
-	const uintptr_t *values = u->values + p->join;
-	for (; slots >= u->slots + MT_UNWIND_FIRST; slots -= 4, values -= 4)
-		if (*slots[0] != values[0] || *slots[-1] != values[-1] ||
-		    *slots[-2] != values[-2] || *slots[-3] != values[-3])
+	return true;
+}
+
+static inline __attribute__((always_inline)) bool
+mt_unwind_holds_outside(const struct mt_unwinder *u, const struct mt_prediction *p)
+{
+	const struct mt_word *first = u->first_word;
+	for (const struct mt_word *word = p->join; word >= first; word -= 4)
+		if (*word[0].slot != word[0].value || *word[-1].slot != word[-1].value ||
+		    *word[-2].slot != word[-2].value || *word[-3].slot != word[-3].value)
 			return false;
 	return true;
 }
 
-/*
- * The traceback that begins with the caller of a door, if it was predicted; else 0, and
- * *p is for mt_unwind_miss. Never while tracing is off: that is a generation of its own.
- */
-static inline __attribute__((always_inline)) mt_traceback_id
-mt_unwind_predicted(const struct mt_recorder *recorder, struct mt_caller caller,
-		    struct mt_prediction **p)
+/* Whether p, which begins with the caller's frame, is no signpost and its rbp is right. */
+static inline bool mt_unwind_is_meant(const struct mt_prediction *p,
+				      struct mt_caller caller)
 {
-	const struct mt_unwinder *u = recorder->unwinder;
-	uint32_t generation =
-		atomic_load_explicit(&mt_modules_generation, memory_order_relaxed);
-	*p = NULL;
-	if (__builtin_expect((uintptr_t)caller.slot - u->low >= u->span ||
-				     u->generation != generation,
-			     0))
-		return 0;
-	*p = mt_unwind_guess(u, caller.slot);
-	if (__builtin_expect(!mt_unwind_applies(u, *p, caller, 0) ||
-				     !mt_unwind_holds(u, *p, caller.slot),
-			     0))
-		return 0;
-	(*p)->was_right = 1;
-	mt_check_traceback(recorder, caller, (*p)->traceback);
-	return (*p)->traceback;
+	return !p->extra ||
+	       (p->extra == MT_PREDICTION_NEEDS_BP && p->bp == caller.frame_pointer);
+}
+
+/*
+ * Whether the traceback that begins with the caller of a door was predicted: then *place
+ * has it. Else it is for mt_unwind_miss. Only while the unwinder is up to date, and its
+ * span is not 0. From the inside out: see above.
+ */
+static inline bool mt_unwind_is_predicted(const struct mt_unwinder *u,
+					  struct mt_caller caller,
+					  struct mt_prediction **place)
+{
+	uintptr_t pc = *caller.slot;
+	struct mt_prediction *p = mt_unwind_place(u, mt_unwind_mix(pc, caller.slot));
+	*place = p = mt_unwind_follow(u, p, caller.slot);
+	if (!mt_unwind_begins(p, (uintptr_t)caller.slot, pc) ||
+	    !mt_unwind_is_meant(p, caller) || !mt_unwind_joins(u, p) ||
+	    !mt_unwind_holds_inside(p, caller.slot) || !mt_unwind_holds_outside(u, p))
+		return false;
+	p->was_right = 1;
+	return true;
 }
 
 /*
  * The traceback that begins with the caller of a door. 0: not to be recorded, or not
- * possible (counted).
+ * possible (counted). While tracing is off there is none: that is a generation of its own.
  */
 static inline mt_traceback_id mt_unwind_traceback(struct mt_recorder *recorder,
 						  struct mt_caller caller)
 {
-	struct mt_prediction *p;
-	mt_traceback_id id = mt_unwind_predicted(recorder, caller, &p);
-	return __builtin_expect(id, 1) ? id : mt_unwind_miss(recorder, caller, p);
+	const struct mt_unwinder *u = recorder->unwinder;
+	struct mt_prediction *p = NULL;
+	if (__builtin_expect((uintptr_t)caller.slot - u->low < u->span &&
+				     u->generation == mt_modules_current() &&
+				     mt_unwind_is_predicted(u, caller, &p),
+			     1)) {
+		mt_check_traceback(recorder, caller, p->traceback);
+		return p->traceback;
+	}
+	return mt_unwind_miss(recorder, caller, p);
 }
 
 #endif
