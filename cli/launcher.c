@@ -3,6 +3,7 @@
  */
 #include "cli/launcher.h"
 
+#include "cli/name-frames.h"
 #include "cli/values.h"
 #include "formats/control.h"
 #include "tracer/collect/collector.h"
@@ -137,7 +138,8 @@ struct mt_collector_options mt_launcher_collector_options(void)
 	return (struct mt_collector_options){
 		.output = output,
 		.replaces = force && *force && strcmp(force, "0"),
-		.schedule = schedule_from(getenv("MEMTRACE_SNAPSHOT_EVERY"))};
+		.schedule = schedule_from(getenv("MEMTRACE_SNAPSHOT_EVERY")),
+		.name_frames = name_frames};
 }
 
 /*

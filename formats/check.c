@@ -12,6 +12,7 @@ enum {
 	LAYER_MAX = 63,   /* of layers */
 	HELD_MAX = 63,    /* of roots of a scan */
 	CONTENT_MAX = 7,  /* of contents of blocks */
+	ERROR_MAX = 63,   /* of errors */
 };
 
 static const char *traceback_fault(const struct mt_record_traceback *traceback)
@@ -136,12 +137,22 @@ const char *mt_record_fault(const struct mt_record *rec)
 	case MT_RECORD_CLASS:
 		return rec->class.index < MT_MAX_CLASSES ? NULL
 							 : "a class is out of range";
+	case MT_RECORD_ERROR:
+		return rec->error.kind && rec->error.kind <= ERROR_MAX
+			       ? NULL
+			       : "an error is not known";
 	case MT_RECORD_LOSS:
 		return rec->loss.reason <= REASON_MAX ? NULL
 						      : "a loss's reason is out of range";
 	default:
 		return scan_fault(rec);
 	}
+}
+
+static void raise_to(uint32_t *highest, uint32_t value)
+{
+	if (*highest < value)
+		*highest = value;
 }
 
 bool mt_record_lacks(const struct mt_record *rec, const struct mt_defined *defined,
@@ -191,17 +202,16 @@ bool mt_record_lacks(const struct mt_record *rec, const struct mt_defined *defin
 		needs->tracebacks = rec->block.traceback;
 		needs->modules = rec->block.content_module;
 		break;
+	case MT_RECORD_ERROR:
+		raise_to(&needs->tracebacks, rec->error.allocated);
+		raise_to(&needs->tracebacks, rec->error.freed);
+		raise_to(&needs->tracebacks, rec->error.here);
+		break;
 	default:
 		return false;
 	}
 	return needs->modules > defined->modules || needs->frames > defined->frames ||
 	       needs->tracebacks > defined->tracebacks || needs->slots > defined->slots;
-}
-
-static void raise_to(uint32_t *highest, uint32_t value)
-{
-	if (*highest < value)
-		*highest = value;
 }
 
 void mt_record_define(const struct mt_record *rec, struct mt_defined *defined)

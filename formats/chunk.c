@@ -88,7 +88,7 @@ const char *mt_chunk_name(uint16_t type)
 		[MT_CHUNK_COUNTERS] = "COUNTERS", [MT_CHUNK_OCCUPANCY] = "OCCUPANCY",
 		[MT_CHUNK_TIMELINE] = "TIMELINE", [MT_CHUNK_PROCESSES] = "PROCESSES",
 		[MT_CHUNK_INDEX] = "INDEX",       [MT_CHUNK_END] = "END",
-		[MT_CHUNK_SCAN] = "SCAN",
+		[MT_CHUNK_SCAN] = "SCAN",         [MT_CHUNK_ERRORS] = "ERRORS",
 	};
 	return type > 0 && type < MT_CHUNK_TYPE_COUNT ? names[type] : "of unknown type";
 }

@@ -36,9 +36,10 @@ enum mt_chunk_type {
 	MT_CHUNK_OCCUPANCY = 8, /* cells, classes, arenas, losses of a snapshot */
 	MT_CHUNK_TIMELINE = 9,
 	MT_CHUNK_PROCESSES = 10,
-	MT_CHUNK_INDEX = 11, /* where the chunks since the last INDEX are */
-	MT_CHUNK_END = 12,   /* the writer finished; where the last INDEX is */
-	MT_CHUNK_SCAN = 13,  /* of a snapshot: who holds which block */
+	MT_CHUNK_INDEX = 11,  /* where the chunks since the last INDEX are */
+	MT_CHUNK_END = 12,    /* the writer finished; where the last INDEX is */
+	MT_CHUNK_SCAN = 13,   /* of a snapshot: who holds which block */
+	MT_CHUNK_ERRORS = 14, /* what the program did wrong */
 	MT_CHUNK_TYPE_COUNT
 };
 

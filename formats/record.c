@@ -71,6 +71,7 @@ uint16_t mt_record_chunk_type(uint64_t kind)
 		[MT_RECORD_ROOT] = MT_CHUNK_SCAN,
 		[MT_RECORD_BLOCK] = MT_CHUNK_SCAN,
 		[MT_RECORD_EDGE] = MT_CHUNK_SCAN,
+		[MT_RECORD_ERROR] = MT_CHUNK_ERRORS,
 	};
 	return kind < MT_RECORD_KIND_COUNT ? types[kind] : 0;
 }
@@ -91,6 +92,8 @@ size_t mt_record_size_limit(const struct mt_record *rec)
 	case MT_RECORD_PROCESS:
 		return size + rec->process.program.size + rec->process.trace.size +
 		       rec->process.began.size + rec->process.end.size;
+	case MT_RECORD_ERROR:
+		return size + rec->error.call.size + rec->error.text.size;
 	default:
 		return size;
 	}
@@ -514,6 +517,42 @@ static void decode_process(struct mt_cursor *in, struct mt_record_process *proce
 	process->end = decode_bytes(in);
 }
 
+static void encode_error(struct mt_output *out, const struct mt_record_error *error)
+{
+	mt_output_u8(out, error->kind);
+	mt_output_varint(out, error->time_ns);
+	mt_output_varint(out, error->tid);
+	mt_output_varint(out, error->address);
+	mt_output_varint(out, error->block);
+	mt_output_varint(out, error->block_bytes);
+	mt_output_varint(out, error->serial);
+	mt_output_u8(out, error->allocated_by);
+	mt_output_u8(out, error->called_by);
+	mt_output_varint(out, error->allocated);
+	mt_output_varint(out, error->freed);
+	mt_output_varint(out, error->here);
+	encode_bytes(out, error->call);
+	encode_bytes(out, error->text);
+}
+
+static void decode_error(struct mt_cursor *in, struct mt_record_error *error)
+{
+	error->kind = mt_cursor_u8(in);
+	error->time_ns = mt_cursor_varint(in);
+	error->tid = mt_cursor_varint32(in);
+	error->address = mt_cursor_varint(in);
+	error->block = mt_cursor_varint(in);
+	error->block_bytes = mt_cursor_varint(in);
+	error->serial = mt_cursor_varint(in);
+	error->allocated_by = mt_cursor_u8(in);
+	error->called_by = mt_cursor_u8(in);
+	error->allocated = mt_cursor_varint32(in);
+	error->freed = mt_cursor_varint32(in);
+	error->here = mt_cursor_varint32(in);
+	error->call = decode_bytes(in);
+	error->text = decode_bytes(in);
+}
+
 void mt_record_encode(struct mt_output *out, struct mt_record_context *context,
 		      const struct mt_record *rec)
 {
@@ -559,6 +598,9 @@ void mt_record_encode(struct mt_output *out, struct mt_record_context *context,
 		break;
 	case MT_RECORD_PROCESS:
 		encode_process(out, &rec->process);
+		break;
+	case MT_RECORD_ERROR:
+		encode_error(out, &rec->error);
 		break;
 	default:
 		mt_layout_encode(out, context, rec);
@@ -612,6 +654,9 @@ void mt_record_decode(struct mt_cursor *in, struct mt_record_context *context,
 		break;
 	case MT_RECORD_PROCESS:
 		decode_process(in, &rec->process);
+		break;
+	case MT_RECORD_ERROR:
+		decode_error(in, &rec->error);
 		break;
 	default:
 		mt_layout_decode(in, context, rec);

@@ -40,6 +40,7 @@ enum mt_record_kind {
 	MT_RECORD_ROOT,         /* a place outside the heap that holds a block */
 	MT_RECORD_BLOCK,        /* a live block and who holds it */
 	MT_RECORD_EDGE,         /* a pointer within a cycle of leaked blocks */
+	MT_RECORD_ERROR,        /* what the program did wrong with its memory */
 	MT_RECORD_KIND_COUNT
 };
 
@@ -60,7 +61,8 @@ struct mt_bytes {
 /*
  * Keys: "program", "argv" (NUL-separated), "cwd", "host", "pid", "parent_pid",
  * "parent_uuid" (hex), "parent_time_ns" (the fork's moment in the parent's clock),
- * "tree_uuid" (hex), "began" (run, preload, fork, exec), "malloc" (pymalloc, malloc),
+ * "tree_uuid" (hex), "began" (run, preload, fork, exec), "malloc" (pymalloc, malloc,
+ * pymalloc_debug, malloc_debug),
  * "geometry" (modern, classic), "alignment", "pool_bytes", "arena_bytes", "threshold",
  * "python" (none, ours, own), "nframe", "memtrace_version", "start_realtime_ns",
  * and, written at the end, "end" (exit, signal, exec, unknown), "exit_status", "signal",
@@ -369,6 +371,18 @@ struct mt_record_edge {
 	uint64_t offset;
 };
 
+/* As struct mt_state_error; text is what the program's stderr got, without tracebacks. */
+struct mt_record_error {
+	uint8_t kind;     /* enum mt_error_kind; later formats may add to it, below 64 */
+	uint64_t time_ns; /* since the process's start */
+	uint32_t tid;
+	uint64_t address, block, block_bytes, serial;
+	uint8_t allocated_by, called_by;
+	uint32_t allocated, freed, here; /* tracebacks; 0: none */
+	struct mt_bytes call;
+	struct mt_bytes text;
+};
+
 struct mt_record {
 	enum mt_record_kind kind;
 	union {
@@ -394,6 +408,7 @@ struct mt_record {
 		struct mt_record_root root;
 		struct mt_record_block block;
 		struct mt_record_edge edge;
+		struct mt_record_error error;
 	};
 };
 

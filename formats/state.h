@@ -19,7 +19,7 @@
 
 enum {
 	MT_STATE_MAGIC = 0x5354544d, /* "MTTS" */
-	MT_STATE_VERSION = 1,
+	MT_STATE_VERSION = 2,
 
 	/* What MEMTRACE_SELF_TEST leaks: a size that no program is likely to ask for. */
 	MT_SELF_TEST_BYTES = 31337,
@@ -247,6 +247,13 @@ enum mt_malloc_mode {
 	MT_MALLOC_LIBC = 1, /* "malloc": every request to the C library */
 };
 
+/* What is done so that errors of the program are found. */
+enum mt_check_mode {
+	MT_CHECK_NONE = 0,
+	MT_CHECK_DEBUG = 1, /* patterns around the blocks, and in freed ones */
+	MT_CHECK_GUARD = 2, /* inaccessible pages */
+};
+
 enum mt_geometry_kind {
 	MT_GEOMETRY_MODERN = 0,
 	MT_GEOMETRY_CLASSIC = 1,
@@ -300,6 +307,8 @@ struct mt_state_header {
 	uint32_t heap_pools_reserved;
 	uint32_t nframe;         /* frames kept per traceback when the trace is written */
 	uint32_t has_own_malloc; /* 1: the program defines one, which comes before ours */
+	uint32_t check_mode;     /* enum mt_check_mode */
+	uint32_t reserved;
 	uint64_t start_realtime_ns;  /* CLOCK_REALTIME when the state was made */
 	uint64_t start_monotonic_ns; /* CLOCK_MONOTONIC then; time_ns counts from here */
 	uint64_t heap_base;          /* address of the small-object heap */
@@ -360,7 +369,7 @@ struct mt_state_header {
 };
 
 /*
- * The control page. Both sides map it; the collector checks F_SEAL_SHRINK first.
+ * The control page and its text. Both sides map it; the collector checks F_SEAL_SHRINK first.
  * A request: the library takes the lock, fills kind and label, raises request, wakes the
  * futex; the collector does the work, sets result, sets done = request, wakes it.
  */
@@ -369,6 +378,41 @@ enum mt_request_kind {
 	MT_REQUEST_SNAPSHOT_START = 1,
 	MT_REQUEST_SNAPSHOT_LABEL = 2, /* label holds the name */
 	MT_REQUEST_LAYERS = 3,         /* ask the kernel: the process is about to end */
+	MT_REQUEST_ERROR = 4,          /* error and text: names for its tracebacks */
+};
+
+/* What the program did wrong with its memory. */
+enum mt_error_kind {
+	MT_ERROR_NONE = 0,
+	MT_ERROR_DOUBLE_FREE = 1,        /* the block is free already */
+	MT_ERROR_INTERIOR_FREE = 2,      /* a pointer into a block, not to its start */
+	MT_ERROR_WILD_FREE = 3,          /* a pointer to no block of the heap */
+	MT_ERROR_OTHER_FAMILY = 4,       /* malloc and delete, new and delete[] */
+	MT_ERROR_OTHER_SIZE = 5,         /* a sized delete with another size */
+	MT_ERROR_WRITE_BEFORE = 6,       /* something wrote before the block */
+	MT_ERROR_WRITE_BEYOND = 7,       /* something wrote beyond its end */
+	MT_ERROR_WRITE_AFTER_FREE = 8,   /* something wrote into it after its free */
+	MT_ERROR_ACCESS_OUTSIDE = 9,     /* this very access is beside a block */
+	MT_ERROR_ACCESS_AFTER_FREE = 10, /* this very access is to a freed one */
+	MT_ERROR_KIND_COUNT
+};
+
+enum {
+	MT_ERROR_CALL_BYTES = 40, /* the name of a function with its final NUL */
+	MT_ERROR_TEXT_BYTES = 61440,
+	MT_CONTROL_BYTES = 65536,
+};
+
+struct mt_state_error {
+	uint32_t kind; /* enum mt_error_kind */
+	uint32_t tid;
+	uint64_t address;     /* what was passed, or the first byte that is wrong */
+	uint64_t block;       /* as the program knows it; 0: none is known */
+	uint64_t block_bytes; /* requested */
+	uint64_t serial;      /* of the request; 0: not numbered */
+	mt_traceback_id allocated, freed, here; /* 0: none */
+	uint8_t allocated_by, called_by; /* ids of APIs, printable; 0: does not matter */
+	char call[MT_ERROR_CALL_BYTES];  /* the function that found it */
 };
 
 struct mt_control {
@@ -379,10 +423,16 @@ struct mt_control {
 	int32_t result;                   /* 0, or -1 */
 	_Atomic uint32_t collector_gone;  /* set by the library when it gave up waiting */
 	_Atomic uint64_t coarse_clock_ns; /* CLOCK_MONOTONIC, written by the collector */
+	/* Set by the collector: blocks are to be checked at the next event. */
+	_Atomic uint32_t check_wanted;
 	char label[MT_LABEL_BYTES];
-	_Alignas(
-		2048) char text[2048]; /* reserved: what the collector answers in words */
+	struct mt_state_error error;
+	/*
+	 * ERROR: what the library says of the block, and then the collector's answer: the
+	 * tracebacks in words. NUL-terminated.
+	 */
+	_Alignas(4096) char text[MT_ERROR_TEXT_BYTES];
 };
-static_assert(sizeof(struct mt_control) == 4096, "one page");
+static_assert(sizeof(struct mt_control) == MT_CONTROL_BYTES, "mapped by both sides");
 
 #endif

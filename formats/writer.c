@@ -426,7 +426,7 @@ int mt_writer_put(struct mt_writer *writer, const struct mt_record *rec,
 
 int mt_writer_flush(struct mt_writer *writer, struct mt_error *err)
 {
-	if (writer->failure.code || put_out_to(writer, MT_CHUNK_SCAN) < 0)
+	if (writer->failure.code || put_out_to(writer, MT_CHUNK_ERRORS) < 0)
 		return fail_for_good(writer, err);
 	return 0;
 }

@@ -10,6 +10,7 @@
 enum {
 	DEFAULT_NFRAME = 128,
 	MAX_NFRAME = 1024,
+	DEFAULT_QUARANTINE = 16 << 20,
 };
 
 struct config config = {.nframe = DEFAULT_NFRAME, .python_is_ours = true};
@@ -51,14 +52,14 @@ static bool is_same(const char *a, const char *b)
 	return *a == *b;
 }
 
-/* The index of value among names; -1 and a note where it is none of them. */
+/* The index of value among names, NULL at the end; 0 and a note where it is none. */
 static int choice(char *const *environment, const char *variable,
-		  const char *const names[2])
+		  const char *const *names)
 {
 	const char *value = config_find(environment, variable);
 	if (!value || !*value)
 		return 0;
-	for (int i = 0; i < 2; i++)
+	for (int i = 0; names[i]; i++)
 		if (is_same(value, names[i]))
 			return i;
 	config.misunderstood = variable;
@@ -80,6 +81,40 @@ static uint32_t number(char *const *environment, const char *variable, uint32_t 
 	return otherwise;
 }
 
+/* As number, with the units that the options have: KiB, MiB, GiB. */
+static uint64_t size(char *const *environment, const char *variable, uint64_t otherwise)
+{
+	static const char *const units[] = {"", "KiB", "MiB", "GiB", NULL};
+	const char *value = config_find(environment, variable);
+	if (!value || !*value)
+		return otherwise;
+	uint64_t result = 0;
+	for (; *value >= '0' && *value <= '9' && result < UINT32_MAX; value++)
+		result = result * 10 + (uint64_t)(*value - '0');
+	for (int i = 0; units[i]; i++)
+		if (is_same(value, units[i]))
+			return result << 10 * i;
+	config.misunderstood = variable;
+	return otherwise;
+}
+
+static void read_malloc(char *const *environment)
+{
+	static const char *const names[] = {"pymalloc",       "malloc",       "debug",
+					    "pymalloc_debug", "malloc_debug", NULL};
+	static const struct {
+		enum mt_malloc_mode mode;
+		enum mt_check_mode checks;
+	} meanings[] = {{MT_MALLOC_PYMALLOC, MT_CHECK_NONE},
+			{MT_MALLOC_LIBC, MT_CHECK_NONE},
+			{MT_MALLOC_PYMALLOC, MT_CHECK_DEBUG},
+			{MT_MALLOC_PYMALLOC, MT_CHECK_DEBUG},
+			{MT_MALLOC_LIBC, MT_CHECK_DEBUG}};
+	int found = choice(environment, "MEMTRACE_MALLOC", names);
+	config.malloc_mode = meanings[found].mode;
+	config.check_mode = meanings[found].checks;
+}
+
 static void copy_socket(const char *name)
 {
 	for (size_t i = 0; name && name[i] && i < sizeof config.socket - 1; i++)
@@ -93,15 +128,18 @@ void config_read(void)
 		return;
 	is_read = true;
 	char *const *env = config_environment();
-	config.malloc_mode = (enum mt_malloc_mode)choice(
-		env, "MEMTRACE_MALLOC", (const char *const[]){"pymalloc", "malloc"});
+	read_malloc(env);
 	config.geometry = (enum mt_geometry_kind)choice(
-		env, "MEMTRACE_GEOMETRY", (const char *const[]){"modern", "classic"});
+		env, "MEMTRACE_GEOMETRY",
+		(const char *const[]){"modern", "classic", NULL});
+	config.goes_on = choice(env, "MEMTRACE_DEBUG",
+				(const char *const[]){"abort", "continue", NULL});
+	config.quarantine_bytes = size(env, "MEMTRACE_QUARANTINE", DEFAULT_QUARANTINE);
 	config.nframe = number(env, "MEMTRACE_NFRAME", 1, MAX_NFRAME, DEFAULT_NFRAME);
 	config.only_pid = number(env, "MEMTRACE_ONLY", 1, INT32_MAX, 0);
 	const char *own = config_find(env, "PYTHONMALLOC");
 	config.python_is_ours = !choice(env, "MEMTRACE_PYTHON_MALLOC",
-					(const char *const[]){"ours", "own"}) &&
+					(const char *const[]){"ours", "own", NULL}) &&
 				!(own && *own);
 	config.collector = config_find(env, "MEMTRACE_COLLECTOR");
 	config.tests_itself = number(env, "MEMTRACE_SELF_TEST", 0, 1, 0);

@@ -13,6 +13,7 @@
 
 struct config {
 	enum mt_malloc_mode malloc_mode; /* MEMTRACE_MALLOC */
+	enum mt_check_mode check_mode;   /* the same: the modes that end in debug */
 	enum mt_geometry_kind geometry;  /* MEMTRACE_GEOMETRY */
 	uint32_t nframe;                 /* MEMTRACE_NFRAME */
 	/*
@@ -20,6 +21,10 @@ struct config {
 	 * chooses an allocator.
 	 */
 	bool python_is_ours;
+	/* MEMTRACE_QUARANTINE: bytes of freed blocks that are kept. */
+	uint64_t quarantine_bytes;
+	/* MEMTRACE_DEBUG=continue: the program goes on after an error. */
+	bool goes_on;
 	/* MEMTRACE_ONLY, from run --no-children: record this process alone. 0: all. */
 	uint32_t only_pid;
 	/* MEMTRACE_SELF_TEST: leak a known block, to be found. */

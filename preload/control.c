@@ -16,6 +16,7 @@
 enum {
 	STEP_MS = 100, /* between looks whether the collector is there */
 	LIMIT_STEPS = 100,
+	ERROR_STEPS = 50,
 };
 
 /* Not private: the page is mapped by two processes. */
@@ -53,9 +54,9 @@ static void unlock(struct mt_control *control)
 	futex_wake(&control->lock);
 }
 
-static bool wait_until_done(struct mt_control *control, uint32_t request)
+static bool wait_until_done(struct mt_control *control, uint32_t request, int limit)
 {
-	for (int step = 0; step < LIMIT_STEPS; step++) {
+	for (int step = 0; step < limit; step++) {
 		uint32_t done = atomic_load(&control->done);
 		if (done == request)
 			return true;
@@ -67,26 +68,43 @@ static bool wait_until_done(struct mt_control *control, uint32_t request)
 	return atomic_load(&control->done) == request;
 }
 
-static int ask(struct mt_control *control, enum mt_request_kind kind, const char *label)
+static void copy(char *to, size_t size, const char *from)
+{
+	size_t i = 0;
+	for (; from && from[i] && i < size - 1; i++)
+		to[i] = from[i];
+	to[i] = '\0';
+}
+
+/* Whether it is done in time; then control->result says how. */
+static bool put_request(struct mt_control *control, enum mt_request_kind kind, int limit)
 {
 	control->kind = kind;
-	size_t i = 0;
-	for (; label && label[i] && i < MT_LABEL_BYTES - 1; i++)
-		control->label[i] = label[i];
-	control->label[i] = '\0';
 	uint32_t request = atomic_fetch_add(&control->request, 1) + 1;
 	futex_wake(&control->request);
-	if (wait_until_done(control, request))
+	return wait_until_done(control, request, limit);
+}
+
+static int ask(struct mt_control *control, enum mt_request_kind kind, const char *label)
+{
+	copy(control->label, sizeof control->label, label);
+	if (put_request(control, kind, LIMIT_STEPS))
 		return control->result;
 	atomic_store(&control->collector_gone, 1);
 	process_give_up("the collector is gone: the trace ends early");
 	return -1;
 }
 
+static bool is_reachable(void)
+{
+	return mt_state_is_handed_over() &&
+	       !atomic_load(&mt_state.control->collector_gone);
+}
+
 static int request(enum mt_request_kind kind, const char *label)
 {
 	struct mt_control *control = mt_state.control;
-	if (!mt_state_is_handed_over() || atomic_load(&control->collector_gone))
+	if (!is_reachable())
 		return -1;
 	int result = -1;
 	if (lock(control)) {
@@ -106,6 +124,19 @@ void control_request_start(void)
 void control_request_layers(void)
 {
 	request(MT_REQUEST_LAYERS, NULL);
+}
+
+bool control_request_error(const struct mt_state_error *error, const char *text)
+{
+	struct mt_control *control = mt_state.control;
+	if (!is_reachable() || !control_is_collector_alive() || !lock(control))
+		return false;
+	control->error = *error;
+	copy(control->text, sizeof control->text, text);
+	bool is_answered = put_request(control, MT_REQUEST_ERROR, ERROR_STEPS) &&
+			   control->result == 0;
+	unlock(control);
+	return is_answered;
 }
 
 int control_request_snapshot(const char *label)

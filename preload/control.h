@@ -6,6 +6,8 @@
 #ifndef MT_PRELOAD_CONTROL_H
 #define MT_PRELOAD_CONTROL_H
 
+#include "formats/state.h"
+
 #include <stdbool.h>
 
 /* The snapshot `start`: main is about to be entered. Failure is counted. */
@@ -16,6 +18,12 @@ int control_request_snapshot(const char *label);
 
 /* The process is about to end: the kernel's last figures of it. */
 void control_request_layers(void);
+
+/*
+ * An error of the program, for the trace; text is what is said of it. True: the control
+ * page's text has its tracebacks in words. Waits five seconds at most.
+ */
+bool control_request_error(const struct mt_state_error *error, const char *text);
 
 /* Whether the collector that has our state still runs, as far as can be seen. */
 bool control_is_collector_alive(void);

@@ -74,6 +74,7 @@ bool process_start(void)
 	if (!is_to_be_recorded() || !make_fork_word())
 		return false;
 	const struct mt_state_options options = {.malloc_mode = config.malloc_mode,
+						 .check_mode = config.check_mode,
 						 .geometry = config.geometry,
 						 .nframe = config.nframe};
 	is_recorded =

@@ -265,6 +265,23 @@ static struct mt_record make_record(const struct mt_defined *defined)
 			(struct mt_record_edge){1 + (uint32_t)below(UINT32_MAX),
 						1 + (uint32_t)below(UINT32_MAX), any()};
 		break;
+	case MT_RECORD_ERROR:
+		rec.error = (struct mt_record_error){
+			.kind = (uint8_t)(1 + below(63)),
+			.time_ns = any(),
+			.tid = (uint32_t)any(),
+			.address = any(),
+			.block = any(),
+			.block_bytes = any(),
+			.serial = any(),
+			.allocated_by = (uint8_t)any(),
+			.called_by = (uint8_t)any(),
+			.allocated = (uint32_t)below(defined->tracebacks + 1),
+			.freed = (uint32_t)below(defined->tracebacks + 1),
+			.here = (uint32_t)below(defined->tracebacks + 1),
+			.call = any_bytes(),
+			.text = any_bytes()};
+		break;
 	default:
 		rec.process = (struct mt_record_process){(uint32_t)any(),
 							 (uint32_t)any(),

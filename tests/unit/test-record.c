@@ -128,6 +128,10 @@ static const struct mt_record samples[] = {
 		     LITERAL("t"),
 		     LITERAL("fork"),
 		     LITERAL("")}},
+	{.kind = MT_RECORD_ERROR,
+	 .error = {1, 2, 3, UINT64_MAX, 5, 6, 7, 'c', 'n', 8, 0, UINT32_MAX,
+		   LITERAL("free"), LITERAL("text\nin lines")}},
+	{.kind = MT_RECORD_ERROR, .error = {.kind = 63}},
 };
 
 enum {
@@ -307,6 +311,8 @@ TEST(what_cannot_be_is_refused)
 		 .block = {.id = 1, .traceback = 1, .held_by_root = true}},
 		{.kind = MT_RECORD_EDGE, .edge = {0, 1, 0}},
 		{.kind = MT_RECORD_EDGE, .edge = {1, 0, 0}},
+		{.kind = MT_RECORD_ERROR, .error = {.kind = 0}},
+		{.kind = MT_RECORD_ERROR, .error = {.kind = 64}},
 	};
 	for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++)
 		if (!ok(mt_record_fault(&wrong[i])))
@@ -373,6 +379,10 @@ TEST(references_beyond_what_is_defined_are_found)
 	rec = (struct mt_record){.kind = MT_RECORD_THREAD, .thread = {.slot = 1}};
 	ok(!mt_record_lacks(&rec, &defined, &needs));
 	rec.thread.slot = 2;
+	ok(mt_record_lacks(&rec, &defined, &needs));
+	rec = (struct mt_record){.kind = MT_RECORD_ERROR, .error = {.freed = 4}};
+	ok(!mt_record_lacks(&rec, &defined, &needs));
+	rec.error.here = 5;
 	ok(mt_record_lacks(&rec, &defined, &needs));
 }
 

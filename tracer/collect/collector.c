@@ -226,7 +226,7 @@ static void answer_requests(struct collector *collector)
 		return;
 	for (struct mt_tracee *t = collector->family.first; t; t = t->next)
 		if (mt_tracee_has_request(t))
-			mt_tracee_answer(t);
+			mt_tracee_answer(t, collector->options.name_frames);
 }
 
 static bool has_ended(const struct mt_tracee *tracee)

@@ -18,6 +18,7 @@ struct mt_collector_options {
 	uint32_t main_pid;  /* of the preloaded program; 0: told by WATCH */
 	const char *began;  /* as META, of the main process: run or preload */
 	struct mt_schedule schedule;
+	mt_name_frames *name_frames; /* NULL: reports on stderr have addresses */
 };
 
 /*

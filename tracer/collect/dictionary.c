@@ -453,6 +453,22 @@ int mt_dictionary_traceback(struct mt_dictionary *d, mt_traceback_id id,
 				  : whole(d, node, traceback, err);
 }
 
+size_t mt_dictionary_frames(struct mt_dictionary *d, mt_traceback_id id,
+			    struct mt_dictionary_frame *frames, size_t n)
+{
+	size_t count = 0;
+	for (mt_node_id at = node_of(d, id); is_node(d, at); at = d->nodes[at].parent) {
+		const struct mt_state_node *node = &d->nodes[at];
+		if (node_kind(node) != MT_FRAME_NATIVE)
+			continue;
+		if (count < n)
+			frames[count] = (struct mt_dictionary_frame){
+				node->pc, node->module, is_node_exact(node)};
+		count++;
+	}
+	return count;
+}
+
 uint32_t mt_dictionary_count(const struct mt_dictionary *d)
 {
 	return d->traceback_count;

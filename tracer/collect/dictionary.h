@@ -12,6 +12,9 @@
 #include "formats/writer.h"
 #include "tracer/collect/image.h"
 
+#include <stdbool.h>
+#include <stddef.h>
+
 struct mt_dictionary;
 
 /* image and writer are borrowed until destroy. NULL: no memory. */
@@ -28,6 +31,16 @@ int mt_dictionary_update(struct mt_dictionary *dictionary, struct mt_error *err)
  */
 int mt_dictionary_traceback(struct mt_dictionary *dictionary, mt_traceback_id id,
 			    uint32_t *traceback, struct mt_error *err);
+
+struct mt_dictionary_frame {
+	uint64_t pc;
+	uint32_t module; /* of the state; 0: in none */
+	bool is_exact;
+};
+
+/* The innermost frames of a traceback, at most n; returns how many there are in all. */
+size_t mt_dictionary_frames(struct mt_dictionary *dictionary, mt_traceback_id id,
+			    struct mt_dictionary_frame *frames, size_t n);
 
 /* One of the roots as a traceback of its own. */
 int mt_dictionary_root(struct mt_dictionary *dictionary, enum mt_traceback_root root,

@@ -96,6 +96,14 @@ int mt_trace_file_meta_number(struct mt_trace_file *trace, const char *key,
 	return mt_trace_file_meta_text(trace, key, text, err);
 }
 
+static const char *malloc_name(const struct mt_state_header *header)
+{
+	bool is_libc = header->malloc_mode == MT_MALLOC_LIBC;
+	if (header->check_mode == MT_CHECK_DEBUG)
+		return is_libc ? "malloc_debug" : "pymalloc_debug";
+	return is_libc ? "malloc" : "pymalloc";
+}
+
 int mt_trace_file_facts(struct mt_trace_file *trace, struct mt_error *err)
 {
 	static const char *const pythons[] = {"none", "ours", "own"};
@@ -112,9 +120,7 @@ int mt_trace_file_facts(struct mt_trace_file *trace, struct mt_error *err)
 		{"nframe", header->nframe},
 		{"start_realtime_ns", header->start_realtime_ns},
 	};
-	int rc = mt_trace_file_meta_text(
-		trace, "malloc",
-		header->malloc_mode == MT_MALLOC_LIBC ? "malloc" : "pymalloc", err);
+	int rc = mt_trace_file_meta_text(trace, "malloc", malloc_name(header), err);
 	if (rc == 0)
 		rc = mt_trace_file_meta_text(trace, "geometry",
 					     header->geometry_kind == MT_GEOMETRY_CLASSIC
@@ -537,6 +543,50 @@ int mt_trace_file_process(struct mt_trace_file *trace,
 {
 	struct mt_record record = {.kind = MT_RECORD_PROCESS, .process = *process};
 	return mt_writer_put(trace->writer, &record, err);
+}
+
+static int traceback_of(struct mt_trace_file *trace, mt_traceback_id id,
+			uint32_t *traceback, struct mt_error *err)
+{
+	*traceback = 0;
+	return id ? mt_dictionary_traceback(trace->dictionary, id, traceback, err) : 0;
+}
+
+int mt_trace_file_error(struct mt_trace_file *trace, const struct mt_state_error *error,
+			const char *text, struct mt_error *err)
+{
+	struct mt_image *image = trace->image;
+	if (!mt_image_refresh(image))
+		return mt_fail(err, MT_ERR_DAMAGED, "state: its header cannot be read");
+	uint64_t now = mt_clock_ns(), start = image->header.start_monotonic_ns;
+	struct mt_record record = {.kind = MT_RECORD_ERROR};
+	record.error = (struct mt_record_error){
+		.kind = (uint8_t)error->kind,
+		.time_ns = now > start ? now - start : 0,
+		.tid = error->tid,
+		.address = error->address,
+		.block = error->block,
+		.block_bytes = error->block_bytes,
+		.serial = error->serial,
+		.allocated_by = error->allocated_by,
+		.called_by = error->called_by,
+		.call = {error->call, strnlen(error->call, sizeof error->call)},
+		.text = {text, strlen(text)}};
+	int rc = mt_dictionary_update(trace->dictionary, err);
+	if (rc == 0)
+		rc = traceback_of(trace, error->allocated, &record.error.allocated, err);
+	if (rc == 0)
+		rc = traceback_of(trace, error->freed, &record.error.freed, err);
+	if (rc == 0)
+		rc = traceback_of(trace, error->here, &record.error.here, err);
+	if (rc == 0)
+		rc = mt_writer_put(trace->writer, &record, err);
+	return rc < 0 ? rc : mt_writer_flush(trace->writer, err);
+}
+
+struct mt_dictionary *mt_trace_file_dictionary(struct mt_trace_file *trace)
+{
+	return trace->dictionary;
 }
 
 int mt_trace_file_flush(struct mt_trace_file *trace, struct mt_error *err)

@@ -11,6 +11,7 @@
 
 struct mt_layers;
 
+struct mt_dictionary;
 struct mt_trace_file;
 
 /*
@@ -61,6 +62,13 @@ int mt_trace_file_sample(struct mt_trace_file *trace, uint64_t now_ns,
 
 int mt_trace_file_process(struct mt_trace_file *trace,
 			  const struct mt_record_process *process, struct mt_error *err);
+
+/* With its tracebacks; text: what was said of it. In the file when this returns. */
+int mt_trace_file_error(struct mt_trace_file *trace, const struct mt_state_error *error,
+			const char *text, struct mt_error *err);
+
+/* Up to date after each snapshot and each error. */
+struct mt_dictionary *mt_trace_file_dictionary(struct mt_trace_file *trace);
 
 /* All that was put is in the file. */
 int mt_trace_file_flush(struct mt_trace_file *trace, struct mt_error *err);

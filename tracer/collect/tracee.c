@@ -168,7 +168,26 @@ int mt_tracee_snapshot(struct mt_tracee *tracee, enum mt_snapshot_kind kind,
 	return note_failure(tracee, rc, &local);
 }
 
-static int answer_request(struct mt_tracee *tracee, uint32_t kind, const char *label)
+/* The program is not trusted: what is used is a copy. */
+static int take_error(struct mt_tracee *tracee, mt_name_frames *name_frames)
+{
+	struct mt_control *control = tracee->control;
+	struct mt_state_error error = control->error;
+	struct mt_error err = {0};
+	char *text = strndup(control->text, sizeof control->text - 1);
+	control->text[0] = '\0';
+	if (!text || !tracee->trace || !error.kind || error.kind >= MT_ERROR_KIND_COUNT) {
+		free(text);
+		return -1;
+	}
+	int rc = mt_errors_take(tracee->trace, &tracee->image, &error, text, name_frames,
+				control->text, sizeof control->text, &err);
+	free(text);
+	return note_failure(tracee, rc, &err);
+}
+
+static int answer_request(struct mt_tracee *tracee, uint32_t kind, const char *label,
+			  mt_name_frames *name_frames)
 {
 	switch (kind) {
 	case MT_REQUEST_SNAPSHOT_START:
@@ -176,19 +195,21 @@ static int answer_request(struct mt_tracee *tracee, uint32_t kind, const char *l
 	case MT_REQUEST_LAYERS:
 		ask_kernel(tracee);
 		return 0;
+	case MT_REQUEST_ERROR:
+		return take_error(tracee, name_frames);
 	default:
 		return mt_tracee_snapshot(tracee, MT_SNAPSHOT_LABEL, label, true, NULL);
 	}
 }
 
-void mt_tracee_answer(struct mt_tracee *tracee)
+void mt_tracee_answer(struct mt_tracee *tracee, mt_name_frames *name_frames)
 {
 	struct mt_control *control = tracee->control;
 	uint32_t request = atomic_load(&control->request);
 	char label[MT_LABEL_BYTES];
 	memcpy(label, control->label, sizeof label);
 	label[sizeof label - 1] = '\0';
-	int rc = answer_request(tracee, control->kind, label);
+	int rc = answer_request(tracee, control->kind, label, name_frames);
 	control->result = rc < 0 ? -1 : 0;
 	atomic_store(&control->done, request);
 	futex(&control->done, FUTEX_WAKE, INT_MAX);

@@ -5,6 +5,7 @@
 #define MT_TRACER_COLLECT_TRACEE_H
 
 #include "formats/error.h"
+#include "tracer/collect/errors.h"
 #include "tracer/collect/image.h"
 #include "tracer/collect/kernel.h"
 #include "tracer/collect/layers.h"
@@ -76,7 +77,8 @@ void mt_tracee_listen(struct mt_tracee *tracee, int notify_fd);
 
 /* Whether a request waits for an answer. */
 bool mt_tracee_has_request(const struct mt_tracee *tracee);
-void mt_tracee_answer(struct mt_tracee *tracee);
+/* name_frames: for the tracebacks of an error; NULL: they get no names. */
+void mt_tracee_answer(struct mt_tracee *tracee, mt_name_frames *name_frames);
 
 /* Take a snapshot now; failure is remembered, too. */
 int mt_tracee_snapshot(struct mt_tracee *tracee, enum mt_snapshot_kind kind,

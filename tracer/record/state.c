@@ -226,7 +226,7 @@ static bool make_memfds(uint64_t bytes, bool is_backed)
 	int seals = F_SEAL_SHRINK | F_SEAL_GROW;
 	own.state_fd = make_memfd("memtrace-state", bytes, is_backed, seals);
 	own.control_fd =
-		make_memfd("memtrace-control", PAGE, is_backed, seals | F_SEAL_SEAL);
+		make_memfd("memtrace-control", MT_CONTROL_BYTES, is_backed, seals | F_SEAL_SEAL);
 	if (own.state_fd >= 0 && own.control_fd >= 0)
 		return true;
 	mt_state_close_fds();
@@ -254,7 +254,7 @@ static bool map_at(unsigned char *address, uint64_t bytes, int fd, uint64_t offs
 static bool map_all(int state_fd, int control_fd)
 {
 	const struct layout *layout = &own.layout;
-	bool mapped = map_at(own.base + layout->bytes, PAGE, control_fd, 0);
+	bool mapped = map_at(own.base + layout->bytes, MT_CONTROL_BYTES, control_fd, 0);
 	if (!own.is_shrunk)
 		return mapped && map_at(own.base, layout->bytes, state_fd, 0);
 	for (int i = 0; mapped && i < MT_REGION_COUNT; i++) {
@@ -275,7 +275,7 @@ static void unmap(void *address, uint64_t bytes)
 static bool reserve(const struct layout *layout)
 {
 	uint64_t align = own.geometry.arena_bytes;
-	uint64_t bytes = layout->heap_bytes + layout->bytes + PAGE;
+	uint64_t bytes = layout->heap_bytes + layout->bytes + MT_CONTROL_BYTES;
 	long at = mt_syscall6(SYS_mmap, 0, (long)(bytes + align), PROT_NONE,
 			      MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 	if (!mt_syscall_is_address(at))
@@ -364,6 +364,7 @@ static void fill_header(void)
 	header->version = MT_STATE_VERSION;
 	header->pid = own.pid;
 	header->malloc_mode = own.options.malloc_mode;
+	header->check_mode = own.options.check_mode;
 	header->geometry_kind = own.options.geometry;
 	header->geometry = own.geometry;
 	header->heap_pools_reserved = own.layout.pools;

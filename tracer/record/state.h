@@ -50,6 +50,7 @@ extern bool mt_state_has_filter;
 /* Choices that shape the state; from the environment, read without getenv. */
 struct mt_state_options {
 	enum mt_malloc_mode malloc_mode;
+	enum mt_check_mode check_mode;
 	enum mt_geometry_kind geometry;
 	uint32_t nframe;
 };
