@@ -2,7 +2,9 @@
  * cmd-info.c - memtrace info: what is in a trace. Outside.
  */
 #include "cli/ask.h"
+#include "cli/found-text.h"
 #include "cli/render.h"
+#include "tracer/analyze/found.h"
 #include "tracer/analyze/overview.h"
 
 struct info_options {
@@ -11,25 +13,37 @@ struct info_options {
 
 static const struct command_option info_table[] = {
 	{.name = "errors",
-	 .help = "only what is damaged or was not recorded",
+	 .help = "only what the program did wrong, what is damaged or\nwas not recorded",
 	 .offset = offsetof(struct info_options, only_errors)},
 	{0},
 };
+
+static void print_text(const struct mt_report *report, bool color)
+{
+	render_text(stdout, report, color, NULL);
+	found_text(stdout, report, color);
+}
 
 static int print(const struct invocation *invocation, struct mt_trace *trace,
 		 struct mt_error *err)
 {
 	const struct info_options *options = invocation->options;
+	const struct mt_symbolizer_options symbols = {
+		.notice = ask_notice, .notice_context = (void *)invocation};
 	struct mt_report report;
+	struct mt_found found = {0};
 	struct mt_error remark = {0};
 	int rc = mt_overview_init(&report, trace, options->only_errors, err);
+	if (rc >= 0 && (options->only_errors || invocation->json))
+		rc = mt_found_add(&found, &report, trace, &symbols, err);
 	mt_trace_remark(trace, &remark);
 	report.is_incomplete = remark.code != 0;
 	if (rc >= 0 && invocation->json)
 		render_json(stdout, &report);
 	else if (rc >= 0)
-		render_text(stdout, &report, invocation->color, NULL);
+		print_text(&report, invocation->color);
 	mt_report_deinit(&report);
+	mt_found_deinit(&found);
 	return rc < 0 ? rc : ask_finish(invocation, &remark, err);
 }
 

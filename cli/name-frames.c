@@ -22,26 +22,35 @@ static int ask_for(struct mt_symbolizer *symbolizer, const struct mt_frame_place
 					  frame->is_return_address, NULL);
 }
 
-/* As the interpreter prints a traceback; names may hold anything. */
+void name_location(FILE *out, const struct mt_location *location)
+{
+	fputs("  ", out);
+	if (location->file) {
+		fputs("File \"", out);
+		render_escaped(out, location->file);
+		fprintf(out, "\", line %" PRIu32, location->line);
+	} else {
+		render_escaped(out, location->module ? location->module : "");
+		fprintf(out, "%s0x%" PRIx64, location->module ? "+" : "",
+			location->offset);
+	}
+	if (location->function) {
+		fputs(location->file ? ", in " : " in ", out);
+		render_escaped(out, location->function);
+	}
+	fputs(location->is_inlined ? ", inlined\n" : "\n", out);
+}
+
 static void put_symbol(FILE *out, const struct mt_frame_place *frame,
 		       const struct mt_symbol *symbol)
 {
-	fputs("  ", out);
-	if (symbol->file) {
-		fputs("File \"", out);
-		render_escaped(out, symbol->file);
-		fprintf(out, "\", line %" PRIu32, symbol->line);
-		if (symbol->function)
-			fputs(", in ", out);
-	} else {
-		render_escaped(out, frame->path);
-		fprintf(out, "+0x%" PRIx64, frame->offset);
-		if (symbol->function)
-			fputs(" in ", out);
-	}
-	if (symbol->function)
-		render_escaped(out, symbol->function);
-	fputs(symbol->is_inlined ? ", inlined\n" : "\n", out);
+	const struct mt_location location = {.function = symbol->function,
+					     .file = symbol->file,
+					     .module = frame->path,
+					     .offset = frame->offset,
+					     .line = symbol->line,
+					     .is_inlined = symbol->is_inlined};
+	name_location(out, &location);
 }
 
 static char *text_of(const struct mt_symbolizer *symbolizer,

@@ -257,6 +257,15 @@ static void put_facts(FILE *out, const struct mt_report *report)
 	}
 }
 
+/* Such a row is no line; those who know the table print it. */
+static bool has_tracebacks(const struct mt_table *table)
+{
+	for (size_t i = 0; i < table->column_count; i++)
+		if (table->columns[i].kind == MT_COLUMN_FRAMES)
+			return true;
+	return false;
+}
+
 void render_text(FILE *out, const struct mt_report *report, bool color,
 		 const char *directory)
 {
@@ -267,7 +276,7 @@ void render_text(FILE *out, const struct mt_report *report, bool color,
 		const struct mt_table *table = &report->tables[i];
 		if (table->is_statistics)
 			put_statistics(out, table, color, directory);
-		else if (table->row_count)
+		else if (table->row_count && !has_tracebacks(table))
 			put_table(out, table, color);
 	}
 	if (is_statistics)

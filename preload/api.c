@@ -7,18 +7,18 @@
 
 #include "formats/control.h"
 #include "preload/control.h"
+#include "preload/debug.h"
 #include "preload/door.h"
 #include "preload/heaps.h"
 #include "preload/large.h"
 #include "preload/pause.h"
+#include "preload/probe.h"
 #include "preload/pymalloc.h"
 #include "preload/thread.h"
 #include "tracer/record/blocks.h"
 #include "tracer/record/counters.h"
 #include "tracer/record/sidetable.h"
 #include "tracer/record/syscall.h"
-
-#include <sys/uio.h>
 
 enum {
 	MAX_NFRAME = 65535,
@@ -41,6 +41,17 @@ static bool is_tracing(void)
 				    memory_order_relaxed);
 }
 
+/* In the debug modes; the caller is memtrace_snapshot's. */
+static void check_blocks(struct mt_caller caller)
+{
+	struct thread *thread = debug_is_on() ? thread_enter() : NULL;
+	if (!thread)
+		return;
+	debug_check_all("memtrace_snapshot",
+			mt_unwind_traceback(&thread->recorder, caller));
+	thread_leave(thread);
+}
+
 DOOR int memtrace_snapshot(const char *label)
 {
 	size_t size = 0;
@@ -48,6 +59,7 @@ DOOR int memtrace_snapshot(const char *label)
 		size++;
 	if (!mt_control_is_label(label, size) || !is_tracing())
 		return -1;
+	check_blocks(MT_CALLER());
 	return control_request_snapshot(label);
 }
 
@@ -121,15 +133,6 @@ DOOR size_t memtrace_get_memtrace_memory(void)
 	       header->used.slots * sizeof(struct thread);
 }
 
-/* Whether p has a header of ours cannot be asked by a plain load: p may be anything. */
-static bool can_read(const void *p, size_t size)
-{
-	char copy[sizeof(struct large_header)];
-	struct iovec to = {copy, size}, from = {(void *)p, size};
-	return mt_syscall6(SYS_process_vm_readv, mt_state.header->pid, (long)&to, 1,
-			   (long)&from, 1, 0) == (long)size;
-}
-
 static mt_traceback_id traceback_of_entry(uint32_t entry, uintptr_t address)
 {
 	const struct mt_state_block *block = &mt_state.blocks[entry];
@@ -144,12 +147,15 @@ static mt_traceback_id traceback_of(const void *p)
 	struct mt_block block;
 	if (!p || !alignment || (uintptr_t)p % alignment)
 		return 0;
+	if (debug_is_on())
+		return debug_traceback(p);
 	if ((uintptr_t)p - (uintptr_t)mt_state.heap < mt_state.heap_bytes)
 		return mt_side_word_id(mt_sidetable_get(p));
 	if (mt_blocks_find((uintptr_t)p, 0, &block))
 		return traceback_of_entry(block.index, (uintptr_t)p);
-	if (!can_read(large_header(p), sizeof(struct large_header)) ||
-	    large_kind(p) != LARGE_HEADED)
+	/* Whether p has a header of ours cannot be asked by a plain load. */
+	if (!probe_is_readable(large_header(p)) ||
+	    !probe_is_readable(&large_header(p)->tag) || large_kind(p) != LARGE_HEADED)
 		return 0;
 	return traceback_of_entry(large_tag(p).entry, (uintptr_t)p);
 }

@@ -5,6 +5,7 @@
 #include "preload/heaps.h"
 
 #include "preload/arenas.h"
+#include "preload/debug.h"
 #include "preload/inherited.h"
 #include "preload/large.h"
 #include "preload/thread.h"
@@ -26,7 +27,7 @@ static struct {
 bool heaps_start(void)
 {
 	threads = mt_pages_map_sparse(mt_state.max_threads * sizeof *threads);
-	if (!threads)
+	if (!threads || !debug_start())
 		return false;
 	if (!pymalloc_start())
 		mt_state.heap_bytes = 0;
@@ -194,6 +195,7 @@ void heaps_drain_ended(void)
 
 void heaps_lock_for_fork(void)
 {
+	debug_before_fork();
 	arenas_before_fork();
 	mt_blocks_before_fork();
 }
@@ -202,6 +204,7 @@ void heaps_unlock_for_fork(void)
 {
 	mt_blocks_after_fork();
 	arenas_after_fork();
+	debug_after_fork();
 }
 
 /* Freed blocks that did not reach their pools are not live. */
@@ -256,6 +259,7 @@ void heaps_after_fork(struct thread *survivor, uint32_t from, uint32_t to)
 {
 	inherited_generation++;
 	mt_blocks_reopen_after_fork();
+	debug_reopen_after_fork();
 	if (mt_state.heap_bytes) {
 		arenas_reopen_after_fork();
 		inherit_pools(&survivor->heap, from, to);
@@ -268,6 +272,7 @@ void heaps_after_fork(struct thread *survivor, uint32_t from, uint32_t to)
 	}
 	threads[to] = survivor;
 	survivor->heap.slot = to;
+	debug_disinherit();
 	inherited_add((uint64_t)(lost_threads.large_count + survivor->large_count),
 		      (uint64_t)(lost_threads.large_bytes + survivor->large_bytes));
 }

@@ -50,7 +50,7 @@ SERVE_INLINE void *resize(struct mt_caller caller, void *p, size_t size)
 		return serve_alloc(caller, request);
 	if (size)
 		return serve_realloc(caller, p, request);
-	serve_free(p);
+	serve_free(p, release_by(API_MALLOC));
 	return NULL;
 }
 
@@ -69,25 +69,23 @@ DOOR void *reallocarray(void *p, size_t count, size_t size)
 
 DOOR void free(void *p)
 {
-	serve_free(p);
+	serve_free(p, release_by(API_MALLOC));
 }
 
 DOOR void cfree(void *p)
 {
-	serve_free(p);
+	serve_free(p, release_by(API_MALLOC));
 }
 
 DOOR void free_sized(void *p, size_t size)
 {
-	(void)size;
-	serve_free(p);
+	serve_free(p, (struct release){.size = size});
 }
 
 DOOR void free_aligned_sized(void *p, size_t alignment, size_t size)
 {
 	(void)alignment;
-	(void)size;
-	serve_free(p);
+	serve_free(p, (struct release){.size = size});
 }
 
 /* An alignment that is no power of two is rounded up to one. */
@@ -99,7 +97,8 @@ SERVE_INLINE void *align(struct mt_caller caller, size_t alignment, size_t size)
 		return fail(ENOMEM);
 	unsigned shift = alignment < 2 ? 0 : 64 - (unsigned)__builtin_clzl(alignment - 1);
 	return serve_alloc(caller, (struct request){.size = size,
-						    .alignment_shift = (uint8_t)shift});
+						    .alignment_shift = (uint8_t)shift,
+						    .api = API_ALIGNED});
 }
 
 DOOR void *memalign(size_t alignment, size_t size)

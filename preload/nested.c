@@ -4,6 +4,7 @@
  * Inside the traced process; may touch only what is atomic.
  */
 #include "preload/bump.h"
+#include "preload/debug.h"
 #include "preload/heaps.h"
 #include "preload/large.h"
 #include "preload/libc.h"
@@ -62,10 +63,13 @@ static void free_nested(void *p, enum thread_reason why)
 	}
 }
 
-void serve_free_nested(void *p)
+void serve_free_nested(void *p, struct release release)
 {
 	enum thread_reason why = thread_why();
-	free_nested(p, why);
+	if (debug_is_on() && why != THREAD_TOO_EARLY)
+		debug_free_later(p, release);
+	else
+		free_nested(p, why);
 	if (why == THREAD_NESTED && thread_self)
 		mt_guard_disturb(&thread_self->recorder.guard);
 }

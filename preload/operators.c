@@ -37,11 +37,19 @@ void _ZdaPvSt11align_val_tRKSt9nothrow_t(void *p, size_t alignment,
 					 const struct nothrow *tag);
 
 /* new of nothing is a block of its own. */
-SERVE_INLINE void *create(struct mt_caller caller, size_t size, size_t alignment)
+SERVE_INLINE void *create(struct mt_caller caller, enum api api, size_t size,
+			  size_t alignment)
 {
 	uint8_t shift = (uint8_t)__builtin_ctzl(alignment);
 	return serve_alloc(caller, (struct request){.size = size ? size : 1,
-						    .alignment_shift = shift});
+						    .alignment_shift = shift,
+						    .api = (uint8_t)api});
+}
+
+/* With the size as the program has it: of nothing as above. */
+SERVE_INLINE void give_back(enum api api, void *p, size_t size)
+{
+	serve_free(p, (struct release){.size = size ? size : 1, .api = (uint8_t)api});
 }
 
 static bool is_alignment(size_t alignment)
@@ -90,44 +98,48 @@ out_of_aligned_memory_nothrow(const char *name, size_t size, size_t alignment,
 
 DOOR void *_Znwm(size_t size)
 {
-	void *p = create(MT_CALLER(), size, 1);
+	void *p = create(MT_CALLER(), API_NEW, size, 1);
 	return p ? p : out_of_memory("_Znwm", size);
 }
 
 DOOR void *_Znam(size_t size)
 {
-	void *p = create(MT_CALLER(), size, 1);
+	void *p = create(MT_CALLER(), API_NEW_ARRAY, size, 1);
 	return p ? p : out_of_memory("_Znam", size);
 }
 
 DOOR void *_ZnwmRKSt9nothrow_t(size_t size, const struct nothrow *tag)
 {
-	void *p = create(MT_CALLER(), size, 1);
+	void *p = create(MT_CALLER(), API_NEW, size, 1);
 	return p ? p : out_of_memory_nothrow("_ZnwmRKSt9nothrow_t", size, tag);
 }
 
 DOOR void *_ZnamRKSt9nothrow_t(size_t size, const struct nothrow *tag)
 {
-	void *p = create(MT_CALLER(), size, 1);
+	void *p = create(MT_CALLER(), API_NEW_ARRAY, size, 1);
 	return p ? p : out_of_memory_nothrow("_ZnamRKSt9nothrow_t", size, tag);
 }
 
 DOOR void *_ZnwmSt11align_val_t(size_t size, size_t alignment)
 {
-	void *p = is_alignment(alignment) ? create(MT_CALLER(), size, alignment) : NULL;
+	void *p = is_alignment(alignment) ? create(MT_CALLER(), API_NEW, size, alignment)
+					  : NULL;
 	return p ? p : out_of_aligned_memory("_ZnwmSt11align_val_t", size, alignment);
 }
 
 DOOR void *_ZnamSt11align_val_t(size_t size, size_t alignment)
 {
-	void *p = is_alignment(alignment) ? create(MT_CALLER(), size, alignment) : NULL;
+	void *p = is_alignment(alignment)
+			  ? create(MT_CALLER(), API_NEW_ARRAY, size, alignment)
+			  : NULL;
 	return p ? p : out_of_aligned_memory("_ZnamSt11align_val_t", size, alignment);
 }
 
 DOOR void *_ZnwmSt11align_val_tRKSt9nothrow_t(size_t size, size_t alignment,
 					      const struct nothrow *tag)
 {
-	void *p = is_alignment(alignment) ? create(MT_CALLER(), size, alignment) : NULL;
+	void *p = is_alignment(alignment) ? create(MT_CALLER(), API_NEW, size, alignment)
+					  : NULL;
 	return p ? p
 		 : out_of_aligned_memory_nothrow("_ZnwmSt11align_val_tRKSt9nothrow_t",
 						 size, alignment, tag);
@@ -136,7 +148,9 @@ DOOR void *_ZnwmSt11align_val_tRKSt9nothrow_t(size_t size, size_t alignment,
 DOOR void *_ZnamSt11align_val_tRKSt9nothrow_t(size_t size, size_t alignment,
 					      const struct nothrow *tag)
 {
-	void *p = is_alignment(alignment) ? create(MT_CALLER(), size, alignment) : NULL;
+	void *p = is_alignment(alignment)
+			  ? create(MT_CALLER(), API_NEW_ARRAY, size, alignment)
+			  : NULL;
 	return p ? p
 		 : out_of_aligned_memory_nothrow("_ZnamSt11align_val_tRKSt9nothrow_t",
 						 size, alignment, tag);
@@ -144,62 +158,58 @@ DOOR void *_ZnamSt11align_val_tRKSt9nothrow_t(size_t size, size_t alignment,
 
 DOOR void _ZdlPv(void *p)
 {
-	serve_free(p);
+	serve_free(p, release_by(API_NEW));
 }
 
 DOOR void _ZdaPv(void *p)
 {
-	serve_free(p);
+	serve_free(p, release_by(API_NEW_ARRAY));
 }
 
 DOOR void _ZdlPvm(void *p, size_t size)
 {
-	(void)size;
-	serve_free(p);
+	give_back(API_NEW, p, size);
 }
 
 DOOR void _ZdaPvm(void *p, size_t size)
 {
-	(void)size;
-	serve_free(p);
+	give_back(API_NEW_ARRAY, p, size);
 }
 
 DOOR void _ZdlPvRKSt9nothrow_t(void *p, const struct nothrow *tag)
 {
 	(void)tag;
-	serve_free(p);
+	serve_free(p, release_by(API_NEW));
 }
 
 DOOR void _ZdaPvRKSt9nothrow_t(void *p, const struct nothrow *tag)
 {
 	(void)tag;
-	serve_free(p);
+	serve_free(p, release_by(API_NEW_ARRAY));
 }
 
 DOOR void _ZdlPvSt11align_val_t(void *p, size_t alignment)
 {
 	(void)alignment;
-	serve_free(p);
+	serve_free(p, release_by(API_NEW));
 }
 
 DOOR void _ZdaPvSt11align_val_t(void *p, size_t alignment)
 {
 	(void)alignment;
-	serve_free(p);
+	serve_free(p, release_by(API_NEW_ARRAY));
 }
 
 DOOR void _ZdlPvmSt11align_val_t(void *p, size_t size, size_t alignment)
 {
-	(void)size;
 	(void)alignment;
-	serve_free(p);
+	give_back(API_NEW, p, size);
 }
 
 DOOR void _ZdaPvmSt11align_val_t(void *p, size_t size, size_t alignment)
 {
-	(void)size;
 	(void)alignment;
-	serve_free(p);
+	give_back(API_NEW_ARRAY, p, size);
 }
 
 DOOR void _ZdlPvSt11align_val_tRKSt9nothrow_t(void *p, size_t alignment,
@@ -207,7 +217,7 @@ DOOR void _ZdlPvSt11align_val_tRKSt9nothrow_t(void *p, size_t alignment,
 {
 	(void)alignment;
 	(void)tag;
-	serve_free(p);
+	serve_free(p, release_by(API_NEW));
 }
 
 DOOR void _ZdaPvSt11align_val_tRKSt9nothrow_t(void *p, size_t alignment,
@@ -215,5 +225,5 @@ DOOR void _ZdaPvSt11align_val_tRKSt9nothrow_t(void *p, size_t alignment,
 {
 	(void)alignment;
 	(void)tag;
-	serve_free(p);
+	serve_free(p, release_by(API_NEW_ARRAY));
 }

@@ -6,6 +6,7 @@
 
 #include "preload/config.h"
 #include "preload/control.h"
+#include "preload/debug.h"
 #include "preload/exec.h"
 #include "preload/heaps.h"
 #include "preload/launch.h"
@@ -175,13 +176,25 @@ static uint64_t age_ns(void)
 	       mt_state.header->start_monotonic_ns;
 }
 
+static void check_blocks(const char *call)
+{
+	struct thread *thread = debug_is_on() ? thread_enter() : NULL;
+	if (!thread)
+		return;
+	debug_check_all(call, 0);
+	thread_leave(thread);
+}
+
 /*
  * A collector that died is told to the user at the latest here. Killed programs cannot
  * say it; their trace ends early and `memtrace info` tells that.
  */
 __attribute__((destructor)) static void process_destruct(void)
 {
-	if (process_is_child() || !mt_state_is_handed_over())
+	if (process_is_child())
+		return;
+	check_blocks("exit");
+	if (!mt_state_is_handed_over())
 		return;
 	if (!control_is_collector_alive())
 		process_give_up("the collector is gone: the trace ends early");

@@ -26,7 +26,8 @@ bool pymalloc_start(void)
 				    : PYMALLOC_MODERN;
 	if (!arenas_start())
 		return false;
-	pymalloc.is_modern = mt_state.header->geometry_kind == MT_GEOMETRY_MODERN;
+	pymalloc.is_modern = mt_state.header->geometry_kind == MT_GEOMETRY_MODERN &&
+			     mt_state.header->check_mode == MT_CHECK_NONE;
 	return true;
 }
 

@@ -97,7 +97,8 @@ struct pymalloc {
 	struct pool_tag *tags;
 	struct pool_remote *remotes;
 	struct pymalloc_geometry geometry;
-	bool is_modern; /* and there is a heap: the fast path's only question */
+	/* And there is a heap, and nothing is checked: the fast path's only question. */
+	bool is_modern;
 };
 
 extern __attribute__((visibility("hidden"))) struct pymalloc pymalloc;

@@ -28,40 +28,38 @@ struct allocator {
 };
 
 /* The byte that nothing gets comes from the C library, as CPython's own. */
-SERVE_INLINE struct request request_of(size_t size, bool is_zeroed)
+SERVE_INLINE struct request request_of(void *context, size_t size, bool is_zeroed)
 {
-	return (struct request){
-		.size = size ? size : 1, .is_zeroed = is_zeroed, .is_outside = !size};
+	return (struct request){.size = size ? size : 1,
+				.is_zeroed = is_zeroed,
+				.is_outside = !size,
+				.api = (uint8_t)(uintptr_t)context};
 }
 
 static __attribute__((noinline)) void *python_malloc(void *context, size_t size)
 {
-	(void)context;
-	return serve_alloc(MT_CALLER(), request_of(size, false));
+	return serve_alloc(MT_CALLER(), request_of(context, size, false));
 }
 
 static __attribute__((noinline)) void *python_calloc(void *context, size_t count,
 						     size_t size)
 {
-	(void)context;
 	size_t bytes;
 	if (__builtin_mul_overflow(count, size, &bytes))
 		return NULL;
-	return serve_alloc(MT_CALLER(), request_of(bytes, true));
+	return serve_alloc(MT_CALLER(), request_of(context, bytes, true));
 }
 
 static __attribute__((noinline)) void *python_realloc(void *context, void *p, size_t size)
 {
-	(void)context;
 	if (!p)
-		return serve_alloc(MT_CALLER(), request_of(size, false));
-	return serve_realloc(MT_CALLER(), p, request_of(size, false));
+		return serve_alloc(MT_CALLER(), request_of(context, size, false));
+	return serve_realloc(MT_CALLER(), p, request_of(context, size, false));
 }
 
 static __attribute__((noinline)) void python_free(void *context, void *p)
 {
-	(void)context;
-	serve_free(p);
+	serve_free(p, release_by((enum api)(uintptr_t)context));
 }
 
 /*
@@ -123,11 +121,13 @@ void python_start(void)
 		mt_state.header->python = MT_PYTHON_OWN;
 		return;
 	}
-	struct allocator ours = {.malloc = python_malloc,
+	struct allocator ours = {.context = (void *)API_PYTHON_MEM,
+				 .malloc = python_malloc,
 				 .calloc = python_calloc,
 				 .realloc = python_realloc,
 				 .free = python_free};
 	set(DOMAIN_MEM, &ours);
+	ours.context = (void *)API_PYTHON_OBJECT;
 	set(DOMAIN_OBJ, &ours);
 	mt_state.header->python = MT_PYTHON_OURS;
 }

@@ -23,7 +23,7 @@ static struct mt_lock lock;
 static char bytes[TEXT_BYTES];
 
 static const char *const sentences[MT_ERROR_KIND_COUNT] = {
-	[MT_ERROR_DOUBLE_FREE] = "block freed twice",
+	[MT_ERROR_DOUBLE_FREE] = "double free: the block was freed before",
 	[MT_ERROR_INTERIOR_FREE] = "pointer into the middle of a block",
 	[MT_ERROR_WILD_FREE] = "pointer to no block of the heap",
 	[MT_ERROR_OTHER_FAMILY] = "bad ID",

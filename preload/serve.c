@@ -4,6 +4,8 @@
  */
 #include "preload/serve.h"
 
+#include "preload/debug.h"
+#include "preload/door.h"
 #include "preload/large.h"
 
 enum {
@@ -18,8 +20,7 @@ static bool is_for_heap(struct request request)
 	       request.alignment_shift <= pymalloc.geometry.class_shift;
 }
 
-/* A block without a record yet. */
-static void *place(struct thread *thread, struct request request)
+void *serve_place(struct thread *thread, struct request request)
 {
 	if (is_for_heap(request)) {
 		void *p = pymalloc_alloc(&thread->heap,
@@ -77,17 +78,16 @@ static struct pool_tag tag_of(const void *p, uint32_t *pool_index)
 	return pymalloc.tags[*pool_index];
 }
 
-static void record(struct thread *thread, struct mt_caller caller, void *p, size_t size)
+void serve_record(struct thread *thread, mt_traceback_id id, void *p, size_t size)
 {
 	uint32_t pool_index;
 	if (pymalloc_is_inside(p))
-		record_small(thread, traceback_of(thread, caller), p, size,
-			     tag_of(p, &pool_index).block_bytes);
+		record_small(thread, id, p, size, tag_of(p, &pool_index).block_bytes);
 	else
-		large_record(thread, traceback_of(thread, caller), p, size);
+		large_record(thread, id, p, size);
 }
 
-static void forget(struct thread *thread, void *p)
+void serve_forget(struct thread *thread, void *p)
 {
 	uint32_t pool_index;
 	if (!pymalloc_is_inside(p)) {
@@ -98,7 +98,7 @@ static void forget(struct thread *thread, void *p)
 	forget_small(thread, p, pool_index, tag.block_bytes);
 }
 
-static void release(struct thread *thread, void *p)
+void serve_release(struct thread *thread, void *p)
 {
 	uint32_t pool_index;
 	if (!pymalloc_is_inside(p)) {
@@ -112,12 +112,14 @@ static void release(struct thread *thread, void *p)
 void *serve_alloc_other(struct thread *thread, struct mt_caller caller,
 			struct request request)
 {
+	if (debug_is_on())
+		return debug_alloc(thread, caller, request);
 	if (request.size > PYMALLOC_THRESHOLD &&
 	    request.alignment_shift <= LARGE_ALIGNMENT_SHIFT)
 		return large_alloc(thread, caller, request.size, request.is_zeroed);
-	void *p = place(thread, request);
+	void *p = serve_place(thread, request);
 	if (p)
-		record(thread, caller, p, request.size);
+		serve_record(thread, traceback_of(thread, caller), p, request.size);
 	return p;
 }
 
@@ -127,13 +129,15 @@ void serve_free_other(struct thread *thread, void *p)
 		large_free(thread, p);
 		return;
 	}
-	forget(thread, p);
-	release(thread, p);
+	serve_forget(thread, p);
+	serve_release(thread, p);
 }
 
 size_t serve_usable_size(const void *p)
 {
 	uint32_t pool_index;
+	if (debug_is_on() && debug_is_block(p))
+		return debug_usable_size(p);
 	if (pymalloc_is_inside(p))
 		return tag_of(p, &pool_index).block_bytes;
 	return large_usable_size(p);
@@ -143,14 +147,14 @@ size_t serve_usable_size(const void *p)
 static void *move(struct thread *thread, struct mt_caller caller, void *p,
 		  struct request request)
 {
-	void *moved = place(thread, request);
+	void *moved = serve_place(thread, request);
 	if (!moved)
 		return NULL;
 	size_t old = serve_usable_size(p);
 	__builtin_memcpy(moved, p, old < request.size ? old : request.size);
-	forget(thread, p);
-	record(thread, caller, moved, request.size);
-	release(thread, p);
+	serve_forget(thread, p);
+	serve_record(thread, traceback_of(thread, caller), moved, request.size);
+	serve_release(thread, p);
 	return moved;
 }
 
@@ -175,7 +179,7 @@ static void *realloc_nested(void *p, struct request request)
 		return NULL;
 	size_t old = serve_usable_size(p);
 	__builtin_memcpy(moved, p, old < request.size ? old : request.size);
-	serve_free_nested(p);
+	serve_free_nested(p, release_by((enum api)request.api));
 	return moved;
 }
 
@@ -185,7 +189,9 @@ void *serve_realloc(struct mt_caller caller, void *p, struct request request)
 	if (!thread)
 		return realloc_nested(p, request);
 	void *result;
-	if (pymalloc_is_inside(p))
+	if (debug_is_on())
+		result = debug_realloc(thread, caller, p, request);
+	else if (pymalloc_is_inside(p))
 		result = realloc_small(thread, caller, p, request);
 	else if (!large_realloc(thread, caller, p, request.size, &result))
 		result = move(thread, caller, p, request);
@@ -290,16 +296,24 @@ void serve_free_disturbed(struct thread *thread)
 	thread_leave(thread);
 }
 
-__attribute__((noinline)) void serve_free_traced(void *p)
+void serve_free_by(void *p, struct release release, const uintptr_t *slot,
+		   uintptr_t frame_pointer);
+
+DOOR_OF(serve_free_traced, serve_free_by, "%rcx", "%r8")
+void serve_free_by(void *p, struct release release, const uintptr_t *slot,
+		   uintptr_t frame_pointer)
 {
 	if (!p)
 		return;
 	struct thread *thread = thread_enter();
 	if (!thread) {
-		serve_free_nested(p);
+		serve_free_nested(p, release);
 		return;
 	}
-	serve_free_other(thread, p);
+	if (debug_is_on())
+		debug_free(thread, (struct mt_caller){slot, frame_pointer}, p, release);
+	else
+		serve_free_other(thread, p);
 	thread_leave(thread);
 }
 

@@ -6,6 +6,7 @@
 #ifndef MT_PRELOAD_SERVE_H
 #define MT_PRELOAD_SERVE_H
 
+#include "preload/api-id.h"
 #include "preload/heaps.h"
 #include "preload/inherited.h"
 #include "preload/thread.h"
@@ -30,6 +31,7 @@ struct request {
 	uint8_t alignment_shift; /* 0: the geometry's own alignment */
 	bool is_zeroed;
 	bool is_outside; /* from the C library although it is small */
+	uint8_t api;     /* enum api */
 };
 static_assert(sizeof(struct request) == 16, "passed by value everywhere");
 
@@ -37,6 +39,13 @@ static_assert(sizeof(struct request) == 16, "passed by value everywhere");
 void *serve_alloc_other(struct thread *thread, struct mt_caller caller,
 			struct request request);
 void serve_free_other(struct thread *thread, void *p);
+
+/* The parts of the two above. A block without a record yet; NULL with errno ENOMEM. */
+void *serve_place(struct thread *thread, struct request request);
+/* size as requested; id 0 leaves it without a record. */
+void serve_record(struct thread *thread, mt_traceback_id id, void *p, size_t size);
+void serve_forget(struct thread *thread, void *p);
+void serve_release(struct thread *thread, void *p);
 
 /* p is not NULL, the request not for nothing. On failure the block is as it was. */
 void *serve_realloc(struct mt_caller caller, void *p, struct request request);
@@ -53,7 +62,9 @@ SERVE_INLINE bool serve_is_small(size_t size)
  * keep their registers free for the rest.
  */
 void *serve_alloc_traced(struct mt_caller caller, struct request request);
-void serve_free_traced(void *p);
+/* By its own caller: where it is jumped to, that of the door. */
+__attribute__((visibility("hidden"))) void serve_free_traced(void *p,
+							     struct release release);
 
 /* The same with the guard up: small, modern geometry; prediction as for mt_unwind_miss. */
 void *serve_alloc_unpassed(struct thread *thread, struct mt_caller caller,
@@ -72,7 +83,7 @@ void serve_free_disturbed(struct thread *thread);
 
 /* For an event without a thread's state. */
 void *serve_alloc_nested(struct request request);
-void serve_free_nested(void *p);
+void serve_free_nested(void *p, struct release release);
 
 SERVE_INLINE bool serve_is_fast(struct request request)
 {
@@ -142,14 +153,14 @@ SERVE_INLINE void *serve_alloc(struct mt_caller caller, struct request request)
 	return serve_alloc_predicted(thread, request, prediction);
 }
 
-SERVE_INLINE void serve_free(void *p)
+SERVE_INLINE void serve_free(void *p, struct release release)
 {
 	struct thread *thread = thread_self;
 	if (__builtin_expect(!thread || thread->recorder.guard.up ||
 				     !thread->recorder.pass.is_given ||
 				     !pymalloc_is_inside(p),
 			     0)) {
-		serve_free_traced(p);
+		serve_free_traced(p, release);
 		return;
 	}
 	mt_guard_raise(&thread->recorder.guard);

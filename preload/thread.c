@@ -4,6 +4,7 @@
  */
 #include "preload/thread.h"
 
+#include "preload/debug.h"
 #include "preload/heaps.h"
 #include "preload/large.h"
 #include "tracer/record/syscall.h"
@@ -165,6 +166,7 @@ void thread_finish_nested(struct thread *thread)
 	if (mt_state.heap_bytes)
 		heaps_drain(&thread->heap);
 	large_drain_deferred(thread);
+	debug_drain_later(thread);
 }
 
 void thread_leave_transient(struct thread *thread)

@@ -2,12 +2,13 @@
  * process.h - a traced process inside a test: the doors of the malloc family are linked
  * into the test itself, recording is on, and there is no collector.
  *
- * GEOMETRY=classic and MODE=malloc in the environment choose; tests that want them start
+ * GEOMETRY=classic, MODE=malloc and CHECK=debug in the environment choose; tests that want them start
  * themselves again.
  */
 #ifndef MT_TESTS_PROCESS_H
 #define MT_TESTS_PROCESS_H
 
+#include "preload/config.h"
 #include "preload/heaps.h"
 #include "preload/process.h"
 #include "preload/thread.h"
@@ -41,6 +42,12 @@ static void test_make_fork_word(void)
 	process_fork_word = word;
 }
 
+void process_give_up(const char *why)
+{
+	(void)why;
+	abort();
+}
+
 bool process_start(void)
 {
 	static bool is_begun;
@@ -50,10 +57,12 @@ bool process_start(void)
 	struct mt_state_options options = {
 		.malloc_mode =
 			test_has("MODE=malloc") ? MT_MALLOC_LIBC : MT_MALLOC_PYMALLOC,
+		.check_mode = test_has("CHECK=debug") ? MT_CHECK_DEBUG : MT_CHECK_NONE,
 		.geometry = test_has("GEOMETRY=classic") ? MT_GEOMETRY_CLASSIC
 							 : MT_GEOMETRY_MODERN,
 	};
 	test_make_fork_word();
+	config_read();
 	if (!mt_state_open(&options) || !mt_recorder_start_process() || !heaps_start())
 		abort();
 	atomic_store(&mt_state.header->totals.tracing, 1);

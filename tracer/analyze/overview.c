@@ -411,5 +411,10 @@ int mt_overview_init(struct mt_report *report, struct mt_trace *trace, bool only
 	int rc = add_file(report, trace, err);
 	if (rc >= 0 && !only_errors)
 		rc = add_contents(report, trace, err);
-	return rc < 0 ? rc : add_losses(report, trace, err);
+	if (rc >= 0)
+		rc = add_losses(report, trace, err);
+	return rc < 0 || !trace->errors.count
+		       ? rc
+		       : add_number(report, "errors_found", "Errors of the program",
+				    MT_COLUMN_NUMBER, trace->errors.count, err);
 }

@@ -381,6 +381,27 @@ static int take_process(struct mt_trace *trace, const struct mt_record_process *
 		       : MT_ERR_NO_MEMORY;
 }
 
+static uint32_t node_or_none(const struct mt_trace *trace, uint32_t traceback)
+{
+	return traceback ? mt_trace_node(trace, traceback) : MT_NO_NODE;
+}
+
+static int take_error(struct mt_trace *trace, const struct mt_record_error *rec,
+		      struct mt_error *err)
+{
+	if (RESERVE_ONE(trace->errors, err) < 0)
+		return MT_ERR_NO_MEMORY;
+	struct mt_trace_error error = {.record = *rec,
+				       .call = copy_bytes(rec->call, err),
+				       .text = copy_bytes(rec->text, err),
+				       .allocated = node_or_none(trace, rec->allocated),
+				       .freed = node_or_none(trace, rec->freed),
+				       .here = node_or_none(trace, rec->here)};
+	error.record.call = error.record.text = (struct mt_bytes){0};
+	trace->errors.list[trace->errors.count++] = error;
+	return error.call && error.text ? 0 : MT_ERR_NO_MEMORY;
+}
+
 static int take_sample(struct mt_trace *trace, const struct mt_record_sample *rec,
 		       struct mt_error *err)
 {
@@ -411,6 +432,8 @@ static int take(struct mt_trace *trace, const struct mt_record *rec, struct mt_e
 		return take_process(trace, &rec->process, err);
 	case MT_RECORD_SAMPLE:
 		return take_sample(trace, &rec->sample, err);
+	case MT_RECORD_ERROR:
+		return take_error(trace, &rec->error, err);
 	default:
 		return 0; /* rows: profile.h reads them for the snapshot that is wanted */
 	}
@@ -516,6 +539,10 @@ static void free_lists(struct mt_trace *trace)
 		free(trace->threads.list[i].name);
 	for (size_t i = 0; i < trace->snapshots.count; i++)
 		free(trace->snapshots.list[i].label);
+	for (size_t i = 0; i < trace->errors.count; i++) {
+		free(trace->errors.list[i].call);
+		free(trace->errors.list[i].text);
+	}
 	for (size_t i = 0; i < trace->processes.count; i++) {
 		free(trace->processes.list[i].program);
 		free(trace->processes.list[i].trace);
@@ -536,6 +563,7 @@ void mt_trace_close(struct mt_trace *trace)
 	free(trace->threads.list);
 	free(trace->snapshots.list);
 	free(trace->processes.list);
+	free(trace->errors.list);
 	free(trace->samples.list);
 	ids_deinit(&trace->module_ids);
 	ids_deinit(&trace->frame_ids);

@@ -73,6 +73,12 @@ struct mt_trace_snapshot {
 	size_t complete_before; /* complete snapshots before it */
 };
 
+struct mt_trace_error {
+	struct mt_record_error record; /* its bytes and tracebacks are ours: */
+	char *call, *text;
+	uint32_t allocated, freed, here; /* nodes, or MT_NO_NODE */
+};
+
 struct mt_trace_process {
 	uint32_t pid, parent_pid;
 	uint8_t uuid[16];
@@ -115,6 +121,7 @@ struct mt_trace {
 	MT_LIST(struct mt_trace_thread) threads;
 	MT_LIST(struct mt_trace_snapshot) snapshots;
 	MT_LIST(struct mt_trace_process) processes;
+	MT_LIST(struct mt_trace_error) errors;
 	MT_LIST(struct mt_record_sample) samples;
 	struct mt_ids module_ids, frame_ids, traceback_ids;
 	struct mt_index module_index, frame_index;

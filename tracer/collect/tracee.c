@@ -162,6 +162,9 @@ int mt_tracee_snapshot(struct mt_tracee *tracee, enum mt_snapshot_kind kind,
 		.label = label,
 		.is_still = is_still,
 		.thread_name = tracee->is_gone ? NULL : mt_kernel_thread_name};
+	/* Who asked from inside has had its blocks checked. */
+	if (!is_still && (kind == MT_SNAPSHOT_LABEL || kind == MT_SNAPSHOT_PERIODIC))
+		atomic_store(&tracee->control->check_wanted, 1);
 	int rc = mt_trace_file_snapshot(tracee->trace, &request, &local);
 	if (rc < 0)
 		mt_fail(err, local.code, "%s", local.message);

@@ -225,8 +225,8 @@ static bool make_memfds(uint64_t bytes, bool is_backed)
 	 */
 	int seals = F_SEAL_SHRINK | F_SEAL_GROW;
 	own.state_fd = make_memfd("memtrace-state", bytes, is_backed, seals);
-	own.control_fd =
-		make_memfd("memtrace-control", MT_CONTROL_BYTES, is_backed, seals | F_SEAL_SEAL);
+	own.control_fd = make_memfd("memtrace-control", MT_CONTROL_BYTES, is_backed,
+				    seals | F_SEAL_SEAL);
 	if (own.state_fd >= 0 && own.control_fd >= 0)
 		return true;
 	mt_state_close_fds();

@@ -1,0 +1,47 @@
+/*
+ * api-id.h - which family of functions asks for a block, and gives it back.
+ * Inside the traced process.
+ */
+#ifndef MT_PRELOAD_API_ID_H
+#define MT_PRELOAD_API_ID_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum api {
+	API_MALLOC = 0, /* malloc, calloc, realloc, free */
+	API_ALIGNED,    /* memalign and its kin; free gives back */
+	API_NEW,
+	API_NEW_ARRAY,
+	API_PYTHON_MEM,
+	API_PYTHON_OBJECT,
+	API_COUNT
+};
+
+/* What reports call it: CPython's letters for its domains. */
+static inline char api_letter(enum api api)
+{
+	return "canvmo"[api];
+}
+
+/* Whether what this family made may be given back by that one. */
+static inline bool api_matches(enum api made, enum api given_back)
+{
+	return made == given_back || (made == API_ALIGNED && given_back == API_MALLOC);
+}
+
+/* How the program gives a block back; fits two registers. */
+struct release {
+	size_t size; /* as it says; RELEASE_UNSIZED: it does not */
+	uint8_t api; /* enum api */
+};
+
+#define RELEASE_UNSIZED SIZE_MAX
+
+static inline struct release release_by(enum api api)
+{
+	return (struct release){.size = RELEASE_UNSIZED, .api = (uint8_t)api};
+}
+
+#endif

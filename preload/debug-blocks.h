@@ -1,0 +1,99 @@
+/*
+ * debug-blocks.h - what the debug modes know of each block: out of reach of what the
+ * program writes around it, and found without reading memory at its address.
+ * Inside the traced process, under the guard; lock-free.
+ *
+ * Blocks of these modes begin at least 48 bytes apart at multiples of 16: a record of 24
+ * bytes per block fits a shadow of 8 bytes for each 16. The shadow is made for each
+ * megabyte of addresses in which a block begins.
+ */
+#ifndef MT_PRELOAD_DEBUG_BLOCKS_H
+#define MT_PRELOAD_DEBUG_BLOCKS_H
+
+#include "formats/state.h"
+#include "preload/api-id.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum {
+	DEBUG_GRANULE = 16,
+	DEBUG_LEAST_DISTANCE = 48,
+};
+
+enum debug_state {
+	DEBUG_NONE = 0,
+	DEBUG_LIVE = 1,
+	DEBUG_PINNED = 2, /* live, and being looked at: its free waits */
+	DEBUG_DEAD = 3,   /* freed, still in the quarantine */
+};
+
+/* A record: three words, of which only the first has its lowest two bits set. */
+struct debug_record {
+	_Atomic uint64_t word;
+	uint64_t size;   /* requested << 2 | generation of the fork << 50 */
+	uint64_t serial; /* << 2 */
+};
+static_assert(sizeof(struct debug_record) == DEBUG_LEAST_DISTANCE / 2, "three granules");
+
+/* The first word in parts. */
+struct debug_word {
+	enum debug_state state;
+	enum api api;
+	uint8_t shift; /* what was allocated begins 1 << shift before the block */
+	mt_traceback_id allocated;
+	mt_traceback_id freed;
+};
+
+static inline uint64_t debug_word_make(struct debug_word word)
+{
+	return (uint64_t)word.state | (uint64_t)word.api << 2 |
+	       (uint64_t)word.shift << 5 | (uint64_t)word.allocated << 11 |
+	       (uint64_t)word.freed << 36;
+}
+
+static inline struct debug_word debug_word_of(uint64_t word)
+{
+	return (struct debug_word){.state = (enum debug_state)(word & 3),
+				   .api = (enum api)(word >> 2 & 7),
+				   .shift = word >> 5 & 63,
+				   .allocated = word >> 11 & (MT_MAX_TRACEBACKS - 1),
+				   .freed = word >> 36 & (MT_MAX_TRACEBACKS - 1)};
+}
+
+static inline struct debug_word debug_record_word(const struct debug_record *record)
+{
+	return debug_word_of(__atomic_load_n(&record->word, __ATOMIC_ACQUIRE));
+}
+
+static inline size_t debug_record_size(const struct debug_record *record)
+{
+	return record->size << 14 >> 16;
+}
+
+/* Whether its tracebacks are this process's, not those of one that it was forked from. */
+bool debug_record_is_own(const struct debug_record *record);
+
+/* The record for a block that begins at p, a multiple of 16. NULL: no memory. */
+struct debug_record *debug_blocks_place(const void *p);
+
+/* The same where there may be one; NULL: no block ever began near it. Any p. */
+struct debug_record *debug_blocks_find(const void *p);
+
+/* Fill it in: from now on the block is live. */
+void debug_record_begin(struct debug_record *record, struct debug_word word, size_t size,
+			uint64_t serial);
+
+/* In a child: the tracebacks that it had are the parent's, and gone. */
+void debug_record_adopt(struct debug_record *record, struct debug_word *word);
+
+/* The block with the highest address up to p, live or dead; NULL: none. */
+const void *debug_blocks_below(const void *p, struct debug_record **record);
+
+/* For each record, in the order of addresses, while other threads make and end some. */
+void debug_blocks_each(void (*visit)(void *context, void *block,
+				     struct debug_record *record),
+		       void *context);
+
+#endif

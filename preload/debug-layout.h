@@ -1,0 +1,103 @@
+/*
+ * debug-layout.h - the bytes around a block, as CPython's debug hooks have them.
+ * Inside the traced process.
+ *
+ *   p - 16      requested size n, big-endian
+ *   p - 8       letter of the API, then 7 forbidden bytes
+ *   p           n bytes of data
+ *   p + n       8 forbidden bytes
+ *   p + n + 8   serial number of the request, big-endian
+ */
+#ifndef MT_PRELOAD_DEBUG_LAYOUT_H
+#define MT_PRELOAD_DEBUG_LAYOUT_H
+
+#include "preload/api-id.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum {
+	DEBUG_CLEAN_BYTE = 0xcd,     /* fresh data */
+	DEBUG_DEAD_BYTE = 0xdd,      /* all of a freed block */
+	DEBUG_FORBIDDEN_BYTE = 0xfd, /* on both sides */
+
+	DEBUG_HEAD_BYTES = 16,
+	DEBUG_PAD_BYTES = 8,
+	DEBUG_TAIL_BYTES = 16,
+	DEBUG_AROUND_BYTES = DEBUG_HEAD_BYTES + DEBUG_TAIL_BYTES,
+
+	/*
+	 * Larger blocks are not filled: that would make resident what the program may
+	 * never touch. Nor do they wait in the quarantine.
+	 */
+	DEBUG_FILL_LIMIT = 16 << 20,
+};
+
+/* The whole of a block of n bytes at p. */
+static inline unsigned char *debug_base(const void *p)
+{
+	return (unsigned char *)p - DEBUG_HEAD_BYTES;
+}
+
+static inline size_t debug_whole_bytes(size_t n)
+{
+	return n + DEBUG_AROUND_BYTES;
+}
+
+static inline uint64_t debug_word_at(const unsigned char *place)
+{
+	uint64_t word;
+	__builtin_memcpy(&word, place, sizeof word);
+	return word;
+}
+
+static inline void debug_put_word(unsigned char *place, uint64_t word)
+{
+	__builtin_memcpy(place, &word, sizeof word);
+}
+
+static const uint64_t debug_forbidden = UINT64_C(0xfdfdfdfdfdfdfdfd);
+
+static inline uint64_t debug_lead(enum api api)
+{
+	return (debug_forbidden & ~UINT64_C(0xff)) | (unsigned char)api_letter(api);
+}
+
+static inline void debug_surround(void *p, size_t n, enum api api, uint64_t serial)
+{
+	unsigned char *base = debug_base(p), *tail = (unsigned char *)p + n;
+	debug_put_word(base, __builtin_bswap64(n));
+	debug_put_word(base + 8, debug_lead(api));
+	debug_put_word(tail, debug_forbidden);
+	debug_put_word(tail + DEBUG_PAD_BYTES, __builtin_bswap64(serial));
+}
+
+static inline bool debug_is_head_whole(const void *p, size_t n, enum api api)
+{
+	const unsigned char *base = debug_base(p);
+	return debug_word_at(base) == __builtin_bswap64(n) &&
+	       debug_word_at(base + 8) == debug_lead(api);
+}
+
+static inline bool debug_is_tail_whole(const void *p, size_t n)
+{
+	return debug_word_at((const unsigned char *)p + n) == debug_forbidden;
+}
+
+/* The first byte of the whole block that is not dead; NULL: it is as it was left. */
+static inline const unsigned char *debug_find_living(const void *p, size_t n)
+{
+	static const uint64_t dead = UINT64_C(0xdddddddddddddddd);
+	const unsigned char *at = debug_base(p);
+	const unsigned char *end = at + debug_whole_bytes(n);
+	while (end - at >= 32 &&
+	       !((debug_word_at(at) ^ dead) | (debug_word_at(at + 8) ^ dead) |
+		 (debug_word_at(at + 16) ^ dead) | (debug_word_at(at + 24) ^ dead)))
+		at += 32;
+	while (at < end && *at == DEBUG_DEAD_BYTE)
+		at++;
+	return at < end ? at : NULL;
+}
+
+#endif

@@ -1,0 +1,452 @@
+/*
+ * debug.c - see debug.h.
+ * Inside the traced process, under the guard.
+ */
+#include "preload/debug.h"
+
+#include "preload/bump.h"
+#include "preload/config.h"
+#include "preload/debug-blocks.h"
+#include "preload/debug-layout.h"
+#include "preload/debug-quarantine.h"
+#include "preload/debug-report.h"
+#include "preload/inherited.h"
+#include "preload/large.h"
+#include "tracer/record/syscall.h"
+
+#include <errno.h>
+
+static _Atomic uint64_t serials;
+
+/* Frees from signal handlers in the middle of an event. */
+struct later {
+	struct later *next;
+	void *p;
+	struct release release;
+};
+
+static _Atomic(struct later *) laters;
+
+/* Beyond, no sum of sizes may be formed. */
+static const size_t most_bytes = PTRDIFF_MAX / 4;
+
+bool debug_start(void)
+{
+	return !debug_is_on() || debug_quarantine_start(config.quarantine_bytes);
+}
+
+static mt_traceback_id traceback_of(struct thread *thread, struct mt_caller caller)
+{
+	return thread_is_traced(thread) ? mt_unwind_traceback(&thread->recorder, caller)
+					: 0;
+}
+
+/* Of one frees and reallocs; names of functions by what they are given. */
+static struct debug_call call_of(struct thread *thread, struct mt_caller caller,
+				 enum api api, const char *const names[API_COUNT])
+{
+	return (struct debug_call){
+		.name = names[api], .here = traceback_of(thread, caller), .api = api};
+}
+
+static const char *const names_of_free[API_COUNT] = {
+	[API_MALLOC] = "free",           [API_ALIGNED] = "free",
+	[API_NEW] = "operator delete",   [API_NEW_ARRAY] = "operator delete[]",
+	[API_PYTHON_MEM] = "PyMem_Free", [API_PYTHON_OBJECT] = "PyObject_Free",
+};
+
+static const char *const names_of_realloc[API_COUNT] = {
+	[API_MALLOC] = "realloc",
+	[API_PYTHON_MEM] = "PyMem_Realloc",
+	[API_PYTHON_OBJECT] = "PyObject_Realloc",
+};
+
+/* What comes from below is a block of `before` bytes, n bytes, and what follows them. */
+static struct request request_below(struct request request, uint8_t shift)
+{
+	size_t before = shift ? (size_t)1 << shift : DEBUG_HEAD_BYTES;
+	size_t bytes = before + request.size + DEBUG_TAIL_BYTES;
+	bytes = (bytes + DEBUG_GRANULE - 1) & ~(size_t)(DEBUG_GRANULE - 1);
+	request.size = bytes < DEBUG_LEAST_DISTANCE ? DEBUG_LEAST_DISTANCE : bytes;
+	request.alignment_shift = shift;
+	return request;
+}
+
+static void fill_fresh(void *p, struct request request)
+{
+	if (!request.is_zeroed && request.size <= DEBUG_FILL_LIMIT)
+		__builtin_memset(p, DEBUG_CLEAN_BYTE, request.size);
+}
+
+static uint64_t next_serial(void)
+{
+	return atomic_fetch_add_explicit(&serials, 1, memory_order_relaxed) + 1;
+}
+
+static void *fail(void)
+{
+	errno = ENOMEM;
+	return NULL;
+}
+
+/* A block with a record of both kinds; id is its traceback. */
+static void *make(struct thread *thread, mt_traceback_id id, struct request request)
+{
+	uint8_t shift = request.alignment_shift <= 4 ? 0 : request.alignment_shift;
+	if (request.size > most_bytes || shift >= 61)
+		return fail();
+	unsigned char *base = serve_place(thread, request_below(request, shift));
+	if (!base)
+		return NULL;
+	void *p = base + ((size_t)1 << (shift ? shift : 4));
+	struct debug_record *record = debug_blocks_place(p);
+	if (!record) {
+		serve_release(thread, base);
+		return fail();
+	}
+	const struct debug_word word = {.state = DEBUG_LIVE,
+					.api = (enum api)request.api,
+					.shift = shift ? shift : 4,
+					.allocated = id};
+	uint64_t serial = next_serial();
+	fill_fresh(p, request);
+	debug_surround(p, request.size, word.api, serial);
+	serve_record(thread, id, base, request.size);
+	debug_record_begin(record, word, request.size, serial);
+	return p;
+}
+
+static void look_if_wanted(void)
+{
+	_Atomic uint32_t *wanted = &mt_state.control->check_wanted;
+	if (__builtin_expect(atomic_load_explicit(wanted, memory_order_relaxed), 0) &&
+	    atomic_exchange(wanted, 0))
+		debug_check_all("memtrace snapshot", 0);
+}
+
+void *debug_alloc(struct thread *thread, struct mt_caller caller, struct request request)
+{
+	look_if_wanted();
+	return make(thread, traceback_of(thread, caller), request);
+}
+
+static unsigned char *start_of(const void *p, struct debug_word word)
+{
+	return (unsigned char *)p - ((size_t)1 << word.shift);
+}
+
+static bool is_damaged_before(const void *p, const struct debug_record *record,
+			      struct debug_word word)
+{
+	return !debug_is_head_whole(p, debug_record_size(record), word.api);
+}
+
+/* Reports what is wrong around a live block. */
+static void check_around(const struct debug_call *call, const void *p,
+			 const struct debug_record *record, struct debug_word word)
+{
+	size_t n = debug_record_size(record);
+	if (is_damaged_before(p, record, word))
+		debug_report_block(MT_ERROR_WRITE_BEFORE, call, p, record, word,
+				   debug_base(p));
+	else if (!debug_is_tail_whole(p, n))
+		debug_report_block(MT_ERROR_WRITE_BEYOND, call, p, record, word,
+				   (const char *)p + n);
+}
+
+static void check_release(const struct debug_call *call, const void *p,
+			  const struct debug_record *record, struct debug_word word,
+			  size_t size)
+{
+	if (!api_matches(word.api, call->api))
+		debug_report_block(MT_ERROR_OTHER_FAMILY, call, p, record, word, p);
+	else if (size != RELEASE_UNSIZED && size != debug_record_size(record))
+		debug_report_size(call, p, record, word, size);
+	check_around(call, p, record, word);
+}
+
+static size_t whole_bytes(const void *p)
+{
+	return debug_whole_bytes(debug_record_size(debug_blocks_find(p)));
+}
+
+/* A dead block goes back to whom it came from. */
+static void end(struct thread *thread, void *p)
+{
+	struct debug_record *record = debug_blocks_find(p);
+	struct debug_word word = debug_record_word(record);
+	atomic_store_explicit(&record->word, 0, memory_order_relaxed);
+	serve_release(thread, start_of(p, word));
+}
+
+static void check_dead(const struct debug_call *call, const void *p)
+{
+	const struct debug_record *record = debug_blocks_find(p);
+	size_t n = debug_record_size(record);
+	const unsigned char *living = debug_find_living(p, n);
+	if (living)
+		debug_report_block(MT_ERROR_WRITE_AFTER_FREE, call, p, record,
+				   debug_record_word(record), living);
+}
+
+static void leave_quarantine(struct thread *thread, const struct debug_call *call)
+{
+	void *p;
+	while ((p = debug_quarantine_take(whole_bytes))) {
+		check_dead(call, p);
+		end(thread, p);
+	}
+}
+
+/* The caller has made it dead, so that nobody else does this. */
+static void bury(struct thread *thread, const struct debug_call *call, void *p,
+		 const struct debug_record *record, struct debug_word word)
+{
+	size_t bytes = debug_whole_bytes(debug_record_size(record));
+	serve_forget(thread, start_of(p, word));
+	if (bytes <= DEBUG_FILL_LIMIT)
+		__builtin_memset(debug_base(p), DEBUG_DEAD_BYTE, bytes);
+	if (!debug_quarantine_put(p, bytes))
+		end(thread, p);
+	leave_quarantine(thread, call);
+}
+
+/*
+ * Live becomes dead, once. A block that is being looked at is waited for. False: it is
+ * not live; *word is what it is.
+ */
+static bool kill(struct debug_record *record, mt_traceback_id here,
+		 struct debug_word *word)
+{
+	uint64_t seen = atomic_load_explicit(&record->word, memory_order_acquire);
+	for (;;) {
+		*word = debug_word_of(seen);
+		if (word->state == DEBUG_PINNED) {
+			mt_syscall3(SYS_sched_yield, 0, 0, 0);
+			seen = atomic_load(&record->word);
+			continue;
+		}
+		if (word->state != DEBUG_LIVE)
+			return false;
+		struct debug_word dead = *word;
+		dead.state = DEBUG_DEAD;
+		dead.freed = here;
+		if (atomic_compare_exchange_weak(&record->word, &seen,
+						 debug_word_make(dead))) {
+			debug_record_adopt(record, &dead);
+			word->allocated = dead.allocated;
+			return true;
+		}
+	}
+}
+
+/* Not a live block: one that is dead, none of ours, or none at all. */
+static void free_other(struct thread *thread, const struct debug_call *call, void *p,
+		       const struct debug_record *record, struct debug_word word)
+{
+	if (record && word.state == DEBUG_DEAD) {
+		debug_report_block(MT_ERROR_DOUBLE_FREE, call, p, record, word, p);
+		return;
+	}
+	if (!pymalloc_is_inside(p) && debug_is_foreign(p)) {
+		large_forget(thread, p);
+		large_release(p);
+		return;
+	}
+	debug_report_stray(call, p);
+}
+
+static void free_called(struct thread *thread, const struct debug_call *call, void *p,
+			size_t size)
+{
+	struct debug_record *record = debug_blocks_find(p);
+	struct debug_word word = {.state = DEBUG_NONE};
+	if (!record || !kill(record, call->here, &word)) {
+		free_other(thread, call, p, record, word);
+		return;
+	}
+	check_release(call, p, record, word, size);
+	bury(thread, call, p, record, word);
+}
+
+void debug_free(struct thread *thread, struct mt_caller caller, void *p,
+		struct release release)
+{
+	struct debug_call call =
+		call_of(thread, caller, (enum api)release.api, names_of_free);
+	look_if_wanted();
+	free_called(thread, &call, p, release.size);
+}
+
+/* A block that came past us stays with the C library. */
+static void *realloc_other(struct thread *thread, struct mt_caller caller,
+			   const struct debug_call *call, void *p, struct request request,
+			   const struct debug_record *record)
+{
+	struct debug_word word = {.state = DEBUG_NONE};
+	void *moved;
+	if (record)
+		word = debug_record_word(record);
+	if (record && word.state == DEBUG_DEAD) {
+		debug_report_block(MT_ERROR_DOUBLE_FREE, call, p, record, word, p);
+		return fail();
+	}
+	if (!pymalloc_is_inside(p) && debug_is_foreign(p)) {
+		if (large_realloc(thread, caller, p, request.size, &moved))
+			return moved;
+		/* An emergency block, which ends nowhere. */
+		size_t old = large_usable_size(p);
+		moved = make(thread, call->here, request);
+		if (moved)
+			__builtin_memcpy(moved, p,
+					 old < request.size ? old : request.size);
+		return moved;
+	}
+	debug_report_stray(call, p);
+	return fail();
+}
+
+/* Always moves: who keeps the old pointer is found out. */
+void *debug_realloc(struct thread *thread, struct mt_caller caller, void *p,
+		    struct request request)
+{
+	struct debug_record *record = debug_blocks_find(p);
+	struct debug_call call =
+		call_of(thread, caller, (enum api)request.api, names_of_realloc);
+	look_if_wanted();
+	if (!debug_is_block(p))
+		return realloc_other(thread, caller, &call, p, request, record);
+	struct debug_word word = debug_record_word(record);
+	size_t old = debug_record_size(record);
+	check_release(&call, p, record, word, RELEASE_UNSIZED);
+	void *moved = make(thread, call.here, request);
+	if (!moved)
+		return NULL;
+	__builtin_memcpy(moved, p, old < request.size ? old : request.size);
+	if (kill(record, call.here, &word))
+		bury(thread, &call, p, record, word);
+	return moved;
+}
+
+bool debug_is_block(const void *p)
+{
+	const struct debug_record *record = debug_blocks_find(p);
+	enum debug_state state = record ? debug_record_word(record).state : DEBUG_NONE;
+	return state == DEBUG_LIVE || state == DEBUG_PINNED;
+}
+
+size_t debug_usable_size(const void *p)
+{
+	return debug_record_size(debug_blocks_find(p));
+}
+
+mt_traceback_id debug_traceback(const void *p)
+{
+	const struct debug_record *record = debug_blocks_find(p);
+	return debug_is_block(p) && debug_record_is_own(record)
+		       ? debug_record_word(record).allocated
+		       : 0;
+}
+
+void debug_change_api(void *p, enum api api)
+{
+	struct debug_record *record = debug_blocks_find(p);
+	if (!debug_is_block(p))
+		return;
+	struct debug_word word = debug_record_word(record);
+	word.api = api;
+	debug_put_word(debug_base(p) + 8, debug_lead(api));
+	atomic_store_explicit(&record->word, debug_word_make(word), memory_order_release);
+}
+
+/* Nested events. */
+
+void debug_free_later(void *p, struct release release)
+{
+	if (!debug_blocks_find(p) && debug_is_foreign(p) && large_kind(p) == LARGE_BUMP)
+		return;
+	struct later *later = bump_alloc(sizeof *later, sizeof(void *));
+	if (!later)
+		return;
+	*later = (struct later){.p = p, .release = release};
+	later->next = atomic_load_explicit(&laters, memory_order_relaxed);
+	while (!atomic_compare_exchange_weak(&laters, &later->next, later))
+		;
+}
+
+void debug_drain_later(struct thread *thread)
+{
+	if (!atomic_load_explicit(&laters, memory_order_relaxed))
+		return;
+	struct later *later = atomic_exchange(&laters, NULL);
+	for (; later; later = later->next) {
+		const struct debug_call call = {.name = names_of_free[later->release.api],
+						.api = (enum api)later->release.api};
+		free_called(thread, &call, later->p, later->release.size);
+	}
+}
+
+/* All blocks. */
+
+static void check_live(void *context, void *p, struct debug_record *record)
+{
+	uint64_t seen = atomic_load(&record->word);
+	struct debug_word word = debug_word_of(seen);
+	if (word.state != DEBUG_LIVE)
+		return;
+	struct debug_word pinned = word;
+	pinned.state = DEBUG_PINNED;
+	if (!atomic_compare_exchange_strong(&record->word, &seen,
+					    debug_word_make(pinned)))
+		return;
+	size_t n = debug_record_size(record);
+	check_around(context, p, record, word);
+	/* Once told is enough. */
+	if (is_damaged_before(p, record, word) || !debug_is_tail_whole(p, n))
+		debug_surround(p, n, word.api, record->serial >> 2);
+	atomic_store(&record->word, seen);
+}
+
+static void check_quarantined(void *context, void *p)
+{
+	size_t n = debug_record_size(debug_blocks_find(p));
+	check_dead(context, p);
+	if (debug_find_living(p, n))
+		__builtin_memset(debug_base(p), DEBUG_DEAD_BYTE, debug_whole_bytes(n));
+}
+
+void debug_check_all(const char *name, mt_traceback_id here)
+{
+	struct debug_call call = {.name = name, .here = here};
+	debug_blocks_each(check_live, &call);
+	debug_quarantine_each(check_quarantined, &call);
+}
+
+/* Forks. */
+
+void debug_before_fork(void)
+{
+	debug_quarantine_before_fork();
+}
+
+void debug_after_fork(void)
+{
+	debug_quarantine_after_fork();
+}
+
+void debug_reopen_after_fork(void)
+{
+	debug_quarantine_reopen_after_fork();
+}
+
+static void disinherit(void *context, void *p)
+{
+	(void)context;
+	if (pymalloc_is_inside(p))
+		heaps_disinherit(pymalloc_pool_index(pymalloc.geometry, p));
+}
+
+void debug_disinherit(void)
+{
+	debug_quarantine_each(disinherit, NULL);
+}
