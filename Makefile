@@ -25,8 +25,8 @@ outside_flags := $(base) $(shell pkg-config --cflags $(packages) 2>/dev/null) $(
 
 # CHECK_TRACEBACKS=1: a library that compares its tracebacks with libunwind's.
 inside_sources  := $(wildcard preload/*.c preload/*.S tracer/record/*.c \
-                     $(if $(CHECK_TRACEBACKS),tests/tracebacks/compare.c \
-                       tests/tracebacks/report.c))
+                     $(if $(CHECK_TRACEBACKS),$(addprefix tests/tracebacks/,compare.c \
+                       oracle.c oracle-libgcc.c report.c)))
 outside_sources := $(wildcard formats/*.c tracer/collect/*.c tracer/analyze/*.c cli/*.c)
 library_sources := $(filter-out cli/main.c,$(outside_sources))
 
@@ -100,8 +100,8 @@ $(BUILD)/tests/%: tests/%.c tests/tap.h $(archive) $(inside_objects)
 export BUILD
 run := tests/run
 
-.PHONY: check setup lint unit property e2e golden check-golden asan asan-tests clang fuzz \
-        format check-real bench quickstart
+.PHONY: check setup lint unit property checked tracebacks check-tracebacks e2e golden \
+        check-golden asan asan-tests clang fuzz format check-real bench quickstart
 setup:		## install the Debian packages that the tests need (root or sudo)
 	tests/setup check
 
@@ -116,6 +116,17 @@ property: all $(property_programs)	## random work against a model, and failing s
 
 e2e: all	## the command line, black box
 	$(run) $@ $(wildcard tests/e2e/*.bats)
+
+checked: all	# the library that compares its tracebacks with libunwind's
+	+$(MAKE) --no-print-directory BUILD=$(BUILD)/checked CHECK_TRACEBACKS=1 \
+	    $(BUILD)/checked/libmemtrace.so
+
+tracebacks: checked	## every traceback of stress programs is libunwind's
+	$(run) $@ tests/tracebacks/run
+
+check-tracebacks: checked	## the same, longer, and well-known programs: 10^7 comparisons
+	tests/setup bench
+	tests/tracebacks/run --full
 
 check-golden: all	## exact outputs of commands over tests/traces
 	$(run) golden $(wildcard tests/golden/*.bats)

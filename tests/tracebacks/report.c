@@ -28,8 +28,6 @@ struct file {
 _Static_assert(sizeof(struct file) == FILE_BYTES,
 	       "tests/tracebacks/run makes it so long");
 
-static const uint64_t exact_bit = UINT64_C(1) << 63;
-
 static const char *file_name(void)
 {
 	return config_find(config_environment(), "MEMTRACE_CHECK");
@@ -92,7 +90,7 @@ static bool is_new(const struct report *r)
 
 static void write_frame(int fd, const char *side, uint32_t index, uint64_t frame)
 {
-	uintptr_t pc = frame & ~exact_bit;
+	uintptr_t pc = frame & ~oracle_interrupted;
 	struct dl_find_object object;
 	bool is_known = !_dl_find_object((void *)pc, &object);
 	const struct link_map *map = is_known ? object.dlfo_link_map : NULL;
@@ -101,7 +99,7 @@ static void write_frame(int fd, const char *side, uint32_t index, uint64_t frame
 					  : "(program)";
 	dprintf(fd, "  %s %3u %#lx %s+%#lx%s\n", side, index, (unsigned long)pc, name,
 		(unsigned long)(map ? pc - map->l_addr : 0),
-		frame & exact_bit ? " interrupted" : "");
+		frame & oracle_interrupted ? " interrupted" : "");
 }
 
 /* Frames that are the same are shown once, with "=". */

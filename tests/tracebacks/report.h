@@ -7,6 +7,8 @@
 #ifndef MT_TESTS_TRACEBACKS_REPORT_H
 #define MT_TESTS_TRACEBACKS_REPORT_H
 
+#include "tests/tracebacks/oracle.h"
+
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -17,12 +19,12 @@ struct report_counts {
 	_Atomic uint64_t frames;    /* compared */
 };
 
-/* Two tracebacks of one event, innermost frame first; bit 63 of a frame: interrupted there. */
+/* Two tracebacks of one event, as struct oracle has them. */
 struct report {
 	const uint64_t *got, *expected;
 	uint32_t got_count, expected_count;
 	uint32_t got_root;
-	int ending;
+	enum oracle_ending ending;
 };
 
 void report_compared(bool is_right, bool is_truncated, uint32_t frames);
