@@ -9,6 +9,11 @@
 
 #include "formats/bytes.h"
 
+enum {
+	/* What deflating saves of less is not worth its time: brief processes write a few. */
+	LEAST_DEFLATED_BYTES = 512,
+};
+
 struct mt_codec {
 	z_stream deflater;
 	z_stream inflater;
@@ -138,11 +143,13 @@ static size_t deflate_payload(struct mt_codec *codec, const uint8_t *raw,
 int mt_codec_store(struct mt_codec *codec, struct mt_chunk *chunk, const uint8_t *raw,
 		   size_t raw_bytes, uint8_t *stored, struct mt_error *err)
 {
-	size_t size = deflate_payload(codec, raw, raw_bytes, Z_DEFAULT_STRATEGY, stored);
+	size_t size = raw_bytes;
+	if (raw_bytes >= LEAST_DEFLATED_BYTES)
+		size = deflate_payload(codec, raw, raw_bytes, Z_DEFAULT_STRATEGY, stored);
 	/* Huffman codes alone never exceed 8:1, whatever the payload repeats. */
 	if (size && raw_bytes > size * MT_CHUNK_MAX_RATIO)
 		size = deflate_payload(codec, raw, raw_bytes, Z_HUFFMAN_ONLY, stored);
-	if (!size)
+	if (!size && raw_bytes)
 		return mt_fail(err, MT_ERR_NO_MEMORY,
 			       "cannot compress %zu bytes: out of memory", raw_bytes);
 	chunk->codec = MT_CODEC_ZLIB;

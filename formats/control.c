@@ -128,7 +128,10 @@ int mt_control_receive(int fd, struct mt_packet *packet, struct mt_error *err)
 		got = recvmsg(fd, &header, MSG_CMSG_CLOEXEC);
 	while (got < 0 && errno == EINTR);
 	if (got < 0)
-		return mt_fail(err, errno == ECONNRESET ? MT_ERR_MISSING : MT_ERR_SYSTEM,
+		return mt_fail(err,
+			       errno == ECONNRESET ? MT_ERR_MISSING
+			       : errno == EAGAIN   ? MT_ERR_INCOMPLETE
+						   : MT_ERR_SYSTEM,
 			       "collector: %s", strerror(errno));
 	if (got == 0)
 		return mt_fail(err, MT_ERR_MISSING, "collector: it is gone");

@@ -5,7 +5,7 @@
  * is one message: the fixed part and as much of text as is needed. The receiver trusts
  * nothing but the credentials that the kernel vouches for.
  *
- *   library   HELLO with the state's two memfds  -> ANSWER
+ *   library   HELLO with the state's two memfds  -> nothing; ANSWER where status is 1
  *   run       WATCH (the main process's pid)     -> nothing
  *             WAIT (its pid and wait status)     -> ANSWER when its traces are written
  *   snapshot  SNAPSHOT (pid, label)              -> ANSWER, MT_ERR_MISSING: not mine
@@ -26,7 +26,6 @@ enum {
 	MT_MESSAGE_TEXT_BYTES = 12288,
 	MT_HELLO_FDS = 2, /* the state, then the control page */
 	MT_SOCKET_NAME_BYTES = 64,
-	MT_HELLO_NO_FILE = 1, /* taken over, but the trace cannot be written */
 };
 
 /* Abstract socket names are this, the listener's pid, a dot and a random token. */
@@ -45,7 +44,11 @@ struct mt_message_head {
 	uint16_t version;
 	uint16_t kind; /* enum mt_message_kind */
 	uint32_t pid;
-	int32_t status;    /* ANSWER: 0 or a negative enum mt_code; WAIT: as waitpid's */
+	/*
+	 * ANSWER: 0 or a negative enum mt_code, to HELLO an enum mt_hello; WAIT: as
+	 * waitpid's; HELLO: whether to answer.
+	 */
+	int32_t status;
 	uint32_t running;  /* ANSWER to WAIT: recorded processes that go on */
 	uint32_t recorded; /* ANSWER to WAIT: traces written or begun */
 };
@@ -106,7 +109,8 @@ int mt_control_send(int fd, struct mt_message *message, size_t text_bytes,
 
 /*
  * One message, checked as far as the protocol goes. MT_ERR_MISSING: the other side is
- * gone. Its descriptors are the caller's.
+ * gone; MT_ERR_INCOMPLETE: fd does not block, and none has come. Its descriptors are the
+ * caller's.
  */
 int mt_control_receive(int fd, struct mt_packet *packet, struct mt_error *err);
 

@@ -63,6 +63,7 @@ enum mt_region_id {
 	MT_REGION_ARENAS,   /* uint8_t enum mt_arena_state, by arena of the heap */
 	MT_REGION_BLOCKS, /* struct mt_state_block[]: blocks outside the small-object heap */
 	MT_REGION_STARTS, /* struct mt_state_start[]: the last ones, a ring */
+	MT_REGION_KEPT,   /* struct mt_state_kept: what changes, as it was before main */
 	MT_REGION_COUNT
 };
 
@@ -269,6 +270,31 @@ struct mt_geometry {
 	uint32_t class_count;       /* 32 or 64 */
 };
 
+/*
+ * The parts of the state that change, as they were when main was entered, so that the
+ * collector can take the snapshot `start` at its leisure. Where they are too many, the
+ * program waits for it instead.
+ */
+enum {
+	MT_KEPT_EXTENTS = 120,
+	MT_KEPT_BYTES = 64 << 10, /* of the region, at most */
+};
+
+struct mt_state_extent {
+	uint64_t offset; /* in the memfd */
+	uint32_t size;
+	uint32_t stored; /* bytes kept; those after them are zero */
+};
+
+struct mt_state_kept {
+	_Atomic uint32_t ready; /* 1 when all below is written */
+	uint32_t extents;
+	uint64_t time_ns; /* CLOCK_MONOTONIC */
+	struct mt_state_extent extent[MT_KEPT_EXTENTS];
+	unsigned char bytes[]; /* what they keep, one after the other */
+};
+static_assert(sizeof(struct mt_state_extent) == 16, "");
+
 /* Everything that was not recorded as it should has a counter. */
 enum mt_loss {
 	MT_LOSS_NESTED,          /* events inside events: a signal handler in malloc */
@@ -315,6 +341,12 @@ struct mt_state_header {
 	uint64_t heap_bytes;         /* reserved */
 	uint8_t parent_uuid[16]; /* of the state this one was forked from, else zero */
 	uint8_t uuid[16];
+	/* What could be asked of the kernel while the process lives. */
+	uint32_t creator_pid; /* of the process that forked it, as it sees it */
+	char name[MT_NAME_BYTES];
+	uint32_t directory; /* in MT_REGION_STRINGS; 0: not known */
+	uint32_t arguments; /* there, too: each with its NUL */
+	uint32_t arguments_bytes;
 	struct mt_region regions[MT_REGION_COUNT];
 
 	/* Written while the program runs; each line has one purpose. */
@@ -415,6 +447,13 @@ struct mt_state_error {
 	char call[MT_ERROR_CALL_BYTES];  /* the function that found it */
 };
 
+/* What became of the hand-over. */
+enum mt_hello {
+	MT_HELLO_SENT = 0,    /* not yet received */
+	MT_HELLO_TAKEN = 1,   /* there is a trace */
+	MT_HELLO_NO_FILE = 2, /* taken over, but the trace cannot be written */
+};
+
 struct mt_control {
 	_Atomic uint32_t request;         /* futex for the collector */
 	_Atomic uint32_t done;            /* futex for the library */
@@ -425,6 +464,8 @@ struct mt_control {
 	_Atomic uint64_t coarse_clock_ns; /* CLOCK_MONOTONIC, written by the collector */
 	/* Set by the collector: blocks are to be checked at the next event. */
 	_Atomic uint32_t check_wanted;
+	_Atomic int32_t
+		hello; /* the collector's answer: enum mt_hello or an enum mt_code */
 	char label[MT_LABEL_BYTES];
 	struct mt_state_error error;
 	/*

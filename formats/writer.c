@@ -17,8 +17,9 @@
 #include "formats/header.h"
 
 enum {
-	INDEX_EVERY = 256,    /* chunks: bounds what is to be searched without an END */
-	GROUP_HEAD_BYTES = 5, /* kind, and a length of four varint bytes */
+	INDEX_EVERY = 256, /* chunks: bounds what is to be searched without an END */
+	GATHER_BYTES = 64 << 10, /* of whole chunks, before they go to the file */
+	GROUP_HEAD_BYTES = 5,    /* kind, and a length of four varint bytes */
 };
 
 /* Raw records of one type of chunk, as groups of (kind, length, body). */
@@ -39,8 +40,8 @@ struct place {
 struct mt_writer {
 	int fd;
 	const char *name;
-	int64_t base; /* file position at open; negative: cannot be truncated */
-	uint64_t size;
+	int64_t base;  /* file position at open; negative: cannot be truncated */
+	uint64_t size; /* with what is gathered */
 	struct mt_codec *codec;
 	struct batch batches[MT_CHUNK_TYPE_COUNT];
 	uint64_t latest[MT_CHUNK_TYPE_COUNT]; /* place of the last chunk of each type */
@@ -48,14 +49,15 @@ struct mt_writer {
 	uint32_t unindexed_count;
 	uint32_t sequence;
 	uint64_t tick_us;
-	uint8_t *image; /* of a chunk as it goes into the file */
-	size_t image_capacity;
+	uint8_t *image; /* of chunks as they go into the file */
+	size_t image_bytes, image_capacity;
 	struct mt_defined defined;
 	uint32_t ordinal;        /* of the last SNAPSHOT */
 	uint32_t delta_of;       /* ordinal of its base; 0: full */
 	uint32_t with_rows;      /* ordinal of the last snapshot that has rows */
 	bool is_open;            /* no SNAPSHOT_END has come */
 	uint32_t roots, blocks;  /* of its scan: ids so far */
+	uint8_t kind;            /* of the last SNAPSHOT */
 	struct mt_error failure; /* the first; all later calls return it */
 };
 
@@ -74,25 +76,43 @@ static int report_write_error(struct mt_writer *writer, int error)
 		       full ? ", make room and record again" : "");
 }
 
-/* All or nothing: a part of a chunk is taken back where the file allows it. */
-static int write_whole(struct mt_writer *writer, const uint8_t *data, size_t size)
+/* How many of the first bytes of the image are whole chunks, or the file's header. */
+static size_t whole_chunks(const struct mt_writer *writer, size_t bytes)
 {
-	size_t done = 0;
+	size_t whole = 0;
+	uint64_t at = writer->size - writer->image_bytes;
+	if (at < MT_HEADER_BYTES && bytes >= MT_HEADER_BYTES)
+		whole = MT_HEADER_BYTES;
+	struct mt_chunk chunk;
+	while (bytes - whole >= MT_CHUNK_HEADER_BYTES &&
+	       mt_chunk_decode(&chunk, writer->image + whole) &&
+	       mt_chunk_span(&chunk) <= bytes - whole)
+		whole += mt_chunk_span(&chunk);
+	return whole;
+}
+
+/* A part of a chunk is taken back where the file allows it. */
+static int write_gathered(struct mt_writer *writer)
+{
+	size_t done = 0, size = writer->image_bytes;
 	while (done < size) {
-		ssize_t written = write(writer->fd, data + done, size - done);
+		ssize_t written = write(writer->fd, writer->image + done, size - done);
 		if (written < 0 && errno == EINTR)
 			continue;
 		if (written > 0) {
 			done += (size_t)written;
 			continue;
 		}
-		int rc = report_write_error(writer, written ? errno : ENOSPC);
+		int error = written ? errno : ENOSPC;
+		writer->size -= size - whole_chunks(writer, done);
+		writer->image_bytes = 0;
+		int rc = report_write_error(writer, error);
 		off_t end = (off_t)(writer->base + (int64_t)writer->size);
 		if (done && writer->base >= 0 && ftruncate(writer->fd, end) == 0)
 			lseek(writer->fd, end, SEEK_SET);
 		return rc;
 	}
-	writer->size += size;
+	writer->image_bytes = 0;
 	return 0;
 }
 
@@ -102,39 +122,42 @@ static int no_memory(struct mt_writer *writer)
 		       writer->name);
 }
 
+/* Room for size more bytes of the image. */
 static int reserve_image(struct mt_writer *writer, size_t size)
 {
-	if (size <= writer->image_capacity)
+	size_t needed = writer->image_bytes + size;
+	if (needed <= writer->image_capacity)
 		return 0;
-	uint8_t *image = realloc(writer->image, size);
+	if (needed < 2 * writer->image_capacity)
+		needed = 2 * writer->image_capacity;
+	uint8_t *image = realloc(writer->image, needed);
 	if (!image)
 		return no_memory(writer);
 	writer->image = image;
-	writer->image_capacity = size;
+	writer->image_capacity = needed;
 	return 0;
 }
 
-/* Header and padding around the payload that is in the image; then into the file. */
-static int write_image(struct mt_writer *writer, struct mt_chunk *chunk)
+/* Header and padding around the payload that lies at the image's end; then it is put in. */
+static int gather_chunk(struct mt_writer *writer, struct mt_chunk *chunk)
 {
 	chunk->sequence = writer->sequence;
 	chunk->tick_us = writer->tick_us;
 	chunk->previous = writer->latest[chunk->type];
-	mt_chunk_encode(chunk, writer->image);
+	uint8_t *place = writer->image + writer->image_bytes;
+	mt_chunk_encode(chunk, place);
 	size_t span = mt_chunk_span(chunk);
 	size_t used = MT_CHUNK_HEADER_BYTES + chunk->stored_bytes;
-	memset(writer->image + used, 0, span - used);
+	memset(place + used, 0, span - used);
 
-	uint64_t place = writer->size;
-	int rc = write_whole(writer, writer->image, span);
-	if (rc < 0)
-		return rc;
 	writer->sequence++;
-	writer->latest[chunk->type] = place;
+	writer->latest[chunk->type] = writer->size;
 	if (chunk->type != MT_CHUNK_INDEX && chunk->type != MT_CHUNK_END)
 		writer->unindexed[writer->unindexed_count++] =
-			(struct place){chunk->type, place};
-	return 0;
+			(struct place){chunk->type, writer->size};
+	writer->size += span;
+	writer->image_bytes += span;
+	return writer->image_bytes < GATHER_BYTES ? 0 : write_gathered(writer);
 }
 
 static int write_chunk(struct mt_writer *writer, struct mt_chunk *chunk,
@@ -145,9 +168,10 @@ static int write_chunk(struct mt_writer *writer, struct mt_chunk *chunk,
 	int rc = reserve_image(writer, bound);
 	if (rc < 0)
 		return rc;
-	rc = mt_codec_store(writer->codec, chunk, raw, raw_bytes,
-			    writer->image + MT_CHUNK_HEADER_BYTES, &writer->failure);
-	return rc < 0 ? rc : write_image(writer, chunk);
+	uint8_t *payload = writer->image + writer->image_bytes + MT_CHUNK_HEADER_BYTES;
+	rc = mt_codec_store(writer->codec, chunk, raw, raw_bytes, payload,
+			    &writer->failure);
+	return rc < 0 ? rc : gather_chunk(writer, chunk);
 }
 
 /* (type, distance from the place before) for every chunk since the last INDEX. */
@@ -175,7 +199,7 @@ static int write_end(struct mt_writer *writer)
 	int rc = reserve_image(writer, MT_CHUNK_HEADER_BYTES + MT_CHUNK_END_PAYLOAD);
 	if (rc < 0)
 		return rc;
-	uint8_t *payload = writer->image + MT_CHUNK_HEADER_BYTES;
+	uint8_t *payload = writer->image + writer->image_bytes + MT_CHUNK_HEADER_BYTES;
 	struct mt_output out = mt_output_over(payload, MT_CHUNK_END_PAYLOAD);
 	mt_output_u64(&out, writer->latest[MT_CHUNK_INDEX]);
 	mt_output_u64(&out, writer->sequence);
@@ -186,7 +210,7 @@ static int write_end(struct mt_writer *writer)
 		.raw_bytes = MT_CHUNK_END_PAYLOAD,
 		.stored_crc = mt_crc32(payload, MT_CHUNK_END_PAYLOAD),
 	};
-	return write_image(writer, &chunk);
+	return gather_chunk(writer, &chunk);
 }
 
 static void close_group(struct batch *batch)
@@ -371,6 +395,7 @@ static int begin_snapshot(struct mt_writer *writer, const struct mt_record *rec,
 	writer->delta_of = snapshot->base;
 	writer->is_open = true;
 	writer->roots = writer->blocks = 0;
+	writer->kind = snapshot->kind;
 	if (snapshot->kind != MT_SNAPSHOT_PEAK)
 		writer->with_rows = writer->ordinal;
 	return append(writer, &own) < 0 ? fail_for_good(writer, err) : 0;
@@ -391,7 +416,9 @@ static int end_snapshot(struct mt_writer *writer, const struct mt_record *rec,
 	if (put_out_rows(writer) < 0)
 		return fail_for_good(writer, err);
 	writer->is_open = false;
-	if (append(writer, &own) < 0 || put_out_to(writer, MT_CHUNK_SNAPSHOTS) < 0)
+	bool is_to_wait = writer->kind == MT_SNAPSHOT_START;
+	if (append(writer, &own) < 0 || put_out_to(writer, MT_CHUNK_SNAPSHOTS) < 0 ||
+	    (!is_to_wait && write_gathered(writer) < 0))
 		return fail_for_good(writer, err);
 	return 0;
 }
@@ -426,7 +453,8 @@ int mt_writer_put(struct mt_writer *writer, const struct mt_record *rec,
 
 int mt_writer_flush(struct mt_writer *writer, struct mt_error *err)
 {
-	if (writer->failure.code || put_out_to(writer, MT_CHUNK_ERRORS) < 0)
+	if (writer->failure.code || put_out_to(writer, MT_CHUNK_ERRORS) < 0 ||
+	    write_gathered(writer) < 0)
 		return fail_for_good(writer, err);
 	return 0;
 }
@@ -441,9 +469,12 @@ static int write_header(struct mt_writer *writer, const struct mt_writer_options
 		.writer_version = mt_version_number(MT_VERSION),
 	};
 	memcpy(header.uuid, options->uuid, sizeof header.uuid);
-	uint8_t data[MT_HEADER_BYTES];
-	mt_header_encode(&header, data);
-	return write_whole(writer, data, sizeof data);
+	int rc = reserve_image(writer, MT_HEADER_BYTES);
+	if (rc < 0)
+		return rc;
+	mt_header_encode(&header, writer->image);
+	writer->size = writer->image_bytes = MT_HEADER_BYTES;
+	return write_gathered(writer);
 }
 
 static void destroy(struct mt_writer *writer)
@@ -478,7 +509,8 @@ int mt_writer_open(struct mt_writer **result, int fd,
 int mt_writer_close(struct mt_writer *writer, struct mt_error *err)
 {
 	int rc = mt_writer_flush(writer, err);
-	if (rc == 0 && (write_index(writer) < 0 || write_end(writer) < 0))
+	if (rc == 0 && (write_index(writer) < 0 || write_end(writer) < 0 ||
+			write_gathered(writer) < 0))
 		rc = fail_for_good(writer, err);
 	destroy(writer);
 	return rc;

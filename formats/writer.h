@@ -35,7 +35,8 @@ int mt_writer_open(struct mt_writer **writer, int fd,
  * rec's bytes are copied. The record is checked as the reader would check it:
  * MT_ERR_USAGE, and nothing is written. Ids of modules, frames and tracebacks count up by
  * one, as do new thread slots. Rows need a SNAPSHOT before them that is no MT_SNAPSHOT_PEAK.
- * After SNAPSHOT_END the snapshot is in the file, readable from then on.
+ * After SNAPSHOT_END the snapshot is in the file, readable from then on; `start` with what
+ * comes after it, or by mt_writer_flush: many processes end soon after it.
  */
 int mt_writer_put(struct mt_writer *writer, const struct mt_record *rec,
 		  struct mt_error *err);

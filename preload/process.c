@@ -16,6 +16,7 @@
 #include "tracer/record/pages.h"
 #include "tracer/record/recorder.h"
 #include "tracer/record/say.h"
+#include "tracer/record/start.h"
 #include "tracer/record/state.h"
 #include "tracer/record/syscall.h"
 
@@ -88,10 +89,21 @@ bool process_start(void)
 /* To the tree's collector; where there is none, or none any more, to one of our own. */
 static bool reach_collector(void)
 {
-	if (config.socket[0] && mt_state_hand_over(config.socket, HAND_OVER_TIMEOUT_MS))
+	if (config.socket[0] &&
+	    mt_state_hand_over(config.socket, HAND_OVER_TIMEOUT_MS, false))
 		return true;
 	return launch_collector() &&
-	       mt_state_hand_over(config.socket, HAND_OVER_TIMEOUT_MS);
+	       mt_state_hand_over(config.socket, HAND_OVER_TIMEOUT_MS, true);
+}
+
+/* The collector may say so at once or later. */
+static bool is_without_trace(void)
+{
+	if (mt_state_has_trace())
+		return false;
+	process_give_up("not recorded: the trace cannot be written here; "
+			"MEMTRACE_OUTPUT names another place");
+	return true;
 }
 
 static void say_misunderstood(void)
@@ -151,16 +163,14 @@ __attribute__((constructor(101))) static void process_construct(void)
 	if (config.misunderstood)
 		say_misunderstood();
 	mt_modules_scan();
+	mt_start_introduce();
 	thread_start();
 	look_around();
 	mt_state.header->ready = 1;
 	if (!reach_collector()) {
 		mt_state_close_fds();
 		process_give_up("not recorded: no collector can be reached");
-	} else if (!mt_state_has_trace()) {
-		process_give_up("not recorded: the trace cannot be written here; "
-				"MEMTRACE_OUTPUT names another place");
-	} else if (config.tests_itself) {
+	} else if (!is_without_trace() && config.tests_itself) {
 		leak_known_block();
 	}
 }
@@ -198,7 +208,7 @@ __attribute__((destructor)) static void process_destruct(void)
 		return;
 	if (!control_is_collector_alive())
 		process_give_up("the collector is gone: the trace ends early");
-	else if (age_ns() >= brief_ns)
+	else if (!is_without_trace() && age_ns() >= brief_ns)
 		control_request_layers();
 }
 
@@ -207,7 +217,8 @@ static int (*real_main)(int, char **, char **);
 /* The frame of main's caller is as it would be without us: this one is left by a jump. */
 static int main_door(int argc, char **argv, char **environment)
 {
-	control_request_start();
+	if (!mt_start_keep())
+		control_request_start();
 	return real_main(argc, argv, environment);
 }
 
@@ -272,7 +283,8 @@ void process_enter_child(struct thread *thread)
 	bool is_recorded = false;
 	if (has_state) {
 		mt_state.header->ready = 1;
-		is_recorded = mt_state_hand_over(config.socket, CHILD_TIMEOUT_MS);
+		mt_start_introduce();
+		is_recorded = mt_state_hand_over(config.socket, CHILD_TIMEOUT_MS, false);
 	}
 	if (!is_recorded) {
 		mt_state_close_fds();

@@ -7,7 +7,7 @@ BATS_TEST_TIMEOUT=60
 
 setup_file() {
 	cd "$BATS_TEST_DIRNAME/../.."
-	for name in confined interface lock-memory waits; do
+	for name in confined gone interface lock-memory waits; do
 		${CC:-cc} -std=gnu11 -D_GNU_SOURCE -Ipreload -g -O2 -fno-builtin \
 			"tests/programs/$name.c" -o "$BATS_FILE_TMPDIR/$name"
 	done
@@ -217,12 +217,35 @@ collector_here() {
 	done
 }
 
+@test "run: a program that is gone when the collector comes to it is recorded whole" {
+	export -f collector_here
+	memtrace run -o t.mtz -- bash -c '
+		until collector=$(collector_here) && [ "$collector" ]; do :; done
+		kill -STOP "$collector"
+		mkdir sub && cd sub
+		"$0" 300 4000
+		kill -CONT "$collector"' "$programs/gone"
+	for trace in t.mtz*; do
+		memtrace info "$trace" >info.txt
+		grep -q '^Program: gone' info.txt && break
+	done
+	recorded "$trace"
+	grep -q "^Command: $programs/gone 300 4000$" info.txt
+	grep -q "^Directory: $PWD/sub$" info.txt
+	grep -q '^Ended by: exit$' info.txt
+	grep -q '^Exit status: 7$' info.txt
+	grep -Eq '^ +[0-9]+ +gone +yes$' info.txt
+	grep -q '^Total: 300 B in 3 blocks$' <(memtrace top "$trace@start")
+	grep -q '^Total: 4.* in 4 blocks$' <(memtrace top "$trace@exit")
+}
+
 @test "run: a collector that is killed costs the trace's end, not the program" {
 	mkfifo in
 	memtrace run -o t.mtz -- "$programs/waits" <in >out 2>err &
 	exec 9>in
 	until grep -q ready out; do :; done
 	until collector=$(collector_here) && [ "$collector" ]; do :; done
+	until memtrace top t.mtz@start >top.txt 2>&1; do :; done
 	kill -KILL "$collector"
 	while kill -0 "$collector" 2>/dev/null; do :; done
 	exec 9>&-

@@ -134,8 +134,8 @@ TEST(sizes_that_no_writer_makes_are_refused)
 
 TEST(a_payload_of_another_size_than_its_header_says_is_refused)
 {
-	static const uint8_t raw[256] = "some text that is long enough to compress some";
-	uint8_t stored[512], back[512];
+	static const uint8_t raw[1024] = "some text that is long enough to compress some";
+	uint8_t stored[2048], back[2048];
 	struct mt_error err = {0};
 	struct mt_chunk chunk = {0};
 	struct mt_codec *codec = mt_codec_create(0);

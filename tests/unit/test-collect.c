@@ -61,6 +61,7 @@ static struct state make_state(void)
 	add_region(&state, MT_REGION_ARENAS, 1);
 	add_region(&state, MT_REGION_POOLS, POOLS * sizeof(struct mt_state_pool));
 	add_region(&state, MT_REGION_SIDE, POOLS * 1024 * sizeof(uint32_t));
+	add_region(&state, MT_REGION_KEPT, 4096);
 	state.header->magic = MT_STATE_MAGIC;
 	state.header->version = MT_STATE_VERSION;
 	state.header->nframe = 128;
@@ -350,6 +351,56 @@ TEST(what_is_no_state_is_refused)
 	is_int(mt_image_open(&image, state.fd, NULL), MT_ERR_NEWER);
 	is_int(mt_image_open(&image, open("/dev/null", O_RDONLY), NULL), MT_ERR_DAMAGED);
 	is_int(mt_image_open(&image, memfd_create("empty", 0), NULL), MT_ERR_DAMAGED);
+}
+
+/* Extents of the names' bytes 100 ... 115 ("new"), of which the first 3 were kept. */
+static struct mt_state_kept *keep_names(struct state *state)
+{
+	struct mt_state_kept *kept = (struct mt_state_kept *)at(state, MT_REGION_KEPT);
+	uint64_t offset = state->header->regions[MT_REGION_STRINGS].offset;
+	kept->extents = 1;
+	kept->extent[0] =
+		(struct mt_state_extent){.offset = offset + 100, .size = 16, .stored = 3};
+	memcpy(kept->bytes, "old", 3);
+	kept->time_ns = 7;
+	return kept;
+}
+
+TEST(the_state_before_main_is_what_was_kept_of_it)
+{
+	struct state state = make_state();
+	struct mt_image image;
+	char text[32];
+	struct mt_state_kept *kept = keep_names(&state);
+	memset((char *)at(&state, MT_REGION_STRINGS) + 96, 'n', 24);
+	ok(mt_image_open(&image, state.fd, NULL) == 0);
+	is_int(mt_image_enter_start(&image), 0);
+	kept->ready = 1;
+	is_int(mt_image_enter_start(&image), 7);
+	is_int(mt_image_read(&image, MT_REGION_STRINGS, 1, 98, 24, text), 24);
+	ok(!memcmp(text, "nnold\0\0\0\0\0\0\0\0\0\0\0\0\0nnnn\0\0", 24));
+	is_int(mt_image_read(&image, MT_REGION_STRINGS, 1, 101, 4, text), 4);
+	ok(!memcmp(text, "ld\0\0", 4));
+	mt_image_leave_start(&image);
+	is_int(mt_image_read(&image, MT_REGION_STRINGS, 1, 101, 4, text), 4);
+	ok(!memcmp(text, "nnnn", 4));
+}
+
+TEST(what_was_kept_does_not_reach_beyond_itself)
+{
+	struct state state = make_state();
+	struct mt_image image;
+	struct mt_state_kept *kept = keep_names(&state);
+	kept->ready = 1;
+	ok(mt_image_open(&image, state.fd, NULL) == 0);
+	kept->extent[0].stored = 17;
+	is_int(mt_image_enter_start(&image), 0);
+	kept->extent[0] = (struct mt_state_extent){.size = 1 << 20, .stored = 1 << 20};
+	is_int(mt_image_enter_start(&image), 0);
+	kept->extent[0] = (struct mt_state_extent){.offset = UINT64_MAX, .size = 8};
+	is_int(mt_image_enter_start(&image), 0);
+	kept->extents = MT_KEPT_EXTENTS + 1;
+	is_int(mt_image_enter_start(&image), 0);
 }
 
 TEST(a_state_is_mapped_until_the_last_mapping_goes)

@@ -98,7 +98,7 @@ TEST(nothing_stays_open_when_nobody_listens)
 {
 	int before = open_fds();
 	ok(mt_state_open(&modern));
-	ok(!mt_state_hand_over("memtrace.no-such-listener", 100));
+	ok(!mt_state_hand_over("memtrace.no-such-listener", 100, false));
 	ok(!mt_state_is_handed_over());
 	mt_state_close_fds();
 	is_int(open_fds(), before);

@@ -125,7 +125,10 @@ TEST(a_snapshot_is_readable_when_its_end_was_put)
 	int fd;
 	struct mt_writer *writer = open_memory(&fd);
 	known_dictionaries(writer, FRAMES);
-	known_snapshot(writer, (struct mt_record_snapshot){.time_ns = 1}, 2, FRAMES + 1);
+	known_snapshot(
+		writer,
+		(struct mt_record_snapshot){.kind = MT_SNAPSHOT_LABEL, .time_ns = 1}, 2,
+		FRAMES + 1);
 	is_int(mt_writer_size(writer), lseek(fd, 0, SEEK_END));
 	struct image image = image_take(dup(fd));
 	struct mt_reader *reader;
@@ -136,6 +139,22 @@ TEST(a_snapshot_is_readable_when_its_end_was_put)
 	is_int(tally.records[MT_RECORD_COUNTER], FRAMES);
 	ok(!mt_reader_status(reader)->is_closed);
 	mt_reader_close(reader);
+	mt_writer_close(writer, &err);
+}
+
+TEST(a_start_waits_for_what_comes_after_it)
+{
+	int fd;
+	struct mt_writer *writer = open_memory(&fd);
+	known_dictionaries(writer, FRAMES);
+	known_snapshot(
+		writer,
+		(struct mt_record_snapshot){.kind = MT_SNAPSHOT_START, .time_ns = 1}, 2,
+		FRAMES + 1);
+	ok(lseek(fd, 0, SEEK_END) < (off_t)mt_writer_size(writer));
+	struct mt_error err = {0};
+	is_int(mt_writer_flush(writer, &err), 0);
+	is_int(lseek(fd, 0, SEEK_END), mt_writer_size(writer));
 	mt_writer_close(writer, &err);
 }
 

@@ -22,7 +22,8 @@
 
 enum {
 	EVENT_BATCH = 64,
-	POLL_MS = 50, /* where the kernel has no pidfds */
+	BACKLOG = 4096, /* the kernel lowers it to its own limit */
+	POLL_MS = 50,   /* where the kernel has no pidfds */
 	/* For a child that forked and has not come to its first allocation. */
 	LINGER_MS = 50,
 	FIRST_LINGER_MS = 1000,
@@ -36,6 +37,10 @@ struct client {
 	uint32_t pid, uid;
 	bool is_watching; /* run: we stay as long as it does */
 	bool is_waiting; /* run's program has ended, and it wants to hear of the traces */
+	bool is_watched; /* by epoll */
+	bool has_told;   /* which process ended, and how, was noted */
+	uint32_t ended_pid;
+	int32_t ended_status;
 	uint64_t since_ns;
 };
 
@@ -53,30 +58,6 @@ static void watch_fd(struct collector *collector, int fd, void *source)
 {
 	struct epoll_event event = {.events = EPOLLIN, .data.ptr = source};
 	epoll_ctl(collector->epoll, EPOLL_CTL_ADD, fd, &event);
-}
-
-static void accept_clients(struct collector *collector)
-{
-	int fd;
-	while ((fd = accept4(collector->options.listener, NULL, NULL,
-			     SOCK_CLOEXEC | SOCK_NONBLOCK)) >= 0) {
-		struct client *client = calloc(1, sizeof *client);
-		struct ucred peer;
-		socklen_t size = sizeof peer;
-		if (!client ||
-		    getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) < 0) {
-			free(client);
-			close(fd);
-			continue;
-		}
-		*client = (struct client){.next = collector->clients,
-					  .fd = fd,
-					  .pid = (uint32_t)peer.pid,
-					  .uid = peer.uid,
-					  .since_ns = mt_clock_ns()};
-		collector->clients = client;
-		watch_fd(collector, fd, client);
-	}
 }
 
 static void drop_client(struct collector *collector, struct client *client)
@@ -123,20 +104,27 @@ static void greet(struct collector *collector, const struct client *client,
 	if (packet->fds[0] < 0 || packet->fds[1] < 0)
 		mt_fail(&err, MT_ERR_DAMAGED, "hello: no state came along");
 	else
-		tracee = mt_tracee_create(client->pid, packet->fds[0], packet->fds[1],
-					  &err);
+		tracee = mt_tracee_create(client->pid, client->fd, packet->fds[0],
+					  packet->fds[1], &err);
+	bool is_asked = packet->message.head.status;
 	if (!tracee) {
-		answer(client, err.code, NULL);
+		if (is_asked)
+			answer(client, err.code, NULL);
 		return;
 	}
-	/* The process waits for the answer: until then it can be asked about. */
-	mt_family_add(&collector->family, tracee);
-	mt_family_begin(&collector->family, tracee);
+	struct mt_family *family = &collector->family;
+	bool was_gone = tracee->is_gone;
+	mt_family_add(family, tracee);
+	mt_family_begin(family, tracee);
 	/* run says it itself at the end. */
-	answer(client, tracee->fd < 0 && !is_watched(collector) ? MT_HELLO_NO_FILE : 0,
-	       NULL);
-	mt_tracee_listen(tracee, collector->requests);
-	if (tracee->pidfd >= 0)
+	bool is_silent = tracee->fd >= 0 || is_watched(collector);
+	enum mt_hello hello = is_silent ? MT_HELLO_TAKEN : MT_HELLO_NO_FILE;
+	atomic_store(&tracee->control->hello, hello);
+	if (is_asked)
+		answer(client, hello, NULL);
+	if (was_gone)
+		mt_family_finish(family, tracee);
+	else if (tracee->pidfd >= 0)
 		watch_fd(collector, tracee->pidfd, tracee);
 }
 
@@ -163,12 +151,13 @@ static void take_asked_snapshot(struct collector *collector, const struct client
 	answer(client, rc, rc < 0 ? err.message : tracee->file);
 }
 
-static void note_end(struct collector *collector, const struct mt_message *message)
+static void note_end(struct collector *collector, struct client *client)
 {
 	struct mt_tracee *tracee = mt_family_main(&collector->family);
-	if (!tracee || tracee->pid != message->head.pid)
+	client->has_told = true;
+	if (!tracee || tracee->pid != client->ended_pid)
 		return;
-	tracee->status = message->head.status;
+	tracee->status = client->ended_status;
 	tracee->has_status = true;
 	tracee->is_gone = true;
 	mt_family_finish(&collector->family, tracee);
@@ -185,9 +174,10 @@ static void close_unused(const struct mt_packet *packet)
 static bool serve(struct collector *collector, struct client *client)
 {
 	struct mt_packet packet;
-	if (mt_control_receive(client->fd, &packet, NULL) < 0) {
+	int rc = mt_control_receive(client->fd, &packet, NULL);
+	if (rc < 0) {
 		close_unused(&packet);
-		return false;
+		return rc == MT_ERR_INCOMPLETE;
 	}
 	bool is_hello = packet.message.head.kind == MT_MESSAGE_HELLO;
 	if (!is_hello)
@@ -207,7 +197,8 @@ static bool serve(struct collector *collector, struct client *client)
 		collector->family.main_pid = packet.message.head.pid;
 		return true;
 	case MT_MESSAGE_WAIT:
-		note_end(collector, &packet.message);
+		client->ended_pid = packet.message.head.pid;
+		client->ended_status = packet.message.head.status;
 		client->is_waiting = true;
 		client->since_ns = mt_clock_ns();
 		return true;
@@ -219,12 +210,61 @@ static bool serve(struct collector *collector, struct client *client)
 	}
 }
 
+/* The next that connected; NULL: none. */
+static struct client *accept_client(struct collector *collector)
+{
+	int fd = accept4(collector->options.listener, NULL, NULL,
+			 SOCK_CLOEXEC | SOCK_NONBLOCK);
+	if (fd < 0)
+		return NULL;
+	struct client *client = calloc(1, sizeof *client);
+	struct ucred peer;
+	socklen_t size = sizeof peer;
+	if (!client || getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) < 0) {
+		free(client);
+		close(fd);
+		return NULL;
+	}
+	*client = (struct client){.next = collector->clients,
+				  .fd = fd,
+				  .pid = (uint32_t)peer.pid,
+				  .uid = peer.uid,
+				  .since_ns = mt_clock_ns()};
+	return collector->clients = client;
+}
+
+/* Whoever was there before is heard first. */
+static void serve_all(struct collector *collector)
+{
+	for (struct client *client = collector->clients, *next; client; client = next) {
+		next = client->next;
+		if (!serve(collector, client))
+			drop_client(collector, client);
+	}
+}
+
+/* Most have sent what they have to say, so that nobody needs to wait for it. */
+static bool accept_clients(struct collector *collector)
+{
+	bool any = false;
+	serve_all(collector);
+	for (struct client *client; (client = accept_client(collector)); any = true) {
+		if (!serve(collector, client)) {
+			drop_client(collector, client);
+		} else if (!client->is_watched) {
+			client->is_watched = true;
+			watch_fd(collector, client->fd, client);
+		}
+	}
+	return any;
+}
+
 static void answer_requests(struct collector *collector)
 {
 	uint64_t count;
 	if (read(collector->requests, &count, sizeof count) < 0)
 		return;
-	for (struct mt_tracee *t = collector->family.first; t; t = t->next)
+	for (struct mt_tracee *t = collector->family.followed; t; t = t->next_followed)
 		if (mt_tracee_has_request(t))
 			mt_tracee_answer(t, collector->options.name_frames);
 }
@@ -237,7 +277,7 @@ static bool has_ended(const struct mt_tracee *tracee)
 	}
 	struct mt_kernel_stat stat;
 	return !mt_kernel_stat(tracee->pid, &stat) || stat.is_zombie ||
-	       stat.start_time != tracee->kernel.start_time;
+	       stat.start_time != tracee->start_time;
 }
 
 /* run will say, with the exit status, that its own child has ended. */
@@ -251,17 +291,33 @@ static bool is_told_by_run(const struct collector *collector,
 	return false;
 }
 
+static uint64_t earlier(uint64_t a, uint64_t b)
+{
+	return a < b ? a : b;
+}
+
+/* One that goes on; returns when to come back. */
+static uint64_t attend(struct collector *collector, struct mt_tracee *tracee,
+		       uint64_t now)
+{
+	if (now >= tracee->listen_ns)
+		mt_tracee_listen(tracee, collector->requests);
+	uint64_t next = tracee->listen_ns;
+	if (tracee->trace)
+		next = earlier(next,
+			       mt_tracee_tick(tracee, &collector->options.schedule));
+	return next;
+}
+
 /* Ends, execs, samples; returns when to look again. */
 static uint64_t look_after(struct collector *collector)
 {
 	struct mt_family *family = &collector->family;
 	uint64_t now = mt_clock_ns(), next = UINT64_MAX;
-	mt_family_settle(family);
-	for (struct mt_tracee *t = family->first; t; t = t->next) {
+	for (struct mt_tracee *t = family->followed; t; t = t->next_followed) {
 		if (t->is_gone)
 			continue;
 		uint64_t due = t->pidfd < 0 ? now + POLL_MS * 1000000u : UINT64_MAX;
-		struct mt_kernel_stat stat;
 		if (has_ended(t)) {
 			if (is_told_by_run(collector, t))
 				continue;
@@ -270,15 +326,13 @@ static uint64_t look_after(struct collector *collector)
 			continue;
 		}
 		if (!t->is_finished && now >= t->next_sample_ns &&
-		    mt_kernel_stat(t->pid, &stat) && mt_tracee_has_execed(t, &stat))
+		    mt_tracee_has_execed(t))
 			mt_family_finish_execed(t);
-		if (!t->is_finished && t->trace) {
-			uint64_t sample = mt_tracee_tick(t, &collector->options.schedule);
-			due = sample < due ? sample : due;
-		}
-		next = due < next ? due : next;
+		if (!t->is_finished)
+			due = earlier(due, attend(collector, t, now));
+		next = earlier(next, due);
 	}
-	return next;
+	return earlier(next, mt_family_let_go(family, now));
 }
 
 /* Lines for the user: what went wrong with which trace. */
@@ -319,14 +373,32 @@ static void answer_waiting(struct collector *collector, struct client *client)
 	client->is_waiting = client->is_watching = false;
 }
 
-/* Whoever waits is answered when all that ended is written; returns when to look again. */
+static bool has_waiting(const struct collector *collector)
+{
+	for (const struct client *client = collector->clients; client;
+	     client = client->next)
+		if (client->is_waiting)
+			return true;
+	return false;
+}
+
+/*
+ * Whoever waits is answered when all that ended is written; returns when to look again.
+ * What came before the end of run's program is heard first.
+ */
 static uint64_t serve_waiting(struct collector *collector)
 {
 	struct mt_family *family = &collector->family;
 	uint64_t now = mt_clock_ns(), next = UINT64_MAX;
+	if (!has_waiting(collector))
+		return next;
+	if (accept_clients(collector))
+		return 0;
 	for (struct client *client = collector->clients; client; client = client->next) {
 		if (!client->is_waiting)
 			continue;
+		if (!client->has_told)
+			note_end(collector, client);
 		uint64_t patience = client->since_ns + LINGER_MS * 1000000u;
 		if (now < patience && mt_family_has_silent_child(family)) {
 			uint64_t again = now + 1000000u;
@@ -381,7 +453,7 @@ static void handle(struct collector *collector, void *source)
 		answer_requests(collector);
 		return;
 	}
-	for (struct mt_tracee *t = collector->family.first; t; t = t->next)
+	for (struct mt_tracee *t = collector->family.followed; t; t = t->next_followed)
 		if (source == t) {
 			epoll_ctl(collector->epoll, EPOLL_CTL_DEL, t->pidfd, NULL);
 			return; /* look_after sees that it has ended */
@@ -401,11 +473,6 @@ static int milliseconds_until(uint64_t when)
 		return 0;
 	uint64_t ms = (when - now + 999999u) / 1000000u;
 	return ms < 60000 ? (int)ms : 60000;
-}
-
-static uint64_t earlier(uint64_t a, uint64_t b)
-{
-	return a < b ? a : b;
 }
 
 static void loop(struct collector *collector)
@@ -439,6 +506,8 @@ int mt_collector_run(const struct mt_collector_options *options, struct mt_error
 	collector.family.main_pid = options->main_pid;
 	collector.family.main_began = options->began;
 	fcntl(options->listener, F_SETFL, O_NONBLOCK);
+	/* Once more, so that the kernel tells our pid to those who connect. */
+	listen(options->listener, BACKLOG);
 	watch_fd(&collector, options->listener, &collector.options.listener);
 	watch_fd(&collector, collector.requests, &collector.requests);
 	loop(&collector);

@@ -14,16 +14,19 @@ enum {
 	MAX_ANCESTORS = 64,
 	ARGV_BYTES = 64 << 10,
 	UUID_BYTES = 16,
+	LOOK_COUNT = 32,
 };
 
 /* The loader of the next image may take its time on a busy machine. */
 static const uint64_t successor_ns = UINT64_C(5000000000);
 
+static const uint64_t look_ns = 50000000;
+
 static void settle(struct mt_family *family, struct mt_tracee *tracee);
 
 void mt_family_init(struct mt_family *family, const char *template, bool replaces)
 {
-	*family = (struct mt_family){.main_began = "run"};
+	*family = (struct mt_family){.main_began = "run", .look_ns = UINT64_MAX};
 	family->last_link = &family->first;
 	mt_naming_init(&family->naming, template, replaces);
 }
@@ -43,7 +46,7 @@ void mt_family_deinit(struct mt_family *family)
 
 struct mt_tracee *mt_family_find(const struct mt_family *family, uint32_t pid)
 {
-	for (struct mt_tracee *t = family->first; t; t = t->next)
+	for (struct mt_tracee *t = family->followed; t; t = t->next_followed)
 		if (t->pid == pid && !t->is_finished)
 			return t;
 	return NULL;
@@ -61,7 +64,7 @@ struct mt_tracee *mt_family_main(const struct mt_family *family)
 bool mt_family_has_descendant(const struct mt_family *family, uint32_t pid)
 {
 	for (int i = 0; i < MAX_ANCESTORS && pid > 1; i++) {
-		for (struct mt_tracee *t = family->first; t; t = t->next)
+		for (struct mt_tracee *t = family->followed; t; t = t->next_followed)
 			if (t->pid == pid && !t->is_gone)
 				return true;
 		struct mt_kernel_stat stat;
@@ -92,8 +95,7 @@ static const struct mt_tracee *find_parent(const struct mt_family *family,
 static const struct mt_tracee *find_successor(const struct mt_tracee *tracee)
 {
 	const struct mt_tracee *t = tracee->next;
-	while (t && (t->pid != tracee->pid ||
-		     t->kernel.start_time != tracee->kernel.start_time))
+	while (t && (t->pid != tracee->pid || t->start_time != tracee->start_time))
 		t = t->next;
 	return t;
 }
@@ -110,7 +112,7 @@ static bool take_name(struct mt_tracee *tracee, const char *path)
 	const char *name = base_name(path);
 	size_t size = strlen(name);
 	if (size >= sizeof tracee->program ||
-	    strncmp(name, tracee->kernel.name, COMM_BYTES))
+	    strncmp(name, tracee->image.header.name, COMM_BYTES))
 		return false;
 	memcpy(tracee->program, name, size + 1);
 	return true;
@@ -119,15 +121,16 @@ static bool take_name(struct mt_tracee *tracee, const char *path)
 /* The command's name as the kernel has it, whole: it cuts long ones. */
 static void name_program(struct mt_tracee *tracee)
 {
-	const char *comm = tracee->kernel.name;
+	const char *comm = tracee->image.header.name;
 	snprintf(tracee->program, sizeof tracee->program, "%s", *comm ? comm : "unknown");
 	if (strlen(comm) < COMM_BYTES)
 		return;
 	char text[PATH_MAX + 1];
-	if (mt_kernel_link(tracee->pid, "exe", text, PATH_MAX) && take_name(tracee, text))
+	mt_image_program(&tracee->image, text, sizeof text);
+	if (take_name(tracee, text))
 		return;
 	/* A script: one of the first arguments. */
-	size_t size = mt_kernel_read(tracee->pid, "cmdline", text, PATH_MAX);
+	size_t size = mt_image_arguments(&tracee->image, text, PATH_MAX);
 	text[size] = '\0';
 	for (char *p = text; p < text + size; p += strlen(p) + 1)
 		if (take_name(tracee, p))
@@ -166,15 +169,14 @@ void mt_family_add(struct mt_family *family, struct mt_tracee *tracee)
 {
 	struct mt_tracee *earlier = mt_family_find(family, tracee->pid);
 	bool has_execed = false;
-	for (struct mt_tracee *t = family->first; t; t = t->next)
+	for (struct mt_tracee *t = family->followed; t; t = t->next_followed)
 		has_execed |= t->pid == tracee->pid && !t->is_gone &&
-			      t->kernel.start_time == tracee->kernel.start_time;
+			      t->start_time == tracee->start_time;
 	if (earlier && has_execed)
 		mt_family_finish_execed(earlier);
 	else if (earlier)
 		mt_family_finish(family, earlier);
 	const struct mt_tracee *parent = find_parent(family, tracee);
-	tracee->parent_pid = tracee->kernel.parent_pid;
 	if (parent) {
 		tracee->began = "fork";
 		tracee->parent_pid = parent->pid;
@@ -185,13 +187,15 @@ void mt_family_add(struct mt_family *family, struct mt_tracee *tracee)
 		name_program(tracee);
 	}
 	/* The earlier image's pidfd tells the process's end as well; one is enough. */
-	for (struct mt_tracee *t = family->first; t; t = t->next)
+	for (struct mt_tracee *t = family->followed; t; t = t->next_followed)
 		if (t->pid == tracee->pid)
 			t->is_gone = true;
 	*family->last_link = tracee;
 	family->last_link = &tracee->next;
-	for (struct mt_tracee *t = family->first; t != tracee; t = t->next)
-		if (t->pid == tracee->pid)
+	tracee->next_followed = family->followed;
+	family->followed = tracee;
+	for (struct mt_tracee *t = family->followed; t; t = t->next_followed)
+		if (t != tracee && t->pid == tracee->pid)
 			settle(family, t);
 }
 
@@ -232,9 +236,10 @@ static int write_place(struct mt_tracee *tracee, struct mt_error *err)
 	char *text = malloc(ARGV_BYTES);
 	if (!text)
 		return mt_fail(err, MT_ERR_NO_MEMORY, "out of memory");
-	size_t size = mt_kernel_read(tracee->pid, "cmdline", text, ARGV_BYTES);
+	size_t size = mt_image_arguments(&tracee->image, text, ARGV_BYTES);
 	int rc = mt_trace_file_meta(trace, "argv", text, size, err);
-	if (rc == 0 && mt_kernel_link(tracee->pid, "cwd", text, PATH_MAX))
+	mt_image_string(&tracee->image, tracee->image.header.directory, text, PATH_MAX);
+	if (rc == 0 && text[0])
 		rc = mt_trace_file_meta_text(trace, "cwd", text, err);
 	if (rc == 0 && uname(&host) == 0)
 		rc = mt_trace_file_meta_text(trace, "host", host.nodename, err);
@@ -335,23 +340,10 @@ void mt_family_finish_execed(struct mt_tracee *tracee)
 	mt_tracee_finish(tracee, "exec");
 }
 
-void mt_family_settle(struct mt_family *family)
-{
-	uint64_t now = mt_clock_ns();
-	for (struct mt_tracee *t = family->first; t; t = t->next) {
-		if (t->is_finished && t->finished_ns + successor_ns < now)
-			settle(family, t);
-		if (t->is_finished && !mt_image_is_mapped(&t->image)) {
-			mt_starts_read(&t->starts, &t->image);
-			mt_image_close(&t->image);
-		}
-	}
-}
-
 uint32_t mt_family_running(const struct mt_family *family)
 {
 	uint32_t count = 0;
-	for (struct mt_tracee *t = family->first; t; t = t->next)
+	for (struct mt_tracee *t = family->followed; t; t = t->next_followed)
 		count += !t->is_finished;
 	return count;
 }
@@ -359,17 +351,67 @@ uint32_t mt_family_running(const struct mt_family *family)
 uint32_t mt_family_living(const struct mt_family *family)
 {
 	uint32_t count = 0;
-	for (struct mt_tracee *t = family->first; t; t = t->next)
+	for (struct mt_tracee *t = family->followed; t; t = t->next_followed)
 		count += !t->is_gone;
 	return count;
 }
 
 bool mt_family_has_silent_child(const struct mt_family *family)
 {
-	for (struct mt_tracee *t = family->first; t; t = t->next)
+	for (struct mt_tracee *t = family->followed; t; t = t->next_followed)
 		if (t->is_gone && t->image.fd >= 0 && mt_image_is_mapped(&t->image))
 			return true;
 	return false;
+}
+
+/* Nothing comes of it any more, but for what a child may do with its state. */
+static bool is_over(const struct mt_family *family, const struct mt_tracee *tracee)
+{
+	bool waits = tracee->trace && tracee != family->first;
+	return tracee->is_finished && (tracee->is_gone || tracee->image.fd >= 0 || waits);
+}
+
+/* Sealing is dear where it succeeds, cheaper for many at once: the first drains for all. */
+static bool is_time_to_look(struct mt_family *family, uint64_t now_ns)
+{
+	uint32_t over = 0;
+	for (struct mt_tracee *t = family->followed; t; t = t->next_followed)
+		over += is_over(family, t);
+	if (!over)
+		family->look_ns = UINT64_MAX;
+	else if (family->look_ns == UINT64_MAX)
+		family->look_ns = now_ns + look_ns;
+	return over >= LOOK_COUNT || now_ns >= family->look_ns;
+}
+
+static void look_at(struct mt_family *family, struct mt_tracee *tracee, uint64_t now_ns)
+{
+	if (tracee->is_finished && tracee->finished_ns + successor_ns < now_ns)
+		settle(family, tracee);
+	if (tracee->is_finished && tracee->image.fd >= 0 &&
+	    !mt_image_is_mapped(&tracee->image)) {
+		mt_starts_read(&tracee->starts, &tracee->image);
+		mt_image_close(&tracee->image);
+	}
+}
+
+uint64_t mt_family_let_go(struct mt_family *family, uint64_t now_ns)
+{
+	if (!is_time_to_look(family, now_ns))
+		return family->look_ns;
+	struct mt_tracee **link = &family->followed;
+	for (struct mt_tracee *t; (t = *link);) {
+		look_at(family, t, now_ns);
+		bool waits = t->trace && t != family->first;
+		if (t->is_gone && t->is_finished && t->image.fd < 0 && !waits) {
+			*link = t->next_followed;
+			mt_tracee_let_go(t);
+		} else {
+			link = &t->next_followed;
+		}
+	}
+	family->look_ns = family->followed ? now_ns + look_ns : UINT64_MAX;
+	return family->look_ns;
 }
 
 static struct mt_bytes bytes_of(const char *text)

@@ -13,6 +13,8 @@
 struct mt_family {
 	struct mt_tracee *first; /* the eldest; all that ever came */
 	struct mt_tracee **last_link;
+	struct mt_tracee *followed; /* that go on, or whose state some child may have */
+	uint64_t look_ns;           /* when to see whose states nobody has any more */
 	struct mt_naming naming;
 	const char *main_began; /* how the main process began, as META */
 	uint32_t main_pid;      /* 0: not known */
@@ -48,6 +50,12 @@ void mt_family_finish_execed(struct mt_tracee *tracee);
 
 /* Now and then: let go what nothing can follow any more. */
 void mt_family_settle(struct mt_family *family);
+
+/*
+ * Now and then: those of whom nothing more can come are followed no longer. Returns when
+ * to come back.
+ */
+uint64_t mt_family_let_go(struct mt_family *family, uint64_t now_ns);
 
 /* Images that are being recorded. */
 uint32_t mt_family_running(const struct mt_family *family);

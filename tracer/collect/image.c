@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -24,6 +25,38 @@ static bool read_all(int fd, void *buffer, size_t size, uint64_t offset)
 		size -= (size_t)got;
 		offset += (uint64_t)got;
 	}
+	return true;
+}
+
+/* What was kept of the bytes from offset on takes their place. */
+static void lay_over(const struct mt_state_kept *kept, char *buffer, uint64_t offset,
+		     uint64_t size)
+{
+	const unsigned char *bytes = kept->bytes;
+	for (uint32_t i = 0; i < kept->extents; i++) {
+		const struct mt_state_extent *extent = &kept->extent[i];
+		uint64_t end = extent->offset + extent->size;
+		uint64_t from = offset > extent->offset ? offset : extent->offset;
+		uint64_t to = offset + size < end ? offset + size : end;
+		uint64_t stored = extent->offset + extent->stored;
+		if (from < to) {
+			uint64_t known = stored < to ? stored : to;
+			memset(buffer + (from - offset), 0, to - from);
+			if (from < known)
+				memcpy(buffer + (from - offset),
+				       bytes + (from - extent->offset), known - from);
+		}
+		bytes += extent->stored;
+	}
+}
+
+static bool read_image(const struct mt_image *image, void *buffer, size_t size,
+		       uint64_t offset)
+{
+	if (!read_all(image->fd, buffer, size, offset))
+		return false;
+	if (image->kept)
+		lay_over(image->kept, buffer, offset, size);
 	return true;
 }
 
@@ -63,8 +96,47 @@ int mt_image_open(struct mt_image *image, int fd, struct mt_error *err)
 	    !is_geometry_sound(&header->geometry))
 		return mt_fail(err, MT_ERR_DAMAGED, "state: sizes do not fit together");
 	image->fd = fd;
+	image->kept = NULL;
 	image->inode = status.st_ino;
 	return 0;
+}
+
+/* What it says of itself fits into the region, and into the file. */
+static bool is_kept_sound(const struct mt_state_kept *kept, uint64_t bytes)
+{
+	uint64_t sum = 0;
+	if (kept->extents > MT_KEPT_EXTENTS)
+		return false;
+	for (uint32_t i = 0; i < kept->extents; i++) {
+		const struct mt_state_extent *extent = &kept->extent[i];
+		if (extent->stored > extent->size || extent->offset > INT64_MAX)
+			return false;
+		sum += extent->stored;
+	}
+	return sum <= bytes - sizeof *kept;
+}
+
+uint64_t mt_image_enter_start(struct mt_image *image)
+{
+	const struct mt_region *region = &image->header.regions[MT_REGION_KEPT];
+	uint32_t ready = 0;
+	if (region->size < sizeof *image->kept || region->size > MT_KEPT_BYTES ||
+	    !read_all(image->fd, &ready, sizeof ready, region->offset) || !ready)
+		return 0;
+	struct mt_state_kept *kept = malloc(region->size);
+	if (!kept || !read_all(image->fd, kept, region->size, region->offset) ||
+	    !is_kept_sound(kept, region->size)) {
+		free(kept);
+		return 0;
+	}
+	image->kept = kept;
+	return kept->time_ns;
+}
+
+void mt_image_leave_start(struct mt_image *image)
+{
+	free(image->kept);
+	image->kept = NULL;
 }
 
 void mt_image_close(struct mt_image *image)
@@ -77,7 +149,7 @@ void mt_image_close(struct mt_image *image)
 bool mt_image_refresh(struct mt_image *image)
 {
 	struct mt_state_header fresh;
-	if (!read_all(image->fd, &fresh, sizeof fresh, 0))
+	if (!read_image(image, &fresh, sizeof fresh, 0))
 		return false;
 	image->header.ready = fresh.ready;
 	image->header.python = fresh.python;
@@ -105,7 +177,7 @@ size_t mt_image_read(const struct mt_image *image, enum mt_region_id region,
 	if (count > room - first)
 		count = (size_t)(room - first);
 	uint64_t offset = image->header.regions[region].offset + first * entry_bytes;
-	return read_all(image->fd, entries, count * entry_bytes, offset) ? count : 0;
+	return read_image(image, entries, count * entry_bytes, offset) ? count : 0;
 }
 
 void mt_image_string(const struct mt_image *image, uint32_t at, char *buffer, size_t size)
@@ -113,6 +185,28 @@ void mt_image_string(const struct mt_image *image, uint32_t at, char *buffer, si
 	size_t got =
 		at ? mt_image_read(image, MT_REGION_STRINGS, 1, at, size - 1, buffer) : 0;
 	buffer[got] = '\0';
+}
+
+size_t mt_image_arguments(const struct mt_image *image, char *buffer, size_t size)
+{
+	const struct mt_state_header *header = &image->header;
+	if (size > header->arguments_bytes)
+		size = header->arguments_bytes;
+	return mt_image_read(image, MT_REGION_STRINGS, 1, header->arguments, size,
+			     buffer);
+}
+
+void mt_image_program(const struct mt_image *image, char *buffer, size_t size)
+{
+	struct mt_state_module module;
+	uint64_t used = mt_image_clamp(image, MT_REGION_MODULES, sizeof module,
+				       image->header.used.modules);
+	buffer[0] = '\0';
+	for (uint64_t i = 1; i < used && !buffer[0]; i++)
+		if (mt_image_read(image, MT_REGION_MODULES, sizeof module, i, 1,
+				  &module) &&
+		    module.ready && module.flags & MT_MODULE_MAIN)
+			mt_image_string(image, module.path, buffer, size);
 }
 
 int64_t mt_image_live_bytes(const struct mt_image *image)

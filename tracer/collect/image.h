@@ -16,6 +16,7 @@
 
 struct mt_image {
 	int fd;
+	struct mt_state_kept *kept; /* not NULL: reads see the state as it was then */
 	uint64_t inode;
 	struct mt_state_header header; /* as of the last refresh; regions checked */
 };
@@ -38,9 +39,22 @@ size_t mt_image_read(const struct mt_image *image, enum mt_region_id region,
 uint64_t mt_image_clamp(const struct mt_image *image, enum mt_region_id region,
 			size_t entry_bytes, uint64_t used);
 
+/*
+ * From now on reads see the state as it was when main was entered, until
+ * mt_image_leave_start. Returns when that was; 0: it was not kept, or not yet.
+ */
+uint64_t mt_image_enter_start(struct mt_image *image);
+void mt_image_leave_start(struct mt_image *image);
+
 /* A string of the string table into buffer, cut if need be; empty where there is none. */
 void mt_image_string(const struct mt_image *image, uint32_t at, char *buffer,
 		     size_t size);
+
+/* The arguments that it was started with, each with its NUL; how many bytes. */
+size_t mt_image_arguments(const struct mt_image *image, char *buffer, size_t size);
+
+/* The file of its program, as a string; empty: not known. */
+void mt_image_program(const struct mt_image *image, char *buffer, size_t size);
 
 /* Live bytes with the threads' deltas. */
 int64_t mt_image_live_bytes(const struct mt_image *image);

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -24,6 +25,7 @@ struct pidfd_info {
 
 enum {
 	PIDFD_INFO_WANT_EXIT = 1 << 3,
+	PEER_PIDFD = 77, /* SO_PEERPIDFD of Linux 6.5: also of a process that is gone */
 };
 
 size_t mt_kernel_read(uint32_t pid, const char *file, char *buffer, size_t size)
@@ -109,8 +111,12 @@ bool mt_kernel_thread_name(uint32_t pid, uint32_t tid, char name[MT_NAME_BYTES])
 	return size;
 }
 
-int mt_kernel_pidfd(uint32_t pid)
+int mt_kernel_pidfd(uint32_t pid, int socket)
 {
+	int pidfd = -1;
+	socklen_t bytes = sizeof pidfd;
+	if (getsockopt(socket, SOL_SOCKET, PEER_PIDFD, &pidfd, &bytes) == 0)
+		return pidfd;
 	return (int)syscall(SYS_pidfd_open, (pid_t)pid, 0);
 }
 

@@ -38,8 +38,11 @@ bool mt_kernel_maps(uint32_t pid, uint64_t inode, const char *word);
 /* mt_thread_name. */
 bool mt_kernel_thread_name(uint32_t pid, uint32_t tid, char name[MT_NAME_BYTES]);
 
-/* Readable when the process ends. -1: not on this kernel, or no such process. */
-int mt_kernel_pidfd(uint32_t pid);
+/*
+ * Readable when the process ends: pid's, which is at the other end of socket. -1: not on
+ * this kernel, or the process is gone and forgotten.
+ */
+int mt_kernel_pidfd(uint32_t pid, int socket);
 
 /*
  * The wait status of a process that has ended: told while nobody has waited for it, and

@@ -161,7 +161,7 @@ static bool reserve_threads(struct mt_trace_file *trace, uint32_t count)
 	return true;
 }
 
-/* The name that the thread left, the kernel's while it lives, or the last one known. */
+/* The name that the thread left, the kernel's while it lives, or the last that is known. */
 static void name_thread(struct mt_trace_file *trace, const struct mt_state_thread *thread,
 			bool is_new, mt_thread_name *ask, char name[MT_NAME_BYTES],
 			uint32_t slot)
@@ -174,6 +174,8 @@ static void name_thread(struct mt_trace_file *trace, const struct mt_state_threa
 		return;
 	if (!is_new && trace->threads[slot].serial == thread->serial)
 		memcpy(name, trace->names[slot], MT_NAME_BYTES);
+	else if (thread->tid == trace->image->header.pid)
+		memcpy(name, trace->image->header.name, MT_NAME_BYTES);
 }
 
 static int write_thread(struct mt_trace_file *trace, uint32_t slot,

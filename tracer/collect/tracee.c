@@ -22,7 +22,10 @@ enum {
 	SIZE_RATE = 5, /* times as many samples where growth triggers snapshots */
 };
 
-static const uint64_t sample_ns = 100000000, slowest_sample_ns = 2000000000;
+static const uint64_t first_sample_ns = 50000000, sample_ns = 100000000,
+		      slowest_sample_ns = 2000000000;
+/* Many processes are gone before it is worth a thread to wait for what they ask. */
+static const uint64_t listen_ns = 2000000;
 static const uint64_t checkpoint_ns = UINT64_C(10000000000);
 static const uint64_t layers_ns = 250000000;
 static const uint64_t layers_share = 100; /* of the time may go into asking the kernel */
@@ -45,7 +48,25 @@ static struct mt_control *map_control(int fd, struct mt_error *err)
 	return NULL;
 }
 
-struct mt_tracee *mt_tracee_create(uint32_t pid, int state_fd, int control_fd,
+/* What it says of itself; the kernel is asked only where it must be. */
+static void know(struct mt_tracee *tracee, uint32_t pid)
+{
+	struct mt_state_header *header = &tracee->image.header;
+	header->name[sizeof header->name - 1] = '\0';
+	tracee->pid = pid;
+	tracee->parent_pid = header->creator_pid;
+	tracee->own_pid = header->pid;
+	header->pid = pid;
+	struct mt_kernel_stat stat;
+	if ((tracee->own_pid != pid || tracee->pidfd < 0) && mt_kernel_stat(pid, &stat)) {
+		tracee->parent_pid = stat.parent_pid;
+		tracee->start_time = stat.start_time;
+	} else {
+		tracee->is_gone = tracee->pidfd < 0;
+	}
+}
+
+struct mt_tracee *mt_tracee_create(uint32_t pid, int socket, int state_fd, int control_fd,
 				   struct mt_error *err)
 {
 	struct mt_tracee *tracee = calloc(1, sizeof *tracee);
@@ -62,16 +83,13 @@ struct mt_tracee *mt_tracee_create(uint32_t pid, int state_fd, int control_fd,
 		free(tracee);
 		return NULL;
 	}
-	tracee->pid = pid;
-	tracee->own_pid = tracee->image.header.pid;
-	tracee->image.header.pid = pid;
-	tracee->pidfd = mt_kernel_pidfd(pid);
+	tracee->pidfd = mt_kernel_pidfd(pid, socket);
 	tracee->fd = -1;
-	if (!mt_kernel_stat(pid, &tracee->kernel))
-		tracee->is_gone = tracee->pidfd < 0;
+	know(tracee, pid);
 	tracee->sample_interval_ns = sample_ns;
 	uint64_t now = mt_clock_ns();
-	tracee->next_sample_ns = now + sample_ns;
+	tracee->listen_ns = now + listen_ns;
+	tracee->next_sample_ns = now + first_sample_ns;
 	tracee->next_checkpoint_ns = now + checkpoint_ns;
 	return tracee;
 }
@@ -96,17 +114,6 @@ static void *wait_for_requests(void *context)
 		futex(request, FUTEX_WAIT, seen);
 	}
 	return NULL;
-}
-
-void mt_tracee_listen(struct mt_tracee *tracee, int notify_fd)
-{
-	pthread_attr_t attributes;
-	tracee->notify_fd = notify_fd;
-	pthread_attr_init(&attributes);
-	pthread_attr_setstacksize(&attributes, WAITER_STACK_BYTES);
-	tracee->has_waiter =
-		!pthread_create(&tracee->waiter, &attributes, wait_for_requests, tracee);
-	pthread_attr_destroy(&attributes);
 }
 
 /* Raising the request makes the futex's value another, whenever the waiter looks. */
@@ -146,6 +153,48 @@ static void ask_kernel(struct mt_tracee *tracee)
 	tracee->next_layers_ns = began + (pause > layers_ns ? pause : layers_ns);
 }
 
+/* From what the process kept of it; before any later one. */
+static void take_start(struct mt_tracee *tracee)
+{
+	struct mt_error err = {0};
+	if (tracee->has_start || !tracee->trace)
+		return;
+	uint64_t when = mt_image_enter_start(&tracee->image);
+	if (!when)
+		return;
+	tracee->has_start = true;
+	struct mt_snapshot_request request = {.kind = MT_SNAPSHOT_START,
+					      .layers = &tracee->layers,
+					      .is_still = true,
+					      .now_ns = when};
+	int rc = mt_trace_file_snapshot(tracee->trace, &request, &err);
+	mt_image_leave_start(&tracee->image);
+	note_failure(tracee, rc, &err);
+}
+
+/* One that lives on may outlive us: what was taken goes into the file. */
+static void save_start(struct mt_tracee *tracee)
+{
+	struct mt_error err = {0};
+	bool had_start = tracee->has_start;
+	take_start(tracee);
+	if (!had_start && tracee->has_start)
+		note_failure(tracee, mt_trace_file_flush(tracee->trace, &err), &err);
+}
+
+void mt_tracee_listen(struct mt_tracee *tracee, int notify_fd)
+{
+	pthread_attr_t attributes;
+	tracee->listen_ns = UINT64_MAX;
+	tracee->notify_fd = notify_fd;
+	pthread_attr_init(&attributes);
+	pthread_attr_setstacksize(&attributes, WAITER_STACK_BYTES);
+	tracee->has_waiter =
+		!pthread_create(&tracee->waiter, &attributes, wait_for_requests, tracee);
+	pthread_attr_destroy(&attributes);
+	save_start(tracee);
+}
+
 int mt_tracee_snapshot(struct mt_tracee *tracee, enum mt_snapshot_kind kind,
 		       const char *label, bool is_still, struct mt_error *err)
 {
@@ -154,6 +203,7 @@ int mt_tracee_snapshot(struct mt_tracee *tracee, enum mt_snapshot_kind kind,
 		return mt_fail(err, MT_ERR_MISSING, "%s",
 			       tracee->failure.code ? tracee->failure.message
 						    : "its trace has ended");
+	take_start(tracee);
 	if (!tracee->is_gone && kind != MT_SNAPSHOT_PERIODIC && kind != MT_SNAPSHOT_START)
 		ask_kernel(tracee);
 	struct mt_snapshot_request request = {
@@ -251,8 +301,6 @@ static void take_periodic(struct mt_tracee *tracee, const struct mt_schedule *sc
 {
 	bool is_due = is_growth_due(tracee, schedule->every_bytes);
 	if (schedule->every_ns) {
-		if (!tracee->next_periodic_ns)
-			tracee->next_periodic_ns = now + schedule->every_ns;
 		if (now >= tracee->next_periodic_ns) {
 			is_due = true;
 			while (tracee->next_periodic_ns <= now)
@@ -277,33 +325,47 @@ static void take_checkpoint(struct mt_tracee *tracee, const struct mt_kernel_sta
 		now + (pause > checkpoint_ns ? pause : checkpoint_ns);
 }
 
+static uint64_t next_due(const struct mt_tracee *tracee)
+{
+	uint64_t next = tracee->next_sample_ns;
+	if (tracee->next_periodic_ns && tracee->next_periodic_ns < next)
+		next = tracee->next_periodic_ns;
+	return next;
+}
+
 uint64_t mt_tracee_tick(struct mt_tracee *tracee, const struct mt_schedule *schedule)
 {
 	uint64_t now = mt_clock_ns();
+	if (schedule->every_ns && !tracee->next_periodic_ns)
+		tracee->next_periodic_ns = now + schedule->every_ns;
+	if (now < next_due(tracee))
+		return next_due(tracee);
 	struct mt_kernel_stat stat;
 	if (!mt_kernel_stat(tracee->pid, &stat))
-		stat = (struct mt_kernel_stat){.start_time = tracee->kernel.start_time,
-					       .cpu_ticks = now};
+		stat = (struct mt_kernel_stat){.cpu_ticks = now};
+	save_start(tracee);
 	if (now >= tracee->next_sample_ns)
 		take_sample(tracee, &stat, schedule, now);
 	if (now >= tracee->next_layers_ns)
 		ask_kernel(tracee);
 	take_periodic(tracee, schedule, now);
 	take_checkpoint(tracee, &stat, now);
-	uint64_t next = tracee->next_sample_ns;
-	if (schedule->every_ns && tracee->next_periodic_ns < next)
-		next = tracee->next_periodic_ns;
-	return next;
+	return next_due(tracee);
 }
 
-bool mt_tracee_has_execed(const struct mt_tracee *tracee,
-			  const struct mt_kernel_stat *now)
+bool mt_tracee_has_execed(struct mt_tracee *tracee)
 {
+	struct mt_kernel_stat now;
 	if (!mt_image_is_mapped(&tracee->image))
 		return true;
-	bool is_moved =
-		now->code != tracee->kernel.code || now->stack != tracee->kernel.stack;
-	return is_moved && !mt_kernel_maps(tracee->pid, tracee->image.inode, "memtrace");
+	if (!mt_kernel_stat(tracee->pid, &now))
+		return false;
+	bool is_same = now.code == tracee->code && now.stack == tracee->stack;
+	if (!is_same && !mt_kernel_maps(tracee->pid, tracee->image.inode, "memtrace"))
+		return true;
+	tracee->code = now.code;
+	tracee->stack = now.stack;
+	return false;
 }
 
 static int write_status(struct mt_tracee *tracee, struct mt_error *err)
@@ -377,15 +439,23 @@ void mt_tracee_close(struct mt_tracee *tracee)
 	tracee->fd = -1;
 }
 
+void mt_tracee_let_go(struct mt_tracee *tracee)
+{
+	mt_image_close(&tracee->image);
+	mt_layers_deinit(&tracee->layers);
+	if (tracee->control)
+		munmap(tracee->control, sizeof *tracee->control);
+	tracee->control = NULL;
+	if (tracee->pidfd >= 0)
+		close(tracee->pidfd);
+	tracee->pidfd = -1;
+}
+
 void mt_tracee_destroy(struct mt_tracee *tracee)
 {
 	stop_waiter(tracee);
 	mt_tracee_close(tracee);
-	mt_image_close(&tracee->image);
+	mt_tracee_let_go(tracee);
 	mt_starts_deinit(&tracee->starts);
-	mt_layers_deinit(&tracee->layers);
-	munmap(tracee->control, sizeof *tracee->control);
-	if (tracee->pidfd >= 0)
-		close(tracee->pidfd);
 	free(tracee);
 }

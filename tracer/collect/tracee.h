@@ -23,10 +23,13 @@ enum {
 
 struct mt_tracee {
 	struct mt_tracee *next; /* in order of arrival */
+	struct mt_tracee *next_followed;
 	uint32_t pid, parent_pid;
-	uint32_t own_pid; /* its own numbering's: in a container it may be another */
-	int pidfd;        /* -1: its end is seen by looking again and again */
-	struct mt_kernel_stat kernel;
+	uint32_t own_pid;    /* its own numbering's: in a container it may be another */
+	int pidfd;           /* -1: its end is seen by looking again and again */
+	uint64_t start_time; /* as the kernel's; 0: not known */
+	/* As the kernel's, when its image was seen to be this one. */
+	uint64_t code, stack;
 	char program[MT_PROGRAM_BYTES];
 	const char *began; /* as META */
 	const char *end;   /* as META; NULL: it goes on */
@@ -47,9 +50,11 @@ struct mt_tracee {
 	const char *file;        /* name; NULL: none */
 	struct mt_error failure; /* the first: why the trace ends early */
 
-	bool is_gone;     /* the process has ended */
-	bool is_finished; /* the last snapshot is in the trace */
-	bool has_execed;  /* it ended so, and the process went on */
+	bool has_start;     /* the snapshot `start` was taken from what was kept of it */
+	uint64_t listen_ns; /* when to listen for requests; UINT64_MAX: it is done */
+	bool is_gone;       /* the process has ended */
+	bool is_finished;   /* the last snapshot is in the trace */
+	bool has_execed;    /* it ended so, and the process went on */
 	uint64_t finished_ns;
 	uint64_t next_sample_ns, sample_interval_ns;
 	uint64_t next_checkpoint_ns, checked_ticks;
@@ -66,10 +71,10 @@ struct mt_schedule {
 };
 
 /*
- * A process said hello: takes both descriptors over. NULL: its state is not one. pid is
- * the kernel's word.
+ * A process said hello over socket: takes both descriptors over. NULL: its state is not
+ * one. pid is the kernel's word.
  */
-struct mt_tracee *mt_tracee_create(uint32_t pid, int state_fd, int control_fd,
+struct mt_tracee *mt_tracee_create(uint32_t pid, int socket, int state_fd, int control_fd,
 				   struct mt_error *err);
 
 /* Let requests be told to notify_fd, an eventfd. */
@@ -88,14 +93,16 @@ int mt_tracee_snapshot(struct mt_tracee *tracee, enum mt_snapshot_kind kind,
 uint64_t mt_tracee_tick(struct mt_tracee *tracee, const struct mt_schedule *schedule);
 
 /* Whether it is another program by now, without a state that we know. */
-bool mt_tracee_has_execed(const struct mt_tracee *tracee,
-			  const struct mt_kernel_stat *now);
+bool mt_tracee_has_execed(struct mt_tracee *tracee);
 
 /* The last snapshot. end as META's. The trace stays open for what follows it. */
 void mt_tracee_finish(struct mt_tracee *tracee, const char *end);
 
-/* END is written; the state is let go. */
+/* END is written. */
 void mt_tracee_close(struct mt_tracee *tracee);
+
+/* Nothing more is to be learned: its state, control page and pidfd are let go. */
+void mt_tracee_let_go(struct mt_tracee *tracee);
 
 void mt_tracee_destroy(struct mt_tracee *tracee);
 

@@ -13,14 +13,22 @@
 #include <sys/socket.h>
 #include <sys/time.h>
 #include <sys/un.h>
+#include <time.h>
 
 enum {
 	FIRST_FD = 40, /* as for the memfds: 0-2 may be closed and stay so */
+	MOST_TRIES = 2000,
 };
 
 /* Whose state was handed over, and to whom; a forked child has another pid. */
 static uint32_t sender_pid, collector_pid;
-static bool has_trace;
+
+static void set_limit(long fd, int of, int timeout_ms)
+{
+	struct timeval limit = {.tv_sec = timeout_ms / 1000,
+				.tv_usec = timeout_ms % 1000 * 1000};
+	mt_syscall6(SYS_setsockopt, fd, SOL_SOCKET, of, (long)&limit, sizeof limit, 0);
+}
 
 static int open_socket(int timeout_ms)
 {
@@ -34,12 +42,7 @@ static int open_socket(int timeout_ms)
 		mt_syscall3(SYS_close, fd, 0, 0);
 		fd = moved;
 	}
-	struct timeval limit = {.tv_sec = timeout_ms / 1000,
-				.tv_usec = timeout_ms % 1000 * 1000};
-	mt_syscall6(SYS_setsockopt, fd, SOL_SOCKET, SO_SNDTIMEO, (long)&limit,
-		    sizeof limit, 0);
-	mt_syscall6(SYS_setsockopt, fd, SOL_SOCKET, SO_RCVTIMEO, (long)&limit,
-		    sizeof limit, 0);
+	set_limit(fd, SO_SNDTIMEO, timeout_ms);
 	return (int)fd;
 }
 
@@ -56,12 +59,13 @@ static bool connect_to(int fd, const char *name)
 	       0;
 }
 
-static bool send_hello(int fd, const int fds[MT_HELLO_FDS])
+static bool send_hello(int fd, const int fds[MT_HELLO_FDS], bool waits)
 {
 	struct mt_message_head hello = {.magic = MT_MESSAGE_MAGIC,
 					.version = MT_MESSAGE_VERSION,
 					.kind = MT_MESSAGE_HELLO,
-					.pid = mt_state.header->pid};
+					.pid = mt_state.header->pid,
+					.status = waits};
 	union {
 		struct cmsghdr align;
 		char bytes[CMSG_SPACE(MT_HELLO_FDS * sizeof(int))];
@@ -78,15 +82,24 @@ static bool send_hello(int fd, const int fds[MT_HELLO_FDS])
 	int *sent = (int *)CMSG_DATA(header);
 	for (int i = 0; i < MT_HELLO_FDS; i++)
 		sent[i] = fds[i];
-	return mt_syscall3(SYS_sendmsg, fd, (long)&packet, MSG_NOSIGNAL) ==
-	       (long)sizeof hello;
+	/* ETOOMANYREFS: descriptors of others are on their way, up to the user's limit. */
+	struct timespec pause = {.tv_nsec = 1000000};
+	long bytes = 0;
+	for (int i = 0; i < MOST_TRIES; i++) {
+		bytes = mt_syscall3(SYS_sendmsg, fd, (long)&packet, MSG_NOSIGNAL);
+		if (bytes != -ETOOMANYREFS)
+			break;
+		mt_syscall3(SYS_nanosleep, (long)&pause, 0, 0);
+	}
+	return bytes == (long)sizeof hello;
 }
 
 /* The collector's answer; negative: refused, or there was none. */
-static int receive_answer(int fd)
+static int receive_answer(int fd, int timeout_ms)
 {
 	struct mt_message_head answer;
 	long got;
+	set_limit(fd, SO_RCVTIMEO, timeout_ms);
 	do
 		got = mt_syscall6(SYS_recvfrom, fd, (long)&answer, sizeof answer, 0, 0,
 				  0);
@@ -96,29 +109,41 @@ static int receive_answer(int fd)
 	return is_answer ? answer.status : -1;
 }
 
-static bool deliver(int fd, const char *name, const int fds[MT_HELLO_FDS])
+/* The listener, as the kernel knows it. */
+static struct ucred peer_of(int fd)
 {
 	struct ucred peer = {0};
-	unsigned peer_bytes = sizeof peer;
-	int answer =
-		connect_to(fd, name) && send_hello(fd, fds) ? receive_answer(fd) : -1;
-	if (answer < 0)
+	unsigned bytes = sizeof peer;
+	mt_syscall6(SYS_getsockopt, fd, SOL_SOCKET, SO_PEERCRED, (long)&peer,
+		    (long)&bytes, 0);
+	return peer;
+}
+
+/*
+ * A user of another name is believed while this process can be seen to descend from one
+ * that is.
+ */
+static bool deliver(int fd, const char *name, const int fds[MT_HELLO_FDS], int timeout_ms,
+		    bool waits)
+{
+	if (!connect_to(fd, name))
 		return false;
-	has_trace = answer != MT_HELLO_NO_FILE;
-	if (mt_syscall6(SYS_getsockopt, fd, SOL_SOCKET, SO_PEERCRED, (long)&peer,
-			(long)&peer_bytes, 0) == 0)
-		collector_pid = (uint32_t)peer.pid;
+	struct ucred peer = peer_of(fd);
+	waits |= peer.uid != (uint32_t)mt_syscall3(SYS_geteuid, 0, 0, 0);
+	if (!send_hello(fd, fds, waits) || (waits && receive_answer(fd, timeout_ms) < 0))
+		return false;
+	collector_pid = (uint32_t)peer.pid;
 	sender_pid = mt_state.header->pid;
 	return true;
 }
 
-bool mt_state_hand_over(const char *name, int timeout_ms)
+bool mt_state_hand_over(const char *name, int timeout_ms, bool waits)
 {
 	int fds[MT_HELLO_FDS];
 	if (!mt_state_fds(fds))
 		return false;
 	int fd = open_socket(timeout_ms);
-	bool delivered = fd >= 0 && deliver(fd, name, fds);
+	bool delivered = fd >= 0 && deliver(fd, name, fds, timeout_ms, waits);
 	if (fd >= 0)
 		mt_syscall3(SYS_close, fd, 0, 0);
 	if (delivered)
@@ -138,5 +163,6 @@ uint32_t mt_state_collector_pid(void)
 
 bool mt_state_has_trace(void)
 {
-	return mt_state_is_handed_over() && has_trace;
+	int32_t hello = atomic_load(&mt_state.control->hello);
+	return mt_state_is_handed_over() && hello >= 0 && hello != MT_HELLO_NO_FILE;
 }

@@ -13,7 +13,12 @@ uint32_t mt_state_add_string(const char *text)
 	uint32_t size = 1;
 	while (text && text[size - 1])
 		size++;
-	if (size == 1)
+	return size == 1 ? 0 : mt_state_add_bytes(text, size);
+}
+
+uint32_t mt_state_add_bytes(const char *bytes, uint32_t size)
+{
+	if (!size)
 		return 0;
 	_Atomic uint32_t *used = &mt_state.header->used.strings_bytes;
 	uint32_t at = atomic_load_explicit(used, memory_order_relaxed);
@@ -23,7 +28,7 @@ uint32_t mt_state_add_string(const char *text)
 			return 0;
 	} while (!atomic_compare_exchange_weak(used, &at, at + size));
 	for (uint32_t i = 0; i < size; i++)
-		mt_state.strings[at + i] = text[i];
+		mt_state.strings[at + i] = bytes[i];
 	return at;
 }
 

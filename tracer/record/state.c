@@ -33,7 +33,7 @@ static const uint64_t full_heap_bytes = UINT64_C(64) << 30;
 struct layout {
 	uint64_t heap_bytes;
 	uint32_t threads, modules, nodes, tracebacks, chunks, blocks, pools, arenas,
-		strings_bytes, starts;
+		strings_bytes, starts, kept_bytes;
 	struct mt_region regions[MT_REGION_COUNT];
 	uint64_t bytes;
 };
@@ -105,6 +105,7 @@ static void plan(struct layout *layout, int step)
 		.blocks = halved(1 << 26, step, 1 << 12),
 		.starts = halved(1 << 10, step, 64),
 		.strings_bytes = halved(64 << 20, step, 64 << 10),
+		.kept_bytes = halved(MT_KEPT_BYTES, step, PAGE),
 		.pools = (uint32_t)(heap / geometry->pool_bytes),
 		.arenas = (uint32_t)(heap / geometry->arena_bytes),
 	};
@@ -122,6 +123,7 @@ static void plan(struct layout *layout, int step)
 	place(layout, MT_REGION_PEAKS, counters * sizeof(struct mt_state_peak));
 	place(layout, MT_REGION_BLOCKS, layout->blocks * sizeof(struct mt_state_block));
 	place(layout, MT_REGION_STARTS, layout->starts * sizeof(struct mt_state_start));
+	place(layout, MT_REGION_KEPT, layout->kept_bytes);
 	place(layout, MT_REGION_ARENAS, layout->arenas);
 	place(layout, MT_REGION_POOLS, layout->pools * sizeof(struct mt_state_pool));
 	place(layout, MT_REGION_SIDE, heap / geometry->alignment * sizeof(uint32_t));
@@ -326,6 +328,7 @@ static void publish_pointers(void)
 	mt_state.arenas = region(MT_REGION_ARENAS);
 	mt_state.blocks = region(MT_REGION_BLOCKS);
 	mt_state.starts = region(MT_REGION_STARTS);
+	mt_state.kept = region(MT_REGION_KEPT);
 	mt_state.max_threads = layout->threads;
 	mt_state.max_modules = layout->modules;
 	mt_state.max_nodes = layout->nodes;

@@ -31,6 +31,7 @@ struct mt_state {
 	uint8_t *arenas;
 	struct mt_state_block *blocks;
 	struct mt_state_start *starts;
+	struct mt_state_kept *kept;
 
 	/* How many entries each table has room for. */
 	uint32_t max_threads, max_modules, max_nodes, max_tracebacks, max_chunks,
@@ -89,14 +90,16 @@ void mt_state_close_fds(void);
 
 /*
  * Send both memfds to the collector behind the abstract socket `name` and close them
- * here. Waits at most timeout_ms. False: nobody there; they stay open for another try.
+ * here. They are safe with the kernel then, so its answer is waited for, at most
+ * timeout_ms, only where waits is set or a user of another name listens. False: nobody
+ * there; they stay open for another try.
  */
-bool mt_state_hand_over(const char *name, int timeout_ms);
+bool mt_state_hand_over(const char *name, int timeout_ms, bool waits);
 
-/* Whether this process has a state that a collector received. */
+/* Whether this process has sent its state to a collector. */
 bool mt_state_is_handed_over(void);
 
-/* Whether the collector could make a file for it. */
+/* Whether the collector could make a file for it, as far as it has said. */
 bool mt_state_has_trace(void);
 
 /* The collector's pid as the kernel gave it; 0 when unknown or not handed over. */
@@ -114,6 +117,7 @@ static inline void mt_state_lose(enum mt_loss reason)
  * Lock-free.
  */
 uint32_t mt_state_add_string(const char *text);
+uint32_t mt_state_add_bytes(const char *bytes, uint32_t size);
 
 /*
  * A thread slot, ended ones first (their heap and counters are adopted), else a new one.
