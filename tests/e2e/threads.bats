@@ -3,9 +3,9 @@
 
 setup_file() {
 	export PROGRAMS="$BATS_FILE_TMPDIR" SOURCES="$BATS_TEST_DIRNAME/../programs"
-	for source in "$SOURCES"/{threads-,fork-while,dlopen-while,allocate-in,free-in}*.c; do
+	for source in "$SOURCES"/{threads-,fork-while,dlopen-while,locks-,allocate-in,free-in}*.c; do
 		name="$(basename "$source" .c)"
-		${CC:-cc} -g -O2 -fno-builtin -pthread "$source" -o "$PROGRAMS/$name"
+		${CC:-cc} -g -O2 -D_GNU_SOURCE -fno-builtin -pthread "$source" -o "$PROGRAMS/$name"
 	done
 	${CC:-cc} -g -O2 -fno-builtin -shared -fPIC "$SOURCES/plugin.c" -o "$PROGRAMS/plugin.so"
 	export PATH="$BATS_TEST_DIRNAME/../../${BUILD:-build}:$PATH"
@@ -63,6 +63,15 @@ record() {
 	[ "$(at trace.mtz plugin plugin)" = "19200 300" ]
 	[ "$(at trace.mtz plugin dropped)" = "0 0" ]
 	[ "$(at trace.mtz dlopen-while-threads-allocate churn)" = "0 0" ]
+}
+
+@test "threads: loader, fork and allocator at once, each with allocations under its locks" {
+	for options in "" "--malloc malloc" "--geometry classic"; do
+		timeout 60 memtrace run -q $options -o %n.mtz -- \
+			"$PROGRAMS/locks-of-everybody" "$PROGRAMS/plugin.so"
+		[ "$(ls *.mtz | wc -l)" -eq 101 ]
+		rm *.mtz
+	done
 }
 
 @test "threads: a signal handler that allocates in the middle of malloc" {

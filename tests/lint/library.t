@@ -15,6 +15,17 @@ nm -D --undefined-only "$library" | awk '{ sub(/@.*/, "", $2); print $2 }' | sor
 	comm -13 "$scratch/reviewed" - | sed 's/$/: imported, but not in tests\/lint\/imports/' |
 	check "every imported symbol has been reviewed"
 
+# What an event runs through asks neither the loader nor the threads library for anything that
+# takes a lock. Start, end, reports of errors and calls that pass through us may.
+others='preload/(aside|config|dl|exec|launch|operators|process|python|report|statistics|thread)'
+for source in preload/*.[cS] tracer/record/*.c; do
+	nm -u "$build/inside/${source%.*}.o" | awk -v object="${source%.*}" '{ print object, $2 }'
+done | grep -vE "^$others " | while read -r object symbol; do
+	grep -q "^$symbol " "$here/imports" && echo "$object $symbol"
+done | grep -vE ' (mem(cpy|move|set)|__errno_location|__libc_[a-z_]*|_dl_find_object)$' |
+	grep -vxE 'tracer/record/modules (dl_iterate_phdr|getauxval)|preload/interpose sysconf' |
+	check "the event path imports nothing that takes a lock of others"
+
 nm -D --defined-only "$library" | awk '{ sub(/@.*/, "", $3); print $3 }' | sort -u \
 	>"$scratch/exported"
 sed -n '/global:/,/local:/s/^[	 ]*\([A-Za-z_*][A-Za-z0-9_*]*\);.*/\1/p' preload/memtrace.map |
