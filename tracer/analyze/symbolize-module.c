@@ -65,20 +65,53 @@ static Dwarf *open_dwarf(const struct mt_symbol_request *request,
 	return NULL;
 }
 
-void mt_symbol_module_resolve(const struct mt_symbol_request *request,
-			      struct mt_symbol_files *files, struct mt_resolved *resolved)
+static size_t count_code(const struct mt_symbol_request *request)
 {
-	struct mt_symbol_names names = {.resolved = resolved, .files = files};
+	size_t count = request->pc_count;
+	while (count && request->pcs[count - 1] >= MT_PC_VARIABLE)
+		count--;
+	return count;
+}
+
+static void add_variables(const struct mt_symbol_request *request, size_t first,
+			  struct mt_symbol_names *names)
+{
+	for (size_t i = first; i < request->pc_count; i++) {
+		uint64_t pc = request->pcs[i];
+		struct mt_resolved_frame frame = {
+			.function = mt_symbol_names_variable(
+				names, pc & ~(MT_PC_VARIABLE | MT_PC_THREAD_LOCAL),
+				pc & MT_PC_THREAD_LOCAL)};
+		mt_resolved_add_address(names->resolved, pc);
+		mt_resolved_add_frame(names->resolved, frame);
+	}
+}
+
+static void add_code(const struct mt_symbol_request *request,
+		     struct mt_symbol_files *files, struct mt_symbol_names *names)
+{
+	struct mt_resolved *resolved = names->resolved;
 	struct mt_owners owners = {0};
 	Dwarf *alternate = NULL;
 	Dwarf *dwarf = open_dwarf(request, files, &alternate, resolved);
 	if (dwarf && !mt_owners_init(&owners, dwarf, mt_symbol_files_dwarf(files),
 				     request->pcs, request->pc_count))
 		resolved->has_failed = true;
-	add_units(request, &owners, &names);
-	add_others(request, &owners, &names);
+	add_units(request, &owners, names);
+	add_others(request, &owners, names);
 	mt_owners_deinit(&owners);
-	mt_symbol_names_deinit(&names);
 	dwarf_end(dwarf);
 	dwarf_end(alternate);
+}
+
+void mt_symbol_module_resolve(const struct mt_symbol_request *request,
+			      struct mt_symbol_files *files, struct mt_resolved *resolved)
+{
+	struct mt_symbol_names names = {.resolved = resolved, .files = files};
+	struct mt_symbol_request code = *request;
+	code.pc_count = count_code(request);
+	if (code.pc_count)
+		add_code(&code, files, &names);
+	add_variables(request, code.pc_count, &names);
+	mt_symbol_names_deinit(&names);
 }

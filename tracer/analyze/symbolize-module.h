@@ -9,10 +9,17 @@
 
 #include "tracer/analyze/symbolize-files.h"
 
+/*
+ * In an address: a variable's, which has one frame whose function is its name. No address
+ * of the modules that there are is so high.
+ */
+#define MT_PC_VARIABLE     (UINT64_C(1) << 62)
+#define MT_PC_THREAD_LOCAL (UINT64_C(1) << 63)
+
 struct mt_symbol_request {
 	const struct mt_symbol_module *module;
 	const struct mt_symbolizer_options *options;
-	const uint64_t *pcs; /* ascending, each once */
+	const uint64_t *pcs; /* ascending, each once; may hold MT_PC_VARIABLE ... */
 	size_t pc_count;
 	bool names_only; /* leave debug information alone: ELF symbols */
 };

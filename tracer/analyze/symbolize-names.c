@@ -6,6 +6,7 @@
 #include "tracer/analyze/symbolize-demangle.h"
 
 #include <dwarf.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,6 +18,8 @@ enum {
 void mt_symbol_names_deinit(struct mt_symbol_names *names)
 {
 	mt_symtab_deinit(&names->symtab);
+	mt_symtab_deinit(&names->data);
+	mt_symtab_deinit(&names->thread_locals);
 	mt_memo_deinit(&names->functions);
 	mt_memo_deinit(&names->sources);
 }
@@ -39,14 +42,39 @@ static const char *symbol_at(struct mt_symbol_names *names, uint64_t pc)
 {
 	if (!names->has_symtab) {
 		names->has_symtab = true;
-		mt_symtab_load(&names->symtab, names->files);
+		mt_symtab_load(&names->symtab, MT_SYMTAB_CODE, names->files);
 	}
-	return mt_symtab_find(&names->symtab, pc);
+	uint64_t behind;
+	return mt_symtab_find(&names->symtab, pc, &behind);
 }
 
 uint32_t mt_symbol_names_at(struct mt_symbol_names *names, uint64_t pc)
 {
 	return function_text(names, symbol_at(names, pc));
+}
+
+uint32_t mt_symbol_names_variable(struct mt_symbol_names *names, uint64_t offset,
+				  bool is_thread_local)
+{
+	if (!names->has_data) {
+		names->has_data = true;
+		mt_symtab_load(&names->data, MT_SYMTAB_DATA, names->files);
+		mt_symtab_load(&names->thread_locals, MT_SYMTAB_THREAD_LOCAL,
+			       names->files);
+	}
+	uint64_t behind;
+	const char *name = mt_symtab_find(
+		is_thread_local ? &names->thread_locals : &names->data, offset, &behind);
+	if (!name || !behind)
+		return function_text(names, name);
+	char *plain = mt_demangle(name), *text;
+	uint32_t found = 0;
+	if (asprintf(&text, "%s+%" PRIu64, plain ? plain : name, behind) >= 0) {
+		found = mt_resolved_text(names->resolved, text);
+		free(text);
+	}
+	free(plain);
+	return found;
 }
 
 static const char *string_of(Dwarf_Die *die, unsigned name)

@@ -16,7 +16,8 @@ struct mt_symbol_names {
 	struct mt_resolved *resolved;
 	const struct mt_symbol_files *files;
 	struct mt_symtab symtab; /* read when first needed */
-	bool has_symtab;
+	struct mt_symtab data, thread_locals;
+	bool has_symtab, has_data;
 	struct mt_memo functions; /* by linker name and by DIE */
 	struct mt_memo sources;   /* by the string in the line table */
 };
@@ -25,6 +26,10 @@ void mt_symbol_names_deinit(struct mt_symbol_names *names);
 
 /* By the symbol tables. */
 uint32_t mt_symbol_names_at(struct mt_symbol_names *names, uint64_t pc);
+
+/* The same of a variable: "cache", or "cache+8" behind its beginning. */
+uint32_t mt_symbol_names_variable(struct mt_symbol_names *names, uint64_t offset,
+				  bool is_thread_local);
 
 /*
  * The function of a subprogram or inlined subroutine. With wants_symtab, one without a

@@ -45,6 +45,21 @@ static bool is_code(const GElf_Sym *symbol, const GElf_Shdr *section)
 	       (type == STT_NOTYPE && section->sh_flags & SHF_EXECINSTR);
 }
 
+static bool is_of_kind(const struct mt_symtab *symtab, const GElf_Sym *symbol,
+		       const GElf_Shdr *section)
+{
+	unsigned type = GELF_ST_TYPE(symbol->st_info);
+	switch (symtab->kind) {
+	case MT_SYMTAB_CODE:
+		return is_code(symbol, section);
+	case MT_SYMTAB_DATA:
+		return type == STT_OBJECT || type == STT_COMMON;
+	case MT_SYMTAB_THREAD_LOCAL:
+		return type == STT_TLS;
+	}
+	return false;
+}
+
 static void add(struct mt_symtab *symtab, const GElf_Sym *symbol, const char *name,
 		Elf *elf)
 {
@@ -52,7 +67,7 @@ static void add(struct mt_symtab *symtab, const GElf_Sym *symbol, const char *na
 	if (!name || !*name || name[0] == '$' || name[0] == '.' ||
 	    symbol->st_shndx == SHN_UNDEF || symbol->st_shndx >= SHN_LORESERVE ||
 	    !gelf_getshdr(elf_getscn(elf, symbol->st_shndx), &section) ||
-	    !is_code(symbol, &section))
+	    !is_of_kind(symtab, symbol, &section))
 		return;
 	void *room = mt_list_room(symtab->entries, symtab->count, &symtab->capacity,
 				  sizeof *symtab->entries);
@@ -143,8 +158,10 @@ static int by_start_and_rank(const void *left, const void *right)
 	return strcmp(a->name, b->name);
 }
 
-void mt_symtab_load(struct mt_symtab *symtab, const struct mt_symbol_files *files)
+void mt_symtab_load(struct mt_symtab *symtab, enum mt_symtab_kind kind,
+		    const struct mt_symbol_files *files)
 {
+	symtab->kind = kind;
 	add_tables(symtab, files->debug.elf, SHT_SYMTAB);
 	if (!symtab->count)
 		add_tables(symtab, files->binary.elf, SHT_SYMTAB);
@@ -178,7 +195,7 @@ static size_t count_until(const struct mt_symtab *symtab, uint64_t pc)
 	return low;
 }
 
-const char *mt_symtab_find(const struct mt_symtab *symtab, uint64_t pc)
+const char *mt_symtab_find(const struct mt_symtab *symtab, uint64_t pc, uint64_t *behind)
 {
 	size_t i = count_until(symtab, pc);
 	const struct mt_symtab_entry *best = NULL, *sizeless = NULL;
@@ -193,7 +210,8 @@ const char *mt_symtab_find(const struct mt_symtab *symtab, uint64_t pc)
 		else if (!seen || (sizeless && sizeless->start == entry->start))
 			sizeless = entry;
 	}
-	if (best)
-		return best->name;
-	return sizeless ? sizeless->name : NULL;
+	if (!best)
+		best = sizeless;
+	*behind = best ? pc - best->start : 0;
+	return best ? best->name : NULL;
 }

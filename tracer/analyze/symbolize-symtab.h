@@ -1,5 +1,5 @@
 /*
- * symbolize-symtab.h - functions by the ELF symbol tables of a module. Outside.
+ * symbolize-symtab.h - functions and variables by the ELF symbol tables of a module. Outside.
  */
 #ifndef MT_TRACER_ANALYZE_SYMBOLIZE_SYMTAB_H
 #define MT_TRACER_ANALYZE_SYMBOLIZE_SYMTAB_H
@@ -13,8 +13,15 @@
 
 struct mt_symtab_entry;
 
+enum mt_symtab_kind {
+	MT_SYMTAB_CODE,
+	MT_SYMTAB_DATA,
+	MT_SYMTAB_THREAD_LOCAL, /* addresses count from the module's block */
+};
+
 /* A zeroed struct is empty. Names are borrowed from the files. */
 struct mt_symtab {
+	enum mt_symtab_kind kind;        /* of the symbols in it */
 	struct mt_symtab_entry *entries; /* ascending */
 	size_t count;
 	size_t capacity;
@@ -22,10 +29,11 @@ struct mt_symtab {
 };
 
 /* .symtab of the debug file or of the binary, else .gnu_debugdata, else .dynsym. */
-void mt_symtab_load(struct mt_symtab *symtab, const struct mt_symbol_files *files);
+void mt_symtab_load(struct mt_symtab *symtab, enum mt_symtab_kind kind,
+		    const struct mt_symbol_files *files);
 void mt_symtab_deinit(struct mt_symtab *symtab);
 
-/* The linker name of the function at pc, or NULL. */
-const char *mt_symtab_find(const struct mt_symtab *symtab, uint64_t pc);
+/* The linker name of what is at pc, and how far behind its beginning pc is; or NULL. */
+const char *mt_symtab_find(const struct mt_symtab *symtab, uint64_t pc, uint64_t *behind);
 
 #endif

@@ -184,12 +184,13 @@ static uint64_t pc_of(uint64_t offset, bool is_return_address)
 	return offset - (is_return_address && offset);
 }
 
-int mt_symbolizer_add(struct mt_symbolizer *symbolizer, uint32_t id, uint64_t offset,
-		      bool is_return_address, struct mt_error *err)
+static uint64_t variable_of(uint64_t offset, bool is_thread_local)
 {
-	struct module *module = find_module(symbolizer, id);
-	if (!module)
-		return 0;
+	return offset | MT_PC_VARIABLE | (is_thread_local ? MT_PC_THREAD_LOCAL : 0);
+}
+
+static int add_pc(struct module *module, uint64_t pc, struct mt_error *err)
+{
 	if (module->pc_count == module->pc_capacity) {
 		sort_pcs(module);
 		/* Grow only where duplicates were not what filled it. */
@@ -202,8 +203,27 @@ int mt_symbolizer_add(struct mt_symbolizer *symbolizer, uint32_t id, uint64_t of
 			return no_memory(err);
 		module->pcs = room;
 	}
-	module->pcs[module->pc_count++] = pc_of(offset, is_return_address);
+	module->pcs[module->pc_count++] = pc;
 	return 0;
+}
+
+int mt_symbolizer_add(struct mt_symbolizer *symbolizer, uint32_t id, uint64_t offset,
+		      bool is_return_address, struct mt_error *err)
+{
+	struct module *module = find_module(symbolizer, id);
+	if (!module || offset >= MT_PC_VARIABLE)
+		return 0;
+	return add_pc(module, pc_of(offset, is_return_address), err);
+}
+
+int mt_symbolizer_add_variable(struct mt_symbolizer *symbolizer, uint32_t id,
+			       uint64_t offset, bool is_thread_local,
+			       struct mt_error *err)
+{
+	struct module *module = find_module(symbolizer, id);
+	if (!module || offset >= MT_PC_VARIABLE)
+		return 0;
+	return add_pc(module, variable_of(offset, is_thread_local), err);
 }
 
 static struct mt_symbols find_in_layers(const struct module *module, uint64_t pc)
@@ -369,4 +389,16 @@ struct mt_symbols mt_symbolizer_find(const struct mt_symbolizer *symbolizer, uin
 	if (module)
 		symbols = find_in_layers(module, pc_of(offset, is_return_address));
 	return symbols.count ? symbols : (struct mt_symbols){&unknown, 1};
+}
+
+const char *mt_symbolizer_find_variable(const struct mt_symbolizer *symbolizer,
+					uint32_t id, uint64_t offset,
+					bool is_thread_local)
+{
+	const struct module *module = find_module(symbolizer, id);
+	if (!module || offset >= MT_PC_VARIABLE)
+		return NULL;
+	struct mt_symbols symbols =
+		find_in_layers(module, variable_of(offset, is_thread_local));
+	return symbols.count ? symbols.list[0].function : NULL;
 }

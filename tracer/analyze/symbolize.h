@@ -64,6 +64,11 @@ int mt_symbolizer_add_module(struct mt_symbolizer *symbolizer,
 int mt_symbolizer_add(struct mt_symbolizer *symbolizer, uint32_t module, uint64_t offset,
 		      bool is_return_address, struct mt_error *err);
 
+/* Ask for a variable: of data by its address, of a thread by its place in the block. */
+int mt_symbolizer_add_variable(struct mt_symbolizer *symbolizer, uint32_t module,
+			       uint64_t offset, bool is_thread_local,
+			       struct mt_error *err);
+
 /* Resolve all that was asked for since the last call. Damaged debug info is no error. */
 int mt_symbolizer_resolve(struct mt_symbolizer *symbolizer, struct mt_error *err);
 
@@ -71,5 +76,10 @@ int mt_symbolizer_resolve(struct mt_symbolizer *symbolizer, struct mt_error *err
 struct mt_symbols mt_symbolizer_find(const struct mt_symbolizer *symbolizer,
 				     uint32_t module, uint64_t offset,
 				     bool is_return_address);
+
+/* "cache", or "cache+8" eight bytes into it; NULL: unknown. */
+const char *mt_symbolizer_find_variable(const struct mt_symbolizer *symbolizer,
+					uint32_t module, uint64_t offset,
+					bool is_thread_local);
 
 #endif
