@@ -7,6 +7,18 @@
 
 #include <string.h>
 
+const char *mt_by_name(enum mt_by by)
+{
+	static const char *const by_names[] = {
+		[MT_BY_LINENO] = "lineno",     [MT_BY_FILENAME] = "filename",
+		[MT_BY_FUNCTION] = "function", [MT_BY_TRACEBACK] = "traceback",
+		[MT_BY_MODULE] = "module",     [MT_BY_SIZE_CLASS] = "size-class",
+		[MT_BY_THREAD] = "thread",     [MT_BY_DOMAIN] = "domain",
+		[MT_BY_TYPE] = "type",
+	};
+	return by_names[by];
+}
+
 int mt_groups_init(struct mt_groups *groups, enum mt_by by,
 		   struct mt_locations *locations, struct mt_error *err)
 {
@@ -43,6 +55,7 @@ static uint64_t hash_key(const struct mt_groups *groups, const struct mt_group *
 	case MT_BY_SIZE_CLASS:
 	case MT_BY_THREAD:
 	case MT_BY_DOMAIN:
+	case MT_BY_TYPE:
 		break;
 	}
 	hash = mt_hash_word(hash, key->number);
@@ -78,6 +91,7 @@ static bool key_equals(const void *owner, uint32_t id, const void *wanted)
 	case MT_BY_SIZE_CLASS:
 	case MT_BY_THREAD:
 	case MT_BY_DOMAIN:
+	case MT_BY_TYPE:
 		break;
 	}
 	return a->kind == b->kind && a->number == b->number && a->name == b->name;
@@ -233,7 +247,7 @@ static int add_by_domain(const struct addition *a, struct mt_error *err)
 	return rc;
 }
 
-/* By thread and size class: from the cells, and what they leave over. */
+/* By thread, size class and type: from the cells, and what they leave over. */
 
 static int thread_key(const struct addition *a, uint32_t slot, struct mt_group *key,
 		      struct mt_error *err)
@@ -257,7 +271,7 @@ static void class_key(const struct addition *a, uint32_t class_index,
 		key->number = (class_index + UINT64_C(1)) * alignment;
 }
 
-/* The cells of one slot, or of one class. */
+/* The cells of one slot, class or type. */
 struct cell_sum {
 	uint32_t number;
 	struct mt_counts counts;
@@ -327,7 +341,9 @@ static int add_sums(const struct addition *a, const struct cell_sums *sums,
 	for (size_t i = 0; rc >= 0 && i < sums->count; i++) {
 		struct mt_group key = {0};
 		key.sides[a->side] = sums->list[i].counts;
-		if (a->groups->by == MT_BY_THREAD)
+		if (a->groups->by == MT_BY_TYPE)
+			key.name = a->profile->types[sums->list[i].number];
+		else if (a->groups->by == MT_BY_THREAD)
 			rc = thread_key(a, sums->list[i].number, &key, err);
 		else
 			class_key(a, sums->list[i].number, &key);
@@ -344,8 +360,8 @@ static int add_by_cell(const struct addition *a, struct mt_error *err)
 	for (size_t i = 0; rc >= 0 && i < a->profile->cell_count; i++) {
 		const struct mt_profile_cell *cell = &a->profile->cells[i];
 		rc = add_cell(&sums,
-			      a->groups->by == MT_BY_THREAD ? cell->slot
-							    : cell->class_index,
+			      a->groups->by == MT_BY_SIZE_CLASS ? cell->class_index
+								: cell->slot,
 			      cell->live, err);
 	}
 	if (rc >= 0)
@@ -368,6 +384,54 @@ int mt_groups_add(struct mt_groups *groups, enum mt_side side,
 	if (groups->by == MT_BY_TRACEBACK)
 		return add_by_traceback(&a, err);
 	return groups->by == MT_BY_DOMAIN ? add_by_domain(&a, err) : add_by_cell(&a, err);
+}
+
+/* Back from the groups to what went into them. */
+
+static int locate_path(struct mt_groups *groups, const struct mt_callsites *callsites,
+		       uint32_t node, uint32_t *path_of_node, struct mt_group *key,
+		       struct mt_error *err)
+{
+	if (groups->by != MT_BY_TRACEBACK)
+		return 0;
+	return mt_paths_intern(&groups->paths, callsites->frames, node, path_of_node,
+			       &key->path, err);
+}
+
+static uint32_t locate_key(const struct mt_groups *groups, const struct mt_group *key)
+{
+	return mt_index_find(&groups->index, hash_key(groups, key), key_equals, groups,
+			     key);
+}
+
+int mt_groups_locate(struct mt_groups *groups, const struct mt_profile *profile,
+		     const struct mt_callsites *callsites, uint32_t *ids,
+		     struct mt_error *err)
+{
+	bool has_sites = mt_by_is_location(groups->by);
+	for (size_t i = 0; groups->by == MT_BY_TYPE && i < profile->cell_count; i++) {
+		struct mt_group key = {.name = profile->types[profile->cells[i].slot]};
+		ids[i] = locate_key(groups, &key);
+	}
+	if (groups->by == MT_BY_TYPE)
+		return 0;
+	size_t nodes = groups->by == MT_BY_TRACEBACK ? profile->trace->nodes.count : 0;
+	uint32_t *path_of_node = calloc(nodes + 1, sizeof *path_of_node);
+	if (!path_of_node)
+		return mt_fail(err, MT_ERR_NO_MEMORY, "out of memory");
+	int rc = 0;
+	for (size_t i = 0; rc >= 0 && i < profile->row_count; i++) {
+		uint32_t node = profile->rows[i].node;
+		struct mt_group key = {0};
+		if (has_sites)
+			key.location = mt_callsites_get(callsites, node);
+		if (groups->by == MT_BY_DOMAIN)
+			key.number = profile->trace->nodes.list[node].domain;
+		rc = locate_path(groups, callsites, node, path_of_node, &key, err);
+		ids[i] = locate_key(groups, &key);
+	}
+	free(path_of_node);
+	return rc;
 }
 
 /* Order. */
@@ -408,6 +472,7 @@ int mt_groups_compare_keys(const struct mt_groups *groups, const struct mt_group
 	case MT_BY_SIZE_CLASS:
 	case MT_BY_THREAD:
 	case MT_BY_DOMAIN:
+	case MT_BY_TYPE:
 		break;
 	}
 	return compare_numbers(a, b);

@@ -20,13 +20,18 @@ enum mt_by {
 	MT_BY_SIZE_CLASS,
 	MT_BY_THREAD,
 	MT_BY_DOMAIN,
+	MT_BY_TYPE,
 };
 
 enum mt_metric {
 	MT_METRIC_LIVE,
 	MT_METRIC_PEAK,
 	MT_METRIC_TOTAL,
+	MT_METRIC_RETAINED, /* grouped as live; see retained.h */
 };
+
+/* As on the command line: "lineno". */
+const char *mt_by_name(enum mt_by by);
 
 /* Rows by thread and by size class come from the profile's cells. */
 static inline bool mt_by_needs_cells(enum mt_by by)
@@ -37,7 +42,8 @@ static inline bool mt_by_needs_cells(enum mt_by by)
 /* The keys that are made of locations. */
 static inline bool mt_by_is_location(enum mt_by by)
 {
-	return by != MT_BY_TRACEBACK && by != MT_BY_DOMAIN && !mt_by_needs_cells(by);
+	return by != MT_BY_TRACEBACK && by != MT_BY_DOMAIN && by != MT_BY_TYPE &&
+	       !mt_by_needs_cells(by);
 }
 
 enum mt_side {
@@ -61,7 +67,7 @@ struct mt_group {
 	mt_location_id old_location; /* the same for the old side alone */
 	uint32_t path;               /* by traceback */
 	uint64_t number;             /* bytes of a class (0: large), tid, domain */
-	const char *name;            /* of a thread, interned; NULL: none */
+	const char *name;            /* of a thread or type, interned; NULL: none */
 	uint8_t kind;                /* enum mt_group_kind */
 	uint8_t share_side;
 };
@@ -88,6 +94,14 @@ void mt_groups_deinit(struct mt_groups *groups);
 int mt_groups_add(struct mt_groups *groups, enum mt_side side,
 		  const struct mt_profile *profile, const struct mt_callsites *callsites,
 		  enum mt_metric metric, bool is_cumulative, struct mt_error *err);
+
+/*
+ * The group of each row of a profile that was added, by type of each cell; MT_INDEX_NONE:
+ * it is in none.
+ */
+int mt_groups_locate(struct mt_groups *groups, const struct mt_profile *profile,
+		     const struct mt_callsites *callsites, uint32_t *ids,
+		     struct mt_error *err);
 
 /* The order of keys where the numbers are equal. <0, 0, >0. */
 int mt_groups_compare_keys(const struct mt_groups *groups, const struct mt_group *a,

@@ -67,6 +67,8 @@ static char *label_number(const struct mt_groups *groups, const struct mt_group 
 								: unknown_name);
 	if (groups->by == MT_BY_THREAD)
 		return format("thread %s (%" PRIu64 ")", group->name, group->number);
+	if (groups->by == MT_BY_TYPE)
+		return strdup(group->name);
 	if (groups->by == MT_BY_DOMAIN)
 		return format("domain %" PRIu64, group->number);
 	return group->number ? format("class %" PRIu64, group->number) : strdup("large");
@@ -90,6 +92,7 @@ char *mt_label_group(const struct mt_groups *groups, const struct mt_group *grou
 	case MT_BY_SIZE_CLASS:
 	case MT_BY_THREAD:
 	case MT_BY_DOMAIN:
+	case MT_BY_TYPE:
 		break;
 	}
 	return label_number(groups, group);

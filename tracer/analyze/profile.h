@@ -38,10 +38,10 @@ struct mt_profile_row {
 	struct mt_counts live, peak, total;
 };
 
-/* Live blocks of one traceback by thread slot and size class. */
+/* Live blocks of one traceback by thread slot and size class, or by type. */
 struct mt_profile_cell {
 	uint32_t node;
-	uint32_t slot;
+	uint32_t slot;       /* by type: the type */
 	uint8_t class_index; /* or MT_CLASS_LARGE */
 	struct mt_counts live;
 };
@@ -53,6 +53,7 @@ struct mt_profile {
 	size_t row_count;
 	struct mt_profile_cell *cells; /* only if asked for */
 	size_t cell_count;
+	const char *const *types; /* names; borrowed; NULL: cells have none */
 	uint64_t losses[MT_LOSS_COUNT];
 	bool is_short; /* rows do not add up to what the snapshot says: some are lost */
 };

@@ -4,6 +4,7 @@
 #include "tracer/analyze/question.h"
 
 #include "tracer/analyze/match.h"
+#include "tracer/analyze/retained.h"
 #include "tracer/analyze/rows.h"
 #include "tracer/analyze/samples.h"
 
@@ -11,17 +12,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const char *const by_names[] = {
-	[MT_BY_LINENO] = "lineno",     [MT_BY_FILENAME] = "filename",
-	[MT_BY_FUNCTION] = "function", [MT_BY_TRACEBACK] = "traceback",
-	[MT_BY_MODULE] = "module",     [MT_BY_SIZE_CLASS] = "size-class",
-	[MT_BY_THREAD] = "thread",     [MT_BY_DOMAIN] = "domain",
-};
-
 static const char *const metric_names[] = {
 	[MT_METRIC_LIVE] = "live",
 	[MT_METRIC_PEAK] = "peak",
 	[MT_METRIC_TOTAL] = "total",
+	[MT_METRIC_RETAINED] = "retained",
 };
 
 int mt_question_check(const struct mt_question *question, struct mt_error *err)
@@ -29,7 +24,7 @@ int mt_question_check(const struct mt_question *question, struct mt_error *err)
 	if (question->is_cumulative && !mt_by_is_location(question->by))
 		return mt_fail(err, MT_ERR_USAGE,
 			       "--cumulative cannot be used with --by %s",
-			       by_names[question->by]);
+			       mt_by_name(question->by));
 	if (question->matches_functions && question->by == MT_BY_TRACEBACK)
 		return mt_fail(err, MT_ERR_USAGE,
 			       "--match function cannot be used with --by traceback");
@@ -38,9 +33,21 @@ int mt_question_check(const struct mt_question *question, struct mt_error *err)
 			err, MT_ERR_USAGE,
 			"--by %s knows live blocks only: a trace does not say which "
 			"%s the blocks of --metric %s had",
-			by_names[question->by],
+			mt_by_name(question->by),
 			question->by == MT_BY_THREAD ? "threads" : "classes",
 			metric_names[question->metric]);
+	if (question->by == MT_BY_TYPE &&
+	    (question->metric == MT_METRIC_PEAK || question->metric == MT_METRIC_TOTAL))
+		return mt_fail(err, MT_ERR_USAGE,
+			       "--by type knows live blocks only: a trace does not say "
+			       "what the blocks of --metric %s were",
+			       metric_names[question->metric]);
+	if (question->metric == MT_METRIC_RETAINED &&
+	    (question->is_cumulative || mt_by_needs_cells(question->by)))
+		return mt_fail(err, MT_ERR_USAGE,
+			       "--metric retained cannot be used with %s%s",
+			       question->is_cumulative ? "--cumulative" : "--by ",
+			       question->is_cumulative ? "" : mt_by_name(question->by));
 	return 0;
 }
 
@@ -54,7 +61,7 @@ static int check_moment(const struct mt_question *question,
 			err, MT_ERR_USAGE,
 			"--by %s cannot be answered at @peak: a trace does not say "
 			"which %s the blocks of that moment had",
-			by_names[question->by],
+			mt_by_name(question->by),
 			question->by == MT_BY_THREAD ? "threads" : "classes");
 	if (question->metric == MT_METRIC_TOTAL)
 		return mt_fail(err, MT_ERR_USAGE,
@@ -119,6 +126,44 @@ static int open_frames(struct mt_answer *answer, struct mt_subject *subject,
 	return rc;
 }
 
+bool mt_question_needs_scan(const struct mt_question *question)
+{
+	return question->is_of_scan || question->by == MT_BY_TYPE ||
+	       question->metric == MT_METRIC_RETAINED;
+}
+
+/* Without a scan, --by type and --metric retained are questions that it cannot answer. */
+static int say_no_scan(const struct mt_question *question, const struct mt_error *why,
+		       struct mt_error *err)
+{
+	if (why->code != MT_ERR_MISSING || question->is_of_scan)
+		return mt_fail(err, why->code, "%s", why->message);
+	return mt_fail(err, MT_ERR_USAGE, "%s needs a scan: %s",
+		       question->by == MT_BY_TYPE ? "--by type" : "--metric retained",
+		       why->message);
+}
+
+static int open_scan(struct mt_subject *subject, const struct mt_question *question,
+		     struct mt_error *err)
+{
+	struct mt_error why = {0};
+	if (!mt_question_needs_scan(question))
+		return 0;
+	int rc = mt_heap_init(&subject->heap, subject->trace, &subject->profile.moment,
+			      &why);
+	if (rc < 0)
+		return say_no_scan(question, &why, err);
+	if (question->is_of_scan)
+		rc = mt_heap_set_rows(&subject->profile, &subject->heap, MT_ALL_KINDS,
+				      err);
+	if (rc >= 0 && (question->is_of_scan || question->by == MT_BY_TYPE))
+		rc = mt_types_init(&subject->types, &subject->heap, subject->frames, err);
+	if (rc >= 0 && question->by == MT_BY_TYPE)
+		rc = mt_heap_set_cells(&subject->profile, &subject->heap, MT_ALL_KINDS,
+				       &subject->types, err);
+	return rc;
+}
+
 int mt_answer_open(struct mt_answer *answer, const struct mt_question *question,
 		   enum mt_side side, const char *argument, struct mt_error *err)
 {
@@ -145,15 +190,21 @@ int mt_answer_open(struct mt_answer *answer, const struct mt_question *question,
 				     mt_by_needs_cells(question->by), err);
 	if (rc >= 0)
 		rc = open_frames(answer, subject, err);
+	if (rc >= 0)
+		rc = open_scan(subject, question, err);
 	return rc < 0 ? rc : mt_subject_resolve(subject, question, err);
 }
 
-static void note_state(struct mt_answer *answer, const struct mt_subject *subject)
+void mt_answer_note_state(struct mt_answer *answer, const struct mt_subject *subject)
 {
 	if (subject->profile.is_short && !subject->trace->damage.code)
 		mt_fail(&answer->remark, MT_ERR_DAMAGED,
 			"%s: the snapshot's rows do not add up to its totals: some are "
 			"lost",
+			subject->trace->path);
+	if (subject->heap.is_short && !subject->trace->damage.code)
+		mt_fail(&answer->remark, MT_ERR_DAMAGED,
+			"%s: the scan has fewer blocks than it says: some are lost",
 			subject->trace->path);
 	mt_trace_remark(subject->trace, &answer->remark);
 	answer->report.is_incomplete |= answer->remark.code != 0;
@@ -182,7 +233,7 @@ static int add_facts(struct mt_answer *answer, const struct mt_question *questio
 	const struct mt_profile *profile = &answer->subjects[0].profile;
 	const struct mt_record_snapshot *rec = &profile->moment.rows->record;
 	struct mt_fact by = {.name = "by",
-			     .value = mt_value_text(by_names[question->by])};
+			     .value = mt_value_text(mt_by_name(question->by))};
 	struct mt_fact metric = {.name = "metric",
 				 .value = mt_value_text(metric_names[question->metric])};
 	struct mt_fact bound = {.name = "peak_bound_bytes",
@@ -220,6 +271,26 @@ static size_t side_count(const struct mt_answer *answer, enum mt_side side)
 	return count;
 }
 
+/* In place of what lives, what it retains. */
+static int retain(struct mt_groups *groups, enum mt_side side,
+		  const struct mt_subject *subject, struct mt_error *err)
+{
+	const struct mt_heap *heap = &subject->heap;
+	uint32_t *group_of = malloc((heap->blocks.count + 1) * sizeof *group_of);
+	struct mt_counts *sums = calloc(groups->count + 1, sizeof *sums);
+	int rc = group_of && sums ? 0 : mt_fail(err, MT_ERR_NO_MEMORY, "out of memory");
+	if (rc >= 0)
+		rc = mt_heap_locate(heap, groups, &subject->profile, &subject->callsites,
+				    group_of, err);
+	if (rc >= 0)
+		rc = mt_retained_add(heap, group_of, groups->count, sums, err);
+	for (size_t i = 0; rc >= 0 && i < groups->count; i++)
+		groups->list[i].sides[side] = sums[i];
+	free(group_of);
+	free(sums);
+	return rc;
+}
+
 /* All subjects of a side; several of them are settled as samples. */
 static int group_side(struct mt_answer *answer, const struct mt_question *question,
 		      enum mt_side side, struct mt_error *err)
@@ -234,6 +305,8 @@ static int group_side(struct mt_answer *answer, const struct mt_question *questi
 			continue;
 		rc = mt_groups_add(groups, side, &subject->profile, &subject->callsites,
 				   question->metric, question->is_cumulative, err);
+		if (rc >= 0 && question->metric == MT_METRIC_RETAINED)
+			rc = retain(groups, side, subject, err);
 		if (rc >= 0 && has_several)
 			rc = mt_samples_note(&samples, err);
 	}
@@ -317,7 +390,7 @@ int mt_answer_init(struct mt_answer *answer, const struct mt_question *question,
 	answer->report.schema = old_side.count ? "memtrace.diff/1" : "memtrace.top/1";
 	int rc = answer_sides(answer, question, new_side, old_side, err);
 	for (size_t i = 0; rc >= 0 && i < answer->subject_count; i++)
-		note_state(answer, &answer->subjects[i]);
+		mt_answer_note_state(answer, &answer->subjects[i]);
 	return rc;
 }
 
@@ -330,6 +403,8 @@ void mt_answer_deinit(struct mt_answer *answer)
 		mt_callsites_deinit(&subject->callsites);
 		mt_frame_locations_deinit(&subject->own_frames);
 		mt_profile_deinit(&subject->profile);
+		mt_types_deinit(&subject->types);
+		mt_heap_deinit(&subject->heap);
 		if (subject->owns_trace)
 			mt_trace_close(subject->trace);
 		free(subject->name);

@@ -6,6 +6,7 @@
 
 #include "tracer/analyze/filter.h"
 #include "tracer/analyze/group.h"
+#include "tracer/analyze/heap-profile.h"
 #include "tracer/analyze/statistic.h"
 #include "tracer/analyze/table.h"
 
@@ -18,6 +19,7 @@ struct mt_question {
 	bool matches_functions;      /* diff by lineno: see match.h */
 	bool checks_all;             /* every chunk of the traces, needed or not */
 	bool needs_all_frames;       /* of every traceback, for other reasons than by */
+	bool is_of_scan;             /* live are the blocks of the scan, and only they */
 	size_t limit;                /* rows; 0: all */
 	struct mt_wrappers wrappers; /* further ones */
 	const struct mt_filter *filters;
@@ -38,6 +40,9 @@ struct mt_subject {
 	struct mt_frame_locations *frames;
 	struct mt_frame_locations own_frames;
 	struct mt_callsites callsites;
+	/* Only where the question needs a scan. */
+	struct mt_heap heap;
+	struct mt_types types;
 };
 
 struct mt_answer {
@@ -83,10 +88,15 @@ int mt_answer_group(struct mt_answer *answer, const struct mt_question *question
 int mt_answer_report(struct mt_answer *answer, const struct mt_question *question,
 		     struct mt_error *err);
 
+/* Remark and report say what is wrong with a subject's trace. */
+void mt_answer_note_state(struct mt_answer *answer, const struct mt_subject *subject);
+
 /* Which snapshot of which trace it is, for a report. */
 int mt_answer_add_side(struct mt_report *report, const struct mt_subject *subject,
 		       struct mt_error *err);
 
+/* By type, retained, of the scan. */
+bool mt_question_needs_scan(const struct mt_question *question);
 bool mt_question_needs_symbols(const struct mt_question *question);
 
 /* A combination that no trace can answer. */

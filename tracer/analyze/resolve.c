@@ -33,7 +33,8 @@ static bool needs_chains(const struct mt_question *question)
 
 bool mt_question_needs_symbols(const struct mt_question *question)
 {
-	return needs_sites(question) || needs_chains(question);
+	return needs_sites(question) || needs_chains(question) ||
+	       question->by == MT_BY_TYPE || question->is_of_scan;
 }
 
 /* Every frame of every row's chain, each node looked at once. */

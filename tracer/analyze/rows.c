@@ -24,6 +24,7 @@ static const struct mt_column thread_columns[] = {
 	{"name", MT_COLUMN_TEXT},
 };
 static const struct mt_column domain_columns[] = {{"domain", MT_COLUMN_NUMBER}};
+static const struct mt_column type_columns[] = {{"type", MT_COLUMN_TEXT}};
 static const struct mt_column traceback_columns[] = {{"traceback", MT_COLUMN_FRAMES}};
 
 static const struct key_columns {
@@ -38,6 +39,7 @@ static const struct key_columns {
 	[MT_BY_SIZE_CLASS] = {class_columns, 1},
 	[MT_BY_THREAD] = {thread_columns, 2},
 	[MT_BY_DOMAIN] = {domain_columns, 1},
+	[MT_BY_TYPE] = {type_columns, 1},
 };
 
 static void fill_lineno(struct mt_value *values, const struct mt_location *location)
@@ -84,9 +86,9 @@ static struct mt_value number_of(const struct mt_group *group)
 	return mt_value_number((int64_t)group->number);
 }
 
-static int fill(struct mt_report *report, struct mt_value *values,
-		const struct mt_groups *groups, const struct mt_group *group,
-		struct mt_error *err)
+int mt_rows_fill_key(struct mt_report *report, struct mt_value *values,
+		     const struct mt_groups *groups, const struct mt_group *group,
+		     struct mt_error *err)
 {
 	const struct mt_location *location = &groups->locations->list[group->location];
 	switch (groups->by) {
@@ -113,8 +115,17 @@ static int fill(struct mt_report *report, struct mt_value *values,
 	case MT_BY_DOMAIN:
 		values[0] = number_of(group);
 		break;
+	case MT_BY_TYPE:
+		values[0] = mt_value_text(group->name);
+		break;
 	}
 	return 0;
+}
+
+const struct mt_column *mt_rows_key_columns(enum mt_by by, size_t *count)
+{
+	*count = key_columns[by].count;
+	return key_columns[by].list;
 }
 
 int mt_rows_add(struct mt_report *report, const struct mt_groups *groups,
@@ -136,10 +147,28 @@ int mt_rows_add(struct mt_report *report, const struct mt_groups *groups,
 		struct mt_value *values = mt_table_add_statistic(
 			table, mt_label_group(groups, s->group, directory),
 			(struct mt_sums){s->now, s->diff, s->spread}, err);
-		int rc = values ? fill(report, values, groups, s->group, err)
+		int rc = values ? mt_rows_fill_key(report, values, groups, s->group, err)
 				: MT_ERR_NO_MEMORY;
 		if (rc < 0)
 			return rc;
 	}
 	return 0;
+}
+
+const struct mt_frame_list *mt_rows_frames(struct mt_report *report,
+					   const struct mt_frame_locations *frames,
+					   uint32_t node, struct mt_error *err)
+{
+	size_t count = 0;
+	struct mt_walk walk = mt_walk_begin(frames, node);
+	for (mt_location_id id; mt_walk_next(&walk, &id);)
+		count++;
+	struct mt_frame_list *list = malloc(sizeof *list + count * sizeof *list->list);
+	if (mt_report_own(report, (char *)list, err) < 0)
+		return NULL;
+	list->count = count;
+	walk = mt_walk_begin(frames, node);
+	for (mt_location_id id; mt_walk_next(&walk, &id);)
+		list->list[--count] = &frames->locations->list[id];
+	return list;
 }

@@ -15,6 +15,7 @@ enum mt_column_kind {
 	MT_COLUMN_TIME,   /* nanoseconds: a number that text shows as seconds */
 	MT_COLUMN_FLAG,
 	MT_COLUMN_FRAMES,
+	MT_COLUMN_COUNTS, /* an object with size and count */
 };
 
 struct mt_column {
@@ -39,6 +40,7 @@ struct mt_value {
 		const char *text;
 		int64_t number;
 		const struct mt_frame_list *frames;
+		struct mt_counts counts;
 	};
 	enum mt_value_state state;
 };
@@ -46,6 +48,11 @@ struct mt_value {
 static inline struct mt_value mt_value_number(int64_t number)
 {
 	return (struct mt_value){.number = number, .state = MT_VALUE_SET};
+}
+
+static inline struct mt_value mt_value_counts(struct mt_counts counts)
+{
+	return (struct mt_value){.counts = counts, .state = MT_VALUE_SET};
 }
 
 /* NULL: null. Borrowed. */

@@ -1,0 +1,79 @@
+/*
+ * leaks.h - what a scan found by traceback or another key: what nothing points at any
+ * more, what is lost with it, the cycles, and on demand the rest. Outside.
+ */
+#ifndef MT_TRACER_ANALYZE_LEAKS_H
+#define MT_TRACER_ANALYZE_LEAKS_H
+
+#include "tracer/analyze/question.h"
+
+struct mt_leak_row {
+	uint8_t kind;    /* enum mt_leak_kind */
+	uint32_t group;  /* of answer.groups */
+	uint32_t leader; /* indirect: row of the definite blocks it is lost with */
+	struct mt_counts counts;
+	struct mt_counts leads_to; /* definite: the indirect blocks below */
+	struct mt_counts retained;
+	uint64_t references; /* pointers to these blocks */
+};
+
+enum {
+	MT_NO_LEAK_ROW = UINT32_MAX,
+};
+
+/* Pointers of cycles that look alike: from blocks of a traceback to those of another. */
+struct mt_leak_link {
+	uint32_t from, to; /* nodes of the trace */
+	uint64_t offset;   /* of the pointer */
+	uint64_t size;     /* of the blocks that hold it */
+	uint64_t pointers; /* in each cycle */
+};
+
+struct mt_leak_cycle {
+	uint64_t times;        /* as many cycles look like this */
+	struct mt_counts each; /* one of them */
+	size_t first_link, link_count;
+};
+
+struct mt_leaks {
+	struct mt_answer answer; /* of one subject, with its scan */
+	struct mt_counts summary[MT_LEAK_KINDS];
+	MT_LIST(struct mt_leak_row) rows;
+	/* What is shown, of rows: each definite row is followed by those that are lost with
+	   it. Most bytes first. */
+	MT_LIST(uint32_t) order;
+	size_t omitted_rows;
+	struct mt_counts omitted;
+	MT_LIST(struct mt_leak_cycle) cycles; /* most bytes first */
+	MT_LIST(struct mt_leak_link) links;
+};
+
+struct mt_leaks_question {
+	struct mt_question base; /* by, filters, limit ...; sets is_of_scan itself */
+	bool wants_reachable;
+	bool wants_retained;
+};
+
+/* Answer about TRACE[@SNAP]. Deinit in either case. */
+int mt_leaks_init(struct mt_leaks *leaks, struct mt_leaks_question *question,
+		  const char *argument, struct mt_error *err);
+void mt_leaks_deinit(struct mt_leaks *leaks);
+
+static inline const struct mt_heap *mt_leaks_heap(const struct mt_leaks *leaks)
+{
+	return &leaks->answer.subjects[0].heap;
+}
+
+/* leaks-cycles.c: fills cycles and links. */
+int mt_leaks_find_cycles(struct mt_leaks *leaks, const uint32_t *group_of_block,
+			 struct mt_error *err);
+
+/* leaks-report.c: as facts and tables of answer.report. */
+int mt_leaks_report(struct mt_leaks *leaks, const struct mt_leaks_question *question,
+		    struct mt_error *err);
+
+/* How a scan was made, as facts of a report. */
+int mt_leaks_report_scan(struct mt_report *report, const struct mt_record_scan *scan,
+			 struct mt_error *err);
+
+#endif

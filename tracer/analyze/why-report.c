@@ -1,0 +1,219 @@
+/*
+ * why-report.c - see why.h: what was found as tables. Outside.
+ */
+#include "tracer/analyze/rows.h"
+#include "tracer/analyze/why.h"
+
+#include <stdlib.h>
+
+static size_t shown(size_t count, size_t limit)
+{
+	return limit && count > limit ? limit : count;
+}
+
+static struct mt_value number(uint64_t value)
+{
+	return mt_value_number((int64_t)value);
+}
+
+static struct mt_value absent(void)
+{
+	return (struct mt_value){.state = MT_VALUE_ABSENT};
+}
+
+static void fill_site(const struct mt_why *why, mt_location_id site,
+		      struct mt_value *values)
+{
+	const struct mt_location *location = &why->answer.locations.list[site];
+	values[0] = mt_value_text(location->file);
+	values[1] = mt_value_number(location->line);
+	values[2] = mt_value_text(location->function);
+	values[3] = mt_value_text(location->module);
+}
+
+static int report_sites(struct mt_why *why, size_t limit, struct mt_error *err)
+{
+	static const struct mt_column columns[] = {
+		{"file", MT_COLUMN_TEXT},     {"line", MT_COLUMN_NUMBER},
+		{"function", MT_COLUMN_TEXT}, {"module", MT_COLUMN_TEXT},
+		{"size", MT_COLUMN_SIZE},     {"count", MT_COLUMN_NUMBER},
+		{"leaked", MT_COLUMN_COUNTS}, {"paths", MT_COLUMN_NUMBER},
+	};
+	struct mt_table *table =
+		mt_report_add_table(&why->answer.report, "rows", columns,
+				    sizeof columns / sizeof *columns, err);
+	for (size_t i = 0; table && i < shown(why->sites.count, limit); i++) {
+		const struct mt_why_site *site = &why->sites.list[i];
+		struct mt_value *row = mt_table_add_row(table, err);
+		if (!row)
+			return MT_ERR_NO_MEMORY;
+		fill_site(why, why->answer.groups.list[site->group].location, row);
+		row[4] = mt_value_number(site->counts.bytes);
+		row[5] = mt_value_number(site->counts.count);
+		row[6] = mt_value_counts(site->leaked);
+		row[7] = number(site->path_count);
+	}
+	return table ? 0 : MT_ERR_NO_MEMORY;
+}
+
+/* What holds the first step: its label and kind. */
+static void fill_root(const struct mt_why *why, uint32_t first, struct mt_value *values)
+{
+	const struct mt_heap *heap = mt_why_heap(why);
+	uint32_t block = why->holders.list.list[first].block;
+	uint32_t root = heap->blocks.list[block].root;
+	if (root == MT_NO_ROOT)
+		return;
+	values[0] = mt_value_text(why->roots.labels[root]);
+	values[1] = mt_value_text(mt_root_kind_name(heap->roots.list[root].kind));
+}
+
+static int report_paths(struct mt_why *why, size_t limit, struct mt_error *err)
+{
+	static const struct mt_column columns[] = {
+		{"row", MT_COLUMN_NUMBER},   {"size", MT_COLUMN_SIZE},
+		{"count", MT_COLUMN_NUMBER}, {"kind", MT_COLUMN_TEXT},
+		{"root", MT_COLUMN_TEXT},    {"root_kind", MT_COLUMN_TEXT},
+	};
+	struct mt_table *table =
+		mt_report_add_table(&why->answer.report, "paths", columns,
+				    sizeof columns / sizeof *columns, err);
+	uint32_t steps[MT_MAX_HOLDERS];
+	for (size_t i = 0; table && i < shown(why->sites.count, limit); i++) {
+		const struct mt_why_site *site = &why->sites.list[i];
+		for (size_t k = 0; k < shown(site->path_count, limit); k++) {
+			const struct mt_why_path *path =
+				&why->paths.list[site->first_path + k];
+			struct mt_value *row = mt_table_add_row(table, err);
+			if (!row)
+				return MT_ERR_NO_MEMORY;
+			mt_holders_steps(&why->holders, path->last, steps);
+			row[0] = number(i);
+			row[1] = mt_value_number(path->counts.bytes);
+			row[2] = mt_value_number(path->counts.count);
+			row[3] = mt_value_text(mt_leak_kind_name(
+				why->holders.list.list[path->last].kind));
+			fill_root(why, steps[0], &row[4]);
+		}
+	}
+	return table ? 0 : MT_ERR_NO_MEMORY;
+}
+
+static int add_steps(struct mt_why *why, struct mt_table *table, size_t path_number,
+		     uint32_t last, struct mt_error *err)
+{
+	uint32_t steps[MT_MAX_HOLDERS];
+	uint32_t count = mt_holders_steps(&why->holders, last, steps);
+	for (uint32_t i = 0; i < count; i++) {
+		const struct mt_holder *step = &why->holders.list.list[steps[i]];
+		struct mt_value *row = mt_table_add_row(table, err);
+		if (!row)
+			return MT_ERR_NO_MEMORY;
+		row[0] = number(path_number);
+		fill_site(why, step->site, &row[1]);
+		row[5] = i && !step->has_offsets ? number(step->offset) : absent();
+		row[6] = mt_value_number(step->is_repeated);
+	}
+	return 0;
+}
+
+static int report_steps(struct mt_why *why, size_t limit, struct mt_error *err)
+{
+	static const struct mt_column columns[] = {
+		{"path", MT_COLUMN_NUMBER},   {"file", MT_COLUMN_TEXT},
+		{"line", MT_COLUMN_NUMBER},   {"function", MT_COLUMN_TEXT},
+		{"module", MT_COLUMN_TEXT},   {"pointer_offset", MT_COLUMN_NUMBER},
+		{"repeated", MT_COLUMN_FLAG},
+	};
+	struct mt_table *table =
+		mt_report_add_table(&why->answer.report, "steps", columns,
+				    sizeof columns / sizeof *columns, err);
+	int rc = table ? 0 : MT_ERR_NO_MEMORY;
+	size_t number_of_path = 0;
+	for (size_t i = 0; rc >= 0 && i < shown(why->sites.count, limit); i++) {
+		const struct mt_why_site *site = &why->sites.list[i];
+		for (size_t k = 0; rc >= 0 && k < shown(site->path_count, limit); k++)
+			rc = add_steps(why, table, number_of_path++,
+				       why->paths.list[site->first_path + k].last, err);
+	}
+	return rc;
+}
+
+/* One block: every block on its path. */
+
+static int fill_frames(struct mt_why *why, uint32_t node, struct mt_value *value,
+		       struct mt_error *err)
+{
+	value->frames = mt_rows_frames(&why->answer.report,
+				       why->answer.subjects[0].frames, node, err);
+	value->state = MT_VALUE_SET;
+	return value->frames ? 0 : MT_ERR_NO_MEMORY;
+}
+
+static int add_block(struct mt_why *why, struct mt_table *table, uint32_t block,
+		     bool is_first, struct mt_error *err)
+{
+	const struct mt_heap_block *b = &mt_why_heap(why)->blocks.list[block];
+	struct mt_value *row = mt_table_add_row(table, err);
+	if (!row)
+		return MT_ERR_NO_MEMORY;
+	row[0] = number(b->address);
+	row[1] = number(b->size);
+	row[2] = mt_value_text(why->answer.subjects[0].types.names[b->type]);
+	row[3] = mt_value_text(mt_leak_kind_name(b->kind));
+	row[4] = is_first ? absent() : number(b->offset);
+	row[5] = mt_value_number(b->is_interior);
+	row[6] = number(b->references);
+	row[7] = mt_value_counts((struct mt_counts){(int64_t)b->retained_bytes,
+						    (int64_t)b->retained_count});
+	return fill_frames(why, b->node, &row[8], err);
+}
+
+static int report_chain(struct mt_why *why, struct mt_error *err)
+{
+	static const struct mt_column columns[] = {
+		{"address", MT_COLUMN_NUMBER},
+		{"size", MT_COLUMN_SIZE},
+		{"type", MT_COLUMN_TEXT},
+		{"kind", MT_COLUMN_TEXT},
+		{"pointer_offset", MT_COLUMN_NUMBER},
+		{"interior", MT_COLUMN_FLAG},
+		{"references", MT_COLUMN_NUMBER},
+		{"retained", MT_COLUMN_COUNTS},
+		{"traceback", MT_COLUMN_FRAMES},
+	};
+	if (why->block == MT_NO_BLOCK)
+		return 0;
+	struct mt_value root[2] = {{.state = MT_VALUE_NULL}, {.state = MT_VALUE_NULL}};
+	size_t count = mt_why_chain(why, why->block, NULL, 0);
+	uint32_t *chain = malloc(count * sizeof *chain);
+	if (!chain)
+		return mt_fail(err, MT_ERR_NO_MEMORY, "out of memory");
+	mt_why_chain(why, why->block, chain, count);
+	fill_root(why, why->holders.of_block[chain[0]], root);
+	struct mt_fact facts[] = {{.name = "root", .value = root[0]},
+				  {.name = "root_kind", .value = root[1]}};
+	int rc = mt_report_add_fact(&why->answer.report, facts[0], err);
+	if (rc >= 0)
+		rc = mt_report_add_fact(&why->answer.report, facts[1], err);
+	struct mt_table *table = NULL;
+	if (rc >= 0)
+		table = mt_report_add_table(&why->answer.report, "chain", columns,
+					    sizeof columns / sizeof *columns, err);
+	if (!table)
+		rc = MT_ERR_NO_MEMORY;
+	for (size_t i = 0; rc >= 0 && i < count; i++)
+		rc = add_block(why, table, chain[i], !i, err);
+	free(chain);
+	return rc;
+}
+
+int mt_why_report(struct mt_why *why, size_t limit, struct mt_error *err)
+{
+	if (why->block != MT_NO_BLOCK)
+		return report_chain(why, err);
+	int rc = report_sites(why, limit, err);
+	if (rc >= 0)
+		rc = report_paths(why, limit, err);
+	return rc < 0 ? rc : report_steps(why, limit, err);
+}
