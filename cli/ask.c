@@ -4,6 +4,7 @@
 #include "cli/ask.h"
 
 #include "cli/render.h"
+#include "cli/values.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -11,21 +12,18 @@
 #include <unistd.h>
 
 const struct option_choice ask_by_choices[] = {
-	{"lineno", MT_BY_LINENO},
-	{"filename", MT_BY_FILENAME},
-	{"function", MT_BY_FUNCTION},
-	{"traceback", MT_BY_TRACEBACK},
-	{"module", MT_BY_MODULE},
-	{"size-class", MT_BY_SIZE_CLASS},
-	{"thread", MT_BY_THREAD},
-	{"domain", MT_BY_DOMAIN},
-	{NULL, 0},
+	{"lineno", MT_BY_LINENO},     {"filename", MT_BY_FILENAME},
+	{"function", MT_BY_FUNCTION}, {"traceback", MT_BY_TRACEBACK},
+	{"module", MT_BY_MODULE},     {"size-class", MT_BY_SIZE_CLASS},
+	{"thread", MT_BY_THREAD},     {"domain", MT_BY_DOMAIN},
+	{"type", MT_BY_TYPE},         {NULL, 0},
 };
 
 const struct option_choice ask_metric_choices[] = {
 	{"live", MT_METRIC_LIVE},
 	{"peak", MT_METRIC_PEAK},
 	{"total", MT_METRIC_TOTAL},
+	{"retained", MT_METRIC_RETAINED},
 	{NULL, 0},
 };
 
@@ -139,13 +137,15 @@ static int answer(const struct invocation *invocation, const struct mt_question 
 	return rc;
 }
 
-int ask(const struct invocation *invocation, const struct ask *options,
-	struct mt_names new_side, struct mt_names old_side, struct mt_error *err)
+int ask_question_init(struct ask_question *asked, const struct invocation *invocation,
+		      const struct ask *options, struct mt_error *err)
 {
 	struct filter_list filters;
-	char *directory = getcwd(NULL, 0); /* NULL: it is gone; paths stay absolute */
 	int rc = make_filters(&filters, options, err);
-	struct mt_question question = {
+	/* NULL: it is gone; paths stay absolute. */
+	*asked = (struct ask_question){.filters = filters.list,
+				       .directory = getcwd(NULL, 0)};
+	asked->question = (struct mt_question){
 		.by = (enum mt_by)options->by,
 		.metric = (enum mt_metric)options->metric,
 		.sort = (enum mt_sort)options->sort,
@@ -156,13 +156,49 @@ int ask(const struct invocation *invocation, const struct ask *options,
 		.wrappers = {options->wrappers.list, options->wrappers.count},
 		.filters = filters.list,
 		.filter_count = filters.count,
-		.directory = directory,
+		.directory = asked->directory,
 		.notice = ask_notice,
 		.notice_context = (void *)invocation,
 	};
+	return rc;
+}
+
+int ask_question_at(struct ask_question *asked, const char *at, struct mt_error *err)
+{
+	const char *colon = strrchr(at, ':');
+	uint64_t line = 0;
+	if (!colon || colon == at || mt_value_integer(colon + 1, &line, err) < 0 ||
+	    !line || line > UINT32_MAX)
+		return mt_fail(err, MT_ERR_USAGE, "--at takes FILE:LINE, not '%s'", at);
+	asked->file = strndup(at, (size_t)(colon - at));
+	if (!asked->file)
+		return mt_fail(err, MT_ERR_NO_MEMORY, "out of memory");
+	/* make_filters leaves room for one more. */
+	asked->filters[asked->question.filter_count++] =
+		(struct mt_filter){.subject = MT_FILTER_FILE,
+				   .group = MT_FILTER_FILE,
+				   .is_inclusive = true,
+				   .matches_base_name = true,
+				   .has_line = true,
+				   .line = (uint32_t)line,
+				   .pattern = asked->file};
+	return 0;
+}
+
+void ask_question_deinit(struct ask_question *asked)
+{
+	free(asked->file);
+	free(asked->filters);
+	free(asked->directory);
+}
+
+int ask(const struct invocation *invocation, const struct ask *options,
+	struct mt_names new_side, struct mt_names old_side, struct mt_error *err)
+{
+	struct ask_question asked;
+	int rc = ask_question_init(&asked, invocation, options, err);
 	if (rc >= 0)
-		rc = answer(invocation, &question, new_side, old_side, err);
-	free(filters.list);
-	free(directory);
+		rc = answer(invocation, &asked.question, new_side, old_side, err);
+	ask_question_deinit(&asked);
 	return rc;
 }

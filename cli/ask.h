@@ -15,6 +15,20 @@ struct ask {
 	struct option_strings includes, excludes, functions, modules, domains, wrappers;
 };
 
+/* The question that they make, for commands with answers of their own. */
+struct ask_question {
+	struct mt_question question;
+	struct mt_filter *filters;
+	char *directory;
+	char *file; /* of ask_question_at */
+};
+
+int ask_question_init(struct ask_question *asked, const struct invocation *invocation,
+		      const struct ask *options, struct mt_error *err);
+/* Only blocks of FILE:LINE; at is borrowed. */
+int ask_question_at(struct ask_question *asked, const char *at, struct mt_error *err);
+void ask_question_deinit(struct ask_question *asked);
+
 /* Answer about one side, or two, and print it. As struct command's run. */
 int ask(const struct invocation *invocation, const struct ask *options,
 	struct mt_names new_side, struct mt_names old_side, struct mt_error *err);

@@ -6,8 +6,6 @@
 #include "cli/render.h"
 
 #include <stdlib.h>
-#include <string.h>
-#include <strings.h>
 #include <unistd.h>
 
 struct frag_options {
@@ -22,18 +20,6 @@ static const struct command_option frag_table[] = {
 	 .offset = offsetof(struct frag_options, limit)},
 	{0},
 };
-
-/* Whether the terminal shows UTF-8, as far as the environment tells. */
-static bool has_utf8(void)
-{
-	static const char *const names[] = {"LC_ALL", "LC_CTYPE", "LANG"};
-	for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
-		const char *value = getenv(names[i]);
-		if (value && *value)
-			return strcasestr(value, "utf-8") || strcasestr(value, "utf8");
-	}
-	return false;
-}
 
 static int print_json(const struct mt_answer *answer, const struct mt_frag *frag,
 		      const struct mt_question *question, struct mt_error *err)
@@ -61,7 +47,7 @@ static int print(const struct invocation *invocation, const struct mt_answer *an
 	struct frag_text text = {.limit = question->limit,
 				 .directory = question->directory,
 				 .color = invocation->color,
-				 .is_ascii = !has_utf8()};
+				 .is_ascii = !render_has_utf8()};
 	if (invocation->json)
 		rc = print_json(answer, &frag, question, err);
 	else

@@ -21,18 +21,22 @@
 extern const struct command cmd_collect;
 extern const struct command cmd_completion;
 extern const struct command cmd_diff;
+extern const struct command cmd_dup;
 extern const struct command cmd_frag;
 extern const struct command cmd_gate;
 extern const struct command cmd_help;
 extern const struct command cmd_info;
+extern const struct command cmd_leaks;
 extern const struct command cmd_run;
 extern const struct command cmd_snapshot;
 extern const struct command cmd_stats;
 extern const struct command cmd_top;
+extern const struct command cmd_why;
 
 const struct command *const mt_commands[] = {
-	&cmd_run,      &cmd_top,  &cmd_diff, &cmd_stats,      &cmd_frag,    &cmd_gate,
-	&cmd_snapshot, &cmd_info, &cmd_help, &cmd_completion, &cmd_collect, NULL,
+	&cmd_run,   &cmd_top,  &cmd_diff,       &cmd_stats,   &cmd_frag,
+	&cmd_leaks, &cmd_why,  &cmd_dup,        &cmd_gate,    &cmd_snapshot,
+	&cmd_info,  &cmd_help, &cmd_completion, &cmd_collect, NULL,
 };
 
 /* Fixed by the contract with scripts; `run` has its own, see struct command. */

@@ -92,6 +92,9 @@ static void put_value(FILE *out, enum mt_column_kind kind, struct mt_value value
 		render_json_string(out, value.text);
 	else if (kind == MT_COLUMN_FRAMES)
 		put_frames(out, value.frames);
+	else if (kind == MT_COLUMN_COUNTS)
+		fprintf(out, "{\"size\":%" PRId64 ",\"count\":%" PRId64 "}",
+			value.counts.bytes, value.counts.count);
 	else if (kind == MT_COLUMN_FLAG)
 		fputs(value.number ? "true" : "false", out);
 	else

@@ -9,6 +9,7 @@
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 /* The few colours there are: a report is read, not admired. */
 static const char bold[] = "\033[1m";
@@ -42,6 +43,17 @@ static void put_colored(FILE *out, bool color, const char *code, const char *tex
 		fputs(plain, out);
 }
 
+bool render_has_utf8(void)
+{
+	static const char *const names[] = {"LC_ALL", "LC_CTYPE", "LANG"};
+	for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+		const char *value = getenv(names[i]);
+		if (value && *value)
+			return strcasestr(value, "utf-8") || strcasestr(value, "utf8");
+	}
+	return false;
+}
+
 /* Statistics. */
 
 static const char *change_color(const struct mt_sums *sums)
@@ -72,13 +84,13 @@ static void put_statistic(FILE *out, const struct mt_table *table, size_t row, b
 	putc('\n', out);
 }
 
-static void put_frame(FILE *out, const struct mt_location *location,
-		      const char *directory)
+void render_frame(FILE *out, int indent, const struct mt_location *location,
+		  const char *directory)
 {
 	char *label = mt_label_location(location, directory);
 	if (!label)
 		return;
-	fputs("    ", out);
+	fprintf(out, "%*s", indent, "");
 	render_escaped(out, label);
 	/* A label without line has the function already. */
 	if (location->file && location->function) {
@@ -88,6 +100,17 @@ static void put_frame(FILE *out, const struct mt_location *location,
 	}
 	fputs(location->is_inlined ? " inlined\n" : "\n", out);
 	free(label);
+}
+
+void render_path(FILE *out, int indent, const struct mt_groups *groups, uint32_t path,
+		 const char *directory)
+{
+	const struct mt_path *paths = groups->paths.list;
+	/* Paths lead from the innermost location outwards. */
+	for (uint32_t depth = paths[path].depth; depth;
+	     depth--, path = paths[path].parent)
+		render_frame(out, indent, &groups->locations->list[paths[path].location],
+			     directory);
 }
 
 /* The frames of a row by traceback, most recent first. */
@@ -100,16 +123,22 @@ static void put_frames(FILE *out, const struct mt_table *table, size_t row,
 		    value.state != MT_VALUE_SET)
 			continue;
 		for (size_t k = value.frames->count; k-- > 0;)
-			put_frame(out, value.frames->list[k], directory);
+			render_frame(out, 4, value.frames->list[k], directory);
 	}
+}
+
+static void put_counts(FILE *out, struct mt_counts counts)
+{
+	char size[MT_SIZE_TEXT_BYTES];
+	mt_size_text(size, (double)counts.bytes, false);
+	fprintf(out, "%s in %" PRId64 " block%s", size, counts.count,
+		counts.count == 1 ? "" : "s");
 }
 
 static void put_amount(FILE *out, const struct mt_sums *sums, bool is_diff)
 {
 	char size[MT_SIZE_TEXT_BYTES];
-	mt_size_text(size, (double)sums->now.bytes, false);
-	fprintf(out, "%s in %" PRId64 " block%s", size, sums->now.count,
-		sums->now.count == 1 ? "" : "s");
+	put_counts(out, sums->now);
 	if (!is_diff)
 		return;
 	mt_size_text(size, (double)sums->diff.bytes, true);
@@ -154,6 +183,8 @@ static char *cell_text(enum mt_column_kind kind, struct mt_value value)
 		fputs("-", out);
 	} else if (kind == MT_COLUMN_TEXT) {
 		render_escaped(out, value.text);
+	} else if (kind == MT_COLUMN_COUNTS) {
+		put_counts(out, value.counts);
 	} else if (kind == MT_COLUMN_FLAG) {
 		fputs(value.number ? "yes" : "no", out);
 	} else if (kind == MT_COLUMN_SIZE) {

@@ -7,12 +7,24 @@
 #ifndef MT_CLI_RENDER_H
 #define MT_CLI_RENDER_H
 
+#include "tracer/analyze/group.h"
 #include "tracer/analyze/table.h"
 
 #include <stdio.h>
 
 /* Lines for people; statistics letter for letter as tracemalloc prints them. */
 void render_text(FILE *out, const struct mt_report *report, bool color,
+		 const char *directory);
+
+/* Whether the terminal shows UTF-8, as far as the environment tells. */
+bool render_has_utf8(void);
+
+/* A line for a frame: "    parse.c:214 (parse_item)". */
+void render_frame(FILE *out, int indent, const struct mt_location *location,
+		  const char *directory);
+
+/* The frames of a group by traceback, most recent first. */
+void render_path(FILE *out, int indent, const struct mt_groups *groups, uint32_t path,
 		 const char *directory);
 
 /* One document on one line. Bytes that are no UTF-8 become U+FFFD. */

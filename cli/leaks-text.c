@@ -1,0 +1,175 @@
+/*
+ * leaks-text.c - see leaks-text.h. Outside.
+ */
+#include "cli/leaks-text.h"
+
+#include "cli/render.h"
+#include "tracer/analyze/label.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+
+static void put_bold(FILE *out, const struct leaks_text *options, const char *text)
+{
+	if (options->color)
+		fputs("\033[1m", out);
+	render_escaped(out, text);
+	if (options->color)
+		fputs("\033[0m", out);
+}
+
+static void put_amount(FILE *out, struct mt_counts counts)
+{
+	char size[MT_SIZE_TEXT_BYTES];
+	mt_size_text(size, (double)counts.bytes, false);
+	fprintf(out, "%s in %" PRId64 " block%s", size, counts.count,
+		counts.count == 1 ? "" : "s");
+}
+
+static void put_size(FILE *out, uint64_t bytes)
+{
+	char size[MT_SIZE_TEXT_BYTES];
+	mt_size_text(size, (double)bytes, false);
+	fputs(size, out);
+}
+
+void leaks_text_scan(FILE *out, const struct mt_record_scan *scan)
+{
+	fprintf(out, "Scanned %s, %s: paused %.1f ms, %" PRIu64 " thread%s, ",
+		scan->flags & MT_SCAN_AT_END ? "at the end" : "while it ran",
+		scan->method == MT_SCAN_PTRACE ? "by ptrace" : "in a forked copy",
+		(double)scan->pause_ns / 1e6, scan->threads,
+		scan->threads == 1 ? "" : "s");
+	put_size(out, scan->root_bytes);
+	fputs(" of roots, ", out);
+	put_size(out, scan->heap_bytes);
+	fputs(" of heap\n", out);
+	if (scan->threads_missed)
+		fprintf(out,
+			"Not known: the roots of %" PRIu64
+			" thread%s that could not be stopped\n",
+			scan->threads_missed, scan->threads_missed == 1 ? "" : "s");
+	if (scan->unreadable_bytes) {
+		fputs("Not read: ", out);
+		put_size(out, scan->unreadable_bytes);
+		fputs(" that could not be\n", out);
+	}
+	if (scan->flags & MT_SCAN_SAMPLED)
+		fputs("Not all: of the reachable blocks only some have a record\n", out);
+	if (scan->flags & MT_SCAN_NO_CYCLES)
+		fputs("Not sought: cycles, as too many blocks leaked\n", out);
+}
+
+static void put_summary(FILE *out, const struct mt_leaks *leaks)
+{
+	static const char *const titles[MT_LEAK_KINDS] = {
+		[MT_LEAK_DEFINITE] = "Definite:",
+		[MT_LEAK_INDIRECT] = "Indirect:",
+		[MT_LEAK_POSSIBLE] = "Possible:",
+		[MT_LEAK_REACHABLE] = "Reachable:",
+	};
+	for (int kind = 0; kind < MT_LEAK_KINDS; kind++) {
+		fprintf(out, "%-10s ", titles[kind]);
+		put_amount(out, leaks->summary[kind]);
+		putc('\n', out);
+	}
+}
+
+static void put_row(FILE *out, const struct mt_leaks *leaks,
+		    const struct mt_leak_row *row, const struct leaks_text *options)
+{
+	const struct mt_groups *groups = &leaks->answer.groups;
+	const struct mt_group *group = &groups->list[row->group];
+	bool is_below = row->leader != MT_NO_LEAK_ROW;
+	char text[MT_STATISTIC_TEXT_BYTES];
+	char *label = mt_label_group(groups, group, options->directory);
+	mt_statistic_text(text, row->counts, NULL);
+	fprintf(out, "%s%s ", is_below ? "  " : "\n", mt_leak_kind_name(row->kind));
+	put_bold(out, options, label ? label : "");
+	fprintf(out, ": %s", text);
+	free(label);
+	if (row->references)
+		fprintf(out, ", references=%" PRIu64, row->references);
+	if (options->shows_retained) {
+		fputs(", retains ", out);
+		put_amount(out, row->retained);
+	}
+	if (row->leads_to.count) {
+		fputs(", leads to ", out);
+		put_amount(out, row->leads_to);
+	}
+	putc('\n', out);
+	if (groups->by == MT_BY_TRACEBACK)
+		render_path(out, is_below ? 6 : 4, groups, group->path,
+			    options->directory);
+}
+
+static void put_omitted(FILE *out, const struct mt_leaks *leaks)
+{
+	if (!leaks->omitted_rows)
+		return;
+	fprintf(out, "\n%zu more row%s: ", leaks->omitted_rows,
+		leaks->omitted_rows == 1 ? "" : "s");
+	put_amount(out, leaks->omitted);
+	fputs(" (-n 0 shows all)\n", out);
+}
+
+/* Cycles. */
+
+static void put_traceback(FILE *out, const struct mt_leaks *leaks, uint32_t node,
+			  const struct leaks_text *options)
+{
+	struct mt_walk walk = mt_walk_begin(leaks->answer.subjects[0].frames, node);
+	for (mt_location_id id; mt_walk_next(&walk, &id);)
+		render_frame(out, 6, &leaks->answer.locations.list[id],
+			     options->directory);
+}
+
+static void put_link(FILE *out, const struct mt_leaks *leaks,
+		     const struct mt_leak_link *link, const struct leaks_text *options)
+{
+	mt_location_id to =
+		mt_callsites_get(&leaks->answer.subjects[0].callsites, link->to);
+	char *label =
+		mt_label_location(&leaks->answer.locations.list[to], options->directory);
+	fprintf(out, "  %" PRIu64 " block%s of ", link->pointers,
+		link->pointers == 1 ? "" : "s");
+	put_size(out, link->size);
+	fprintf(out, ", +%" PRIu64 " leads to ", link->offset);
+	render_escaped(out, label ? label : "");
+	putc('\n', out);
+	free(label);
+	put_traceback(out, leaks, link->from, options);
+}
+
+static void put_cycle(FILE *out, const struct mt_leaks *leaks,
+		      const struct mt_leak_cycle *cycle, const struct leaks_text *options)
+{
+	putc('\n', out);
+	put_bold(out, options, "cycle");
+	fputs(" of ", out);
+	put_amount(out, cycle->each);
+	if (cycle->times > 1)
+		fprintf(out, ", %" PRIu64 " times", cycle->times);
+	putc('\n', out);
+	for (size_t i = 0; i < cycle->link_count; i++)
+		put_link(out, leaks, &leaks->links.list[cycle->first_link + i], options);
+}
+
+void leaks_text_print(FILE *out, const struct mt_leaks *leaks,
+		      const struct leaks_text *options)
+{
+	leaks_text_scan(out, &mt_leaks_heap(leaks)->scan);
+	put_summary(out, leaks);
+	for (size_t i = 0; i < leaks->order.count; i++)
+		put_row(out, leaks, &leaks->rows.list[leaks->order.list[i]], options);
+	put_omitted(out, leaks);
+	size_t shown = leaks->cycles.count;
+	if (options->limit && shown > options->limit)
+		shown = options->limit;
+	for (size_t i = 0; i < shown; i++)
+		put_cycle(out, leaks, &leaks->cycles.list[i], options);
+	if (shown < leaks->cycles.count)
+		fprintf(out, "\n%zu more cycles that look otherwise\n",
+			leaks->cycles.count - shown);
+}

@@ -1,0 +1,24 @@
+/*
+ * leaks-text.h - leaks for people: the sums, then what leads to what. Outside.
+ */
+#ifndef MT_CLI_LEAKS_TEXT_H
+#define MT_CLI_LEAKS_TEXT_H
+
+#include "tracer/analyze/leaks.h"
+
+#include <stdio.h>
+
+struct leaks_text {
+	size_t limit; /* cycles; 0: all */
+	bool color;
+	bool shows_retained;
+	const char *directory; /* labels are relative to it; NULL: absolute */
+};
+
+void leaks_text_print(FILE *out, const struct mt_leaks *leaks,
+		      const struct leaks_text *options);
+
+/* One line on how the scan was made, and one on each thing that it could not do. */
+void leaks_text_scan(FILE *out, const struct mt_record_scan *scan);
+
+#endif

@@ -1,0 +1,255 @@
+/*
+ * why-text.c - see why-text.h. Outside.
+ */
+#include "cli/why-text.h"
+
+#include "cli/leaks-text.h"
+#include "cli/render.h"
+#include "tracer/analyze/label.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+
+enum {
+	CHAIN_ENDS = 10, /* blocks of a long chain that are shown at either end */
+};
+
+static size_t shown(size_t count, size_t limit)
+{
+	return limit && count > limit ? limit : count;
+}
+
+static void put_bold(FILE *out, const struct why_text *options, const char *text)
+{
+	if (options->color)
+		fputs("\033[1m", out);
+	render_escaped(out, text);
+	if (options->color)
+		fputs("\033[0m", out);
+}
+
+static void put_size(FILE *out, uint64_t bytes)
+{
+	char size[MT_SIZE_TEXT_BYTES];
+	mt_size_text(size, (double)bytes, false);
+	fputs(size, out);
+}
+
+static void put_amount(FILE *out, struct mt_counts counts)
+{
+	put_size(out, (uint64_t)counts.bytes);
+	fprintf(out, " in %" PRId64 " block%s", counts.count,
+		counts.count == 1 ? "" : "s");
+}
+
+static const char *arrow(const struct why_text *options)
+{
+	return options->is_ascii ? "->" : "\u2192";
+}
+
+/* "cache_add (cache.c:77)". */
+static void put_site(FILE *out, const struct mt_why *why, mt_location_id site,
+		     const struct why_text *options)
+{
+	const struct mt_location *location = &why->answer.locations.list[site];
+	char *label = mt_label_location(location, options->directory);
+	if (location->file && location->function) {
+		render_escaped(out, location->function);
+		fputs(" (", out);
+		render_escaped(out, label ? label : "");
+		putc(')', out);
+	} else {
+		render_escaped(out, label ? label : "");
+	}
+	free(label);
+}
+
+/* Paths of a call site. */
+
+static void put_step(FILE *out, const struct mt_why *why, uint32_t step,
+		     const struct why_text *options)
+{
+	const struct mt_holder *holder = &why->holders.list.list[step];
+	put_site(out, why, holder->site, options);
+	if (holder->is_repeated)
+		fputs(", one after the other", out);
+}
+
+/* Only the offset within a block, and only if it is always the same. */
+static void put_offset(FILE *out, const struct mt_why *why, uint32_t next)
+{
+	const struct mt_holder *holder = &why->holders.list.list[next];
+	if (!holder->has_offsets && !holder->is_repeated)
+		fprintf(out, ", +%" PRIu64, holder->offset);
+}
+
+static void put_steps(FILE *out, const struct mt_why *why, const uint32_t *steps,
+		      uint32_t count, const struct why_text *options)
+{
+	for (uint32_t i = 0; i < count; i++) {
+		if (i)
+			fprintf(out, " %s ", arrow(options));
+		put_step(out, why, steps[i], options);
+		if (i + 1 < count)
+			put_offset(out, why, steps[i + 1]);
+	}
+}
+
+static void put_how(FILE *out, const struct mt_why_site *site,
+		    const struct mt_why_path *path)
+{
+	if (path->counts.count == site->counts.count)
+		fprintf(out, "  %s ",
+			site->counts.count == 1 ? "the block is" : "all blocks are");
+	else
+		fprintf(out, "  %" PRId64 " of %" PRId64 " blocks %s ",
+			path->counts.count, site->counts.count,
+			path->counts.count == 1 ? "is" : "are");
+}
+
+static void put_path(FILE *out, const struct mt_why *why, const struct mt_why_site *site,
+		     const struct mt_why_path *path, const struct why_text *options)
+{
+	uint32_t steps[MT_MAX_HOLDERS];
+	uint32_t count = mt_holders_steps(&why->holders, path->last, steps);
+	const char *root = why->holders.list.list[steps[0]].root;
+	uint8_t kind = why->holders.list.list[path->last].kind;
+	put_how(out, site, path);
+	if (kind == MT_LEAK_DEFINITE) {
+		fputs("lost: nothing points there\n", out);
+		return;
+	}
+	fputs(kind == MT_LEAK_INDIRECT ? "lost with "
+	      : root                   ? "held through "
+				       : "held by what is not known: ",
+	      out);
+	if (root) {
+		put_bold(out, options, root);
+		fprintf(out, " %s ", arrow(options));
+	}
+	put_steps(out, why, steps, count, options);
+	if (kind == MT_LEAK_POSSIBLE)
+		fputs(", by a pointer to the middle", out);
+	putc('\n', out);
+}
+
+static void put_site_paths(FILE *out, const struct mt_why *why,
+			   const struct mt_why_site *site, const struct why_text *options)
+{
+	size_t paths = shown(site->path_count, options->limit);
+	const struct mt_groups *groups = &why->answer.groups;
+	char *label =
+		mt_label_group(groups, &groups->list[site->group], options->directory);
+	putc('\n', out);
+	put_bold(out, options, label ? label : "");
+	fputs(": ", out);
+	put_amount(out, site->counts);
+	if (site->leaked.count) {
+		fputs(", of these lost: ", out);
+		put_amount(out, site->leaked);
+	}
+	putc('\n', out);
+	free(label);
+	for (size_t i = 0; i < paths; i++)
+		put_path(out, why, site, &why->paths.list[site->first_path + i], options);
+	if (paths < site->path_count)
+		fprintf(out, "  and in %zu other ways\n", site->path_count - paths);
+}
+
+/* One block. */
+
+static void put_thread(FILE *out, const struct mt_why *why,
+		       const struct mt_heap_root *root)
+{
+	const struct mt_trace *trace = mt_why_heap(why)->trace;
+	const char *name = NULL;
+	if (!root->tid)
+		return;
+	for (size_t i = 0; i < trace->threads.count; i++)
+		if (trace->threads.list[i].tid == root->tid)
+			name = trace->threads.list[i].name;
+	fputs(", thread ", out);
+	if (name && *name) {
+		render_escaped(out, name);
+		putc(' ', out);
+	}
+	fprintf(out, "(%" PRIu32 ")", root->tid);
+}
+
+static void put_root(FILE *out, const struct mt_why *why, uint32_t first,
+		     const struct why_text *options)
+{
+	const struct mt_heap *heap = mt_why_heap(why);
+	const struct mt_heap_block *block = &heap->blocks.list[first];
+	if (block->root == MT_NO_ROOT) {
+		fputs(block->kind == MT_LEAK_DEFINITE ? "Lost: nothing points at\n"
+						      : "Held by what is not known:\n",
+		      out);
+		return;
+	}
+	const struct mt_heap_root *root = &heap->roots.list[block->root];
+	fputs("Held through ", out);
+	put_bold(out, options, why->roots.labels[block->root]);
+	put_thread(out, why, root);
+	if (block->is_interior)
+		fputs(", by a pointer to the middle", out);
+	putc('\n', out);
+}
+
+static void put_block(FILE *out, const struct mt_why *why, uint32_t block, bool is_first,
+		      const struct why_text *options)
+{
+	const struct mt_subject *subject = &why->answer.subjects[0];
+	const struct mt_heap_block *b = &subject->heap.blocks.list[block];
+	if (!is_first)
+		fprintf(out, "  its pointer at +%" PRIu64 "%s\n", b->offset,
+			b->is_interior ? " leads to the middle of" : "");
+	fprintf(out, "%s 0x%" PRIx64 ": ", arrow(options), b->address);
+	put_size(out, b->size);
+	fputs(", ", out);
+	render_escaped(out, subject->types.names[b->type]);
+	fprintf(out, ", references=%" PRIu64, b->references);
+	if (subject->heap.scan.flags & MT_SCAN_RETAINED) {
+		fputs(", retains ", out);
+		put_amount(out, (struct mt_counts){(int64_t)b->retained_bytes,
+						   (int64_t)b->retained_count});
+	}
+	putc('\n', out);
+	struct mt_walk walk = mt_walk_begin(subject->frames, b->node);
+	for (mt_location_id id; mt_walk_next(&walk, &id);)
+		render_frame(out, 6, &why->answer.locations.list[id], options->directory);
+}
+
+static void put_chain(FILE *out, const struct mt_why *why, const struct why_text *options)
+{
+	size_t count = mt_why_chain(why, why->block, NULL, 0);
+	uint32_t *chain = malloc(count * sizeof *chain);
+	if (!chain)
+		return;
+	mt_why_chain(why, why->block, chain, count);
+	put_root(out, why, chain[0], options);
+	for (size_t i = 0; i < count; i++) {
+		if (count > 2 * CHAIN_ENDS && i == CHAIN_ENDS) {
+			fprintf(out, "  ... %zu more blocks ...\n",
+				count - 2 * CHAIN_ENDS);
+			i = count - CHAIN_ENDS;
+		}
+		put_block(out, why, chain[i], !i, options);
+	}
+	free(chain);
+}
+
+void why_text_print(FILE *out, const struct mt_why *why, const struct why_text *options)
+{
+	size_t sites = shown(why->sites.count, options->limit);
+	leaks_text_scan(out, &mt_why_heap(why)->scan);
+	if (why->block != MT_NO_BLOCK) {
+		put_chain(out, why, options);
+		return;
+	}
+	for (size_t i = 0; i < sites; i++)
+		put_site_paths(out, why, &why->sites.list[i], options);
+	if (sites < why->sites.count)
+		fprintf(out, "\n%zu more call sites (-n 0 shows all)\n",
+			why->sites.count - sites);
+}
