@@ -106,9 +106,10 @@ static void write_frame(int fd, const char *side, uint32_t index, uint64_t frame
 static void write_pair(int fd, const struct report *r)
 {
 	static const char *const endings[] = {"complete", "no information", "broken"};
-	dprintf(fd, "pid %ld: %u frames, root %u; libunwind %u frames, %s\n",
+	dprintf(fd, "pid %ld: %u frames, root %u%s; libunwind %u frames, %s\n",
 		mt_syscall3(SYS_getpid, 0, 0, 0), r->got_count, r->got_root,
-		r->expected_count, endings[r->ending]);
+		r->names_others ? ", in other modules" : "", r->expected_count,
+		endings[r->ending]);
 	for (uint32_t i = 0; i < MOST_FRAMES_SHOWN; i++) {
 		bool has_got = i < r->got_count, has_expected = i < r->expected_count;
 		if (has_got && has_expected && r->got[i] == r->expected[i]) {

@@ -24,6 +24,7 @@ struct report {
 	const uint64_t *got, *expected;
 	uint32_t got_count, expected_count;
 	uint32_t got_root;
+	bool names_others; /* the frames may be right, their modules are not */
 	enum oracle_ending ending;
 };
 
