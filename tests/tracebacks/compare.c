@@ -4,6 +4,7 @@
  *
  * Of the environment: MEMTRACE_CHECK names the file of the counts (report.h), which all
  * processes of a tree share; one in MEMTRACE_CHECK_EVERY (97) events of a thread is compared.
+ * MEMTRACE_CHECK_FRESH keeps libunwind from remembering rules, where code may change unseen;
  * MEMTRACE_CHECK_SPOIL makes each traceback a wrong one, its outermost frame only, to see
  * that this is noticed.
  */
@@ -49,7 +50,7 @@ struct checker {
 static struct checker *checkers[MAX_SLOTS];
 static __thread uint32_t passed __attribute__((tls_model("initial-exec")));
 static _Atomic bool is_open;
-static bool is_spoiling;
+static bool is_spoiling, is_always_fresh;
 
 /* ---- fork waits for the comparisons under way: libunwind has locks ---- */
 
@@ -71,6 +72,7 @@ static void after_fork(void)
 __attribute__((constructor)) static void start(void)
 {
 	pthread_atfork(before_fork, after_fork, after_fork);
+	is_always_fresh = config_find(config_environment(), "MEMTRACE_CHECK_FRESH");
 	is_spoiling = config_find(config_environment(), "MEMTRACE_CHECK_SPOIL");
 	if (oracle_open())
 		atomic_store(&is_open, true);
@@ -214,9 +216,9 @@ static struct checker *find_checker(const struct mt_recorder *recorder)
  */
 static void compare(const struct recorded *r, struct oracle *o, const uintptr_t *slot)
 {
-	enum oracle_ending ending = oracle_walk(o, slot, false);
+	enum oracle_ending ending = oracle_walk(o, slot, is_always_fresh);
 	bool is_right = is_same(r, o, ending);
-	if (!is_right) {
+	if (!is_right && !is_always_fresh) {
 		ending = oracle_walk(o, slot, true);
 		is_right = is_same(r, o, ending);
 	}

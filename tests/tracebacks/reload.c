@@ -1,13 +1,16 @@
 /*
  * reload.c - libraries that are unloaded and come back, other code at the same addresses.
  * With -DVARIANT=N it is one of these libraries: each has frames of other sizes. Arguments
- * of the program: rounds, then the libraries.
+ * of the program: rounds, "behind" or "openly", then the libraries. Behind the back of
+ * whoever interposes dlclose, as the C library does it with its character sets.
  */
 #include <dlfcn.h>
+#include <iconv.h>
 #include <pthread.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #define NOINLINE __attribute__((noinline))
 
@@ -61,6 +64,7 @@ void run(int depth)
 
 #else
 
+static int (*close_library)(void *library) = dlclose;
 static char **libraries;
 static int library_count;
 static pthread_mutex_t one_at_a_time = PTHREAD_MUTEX_INITIALIZER;
@@ -87,19 +91,44 @@ static void *use_one(void *data)
 		exit(1);
 	}
 	through(run, round % 4);
-	dlclose(library);
+	close_library(library);
 	pthread_mutex_unlock(&one_at_a_time);
 	return NULL;
+}
+
+static void convert(int round)
+{
+	static const char *const sets[] = {"UTF-16",     "UTF-32",      "UNICODE",
+					   "UTF-7",      "ISO-2022-KR", "ISO-2022-JP",
+					   "ISO-2022-CN"};
+	char text[] = "text", result[64], *from = text, *to = result;
+	size_t left = 4, room = sizeof(result);
+	iconv_t set = iconv_open(sets[round * 5 % 7], "UTF-8");
+	if (set == (iconv_t)-1)
+		return;
+	iconv(set, &from, &left, &to, &room);
+	iconv_close(set);
+}
+
+static void choose_close(const char *how)
+{
+	void *library = dlopen("libc.so.6", RTLD_NOW);
+	if (!strcmp(how, "behind") && library)
+		close_library = (int (*)(void *))(uintptr_t)dlsym(library, "dlclose");
 }
 
 /* In the main thread and, from time to time, another one that knows other rules. */
 int main(int argc, char **argv)
 {
 	int rounds = argc > 1 ? atoi(argv[1]) : 100;
-	libraries = argv + 2;
-	library_count = argc - 2;
+	if (argc < 4)
+		return 2;
+	choose_close(argv[2]);
+	libraries = argv + 3;
+	library_count = argc - 3;
 	for (int i = 0; i < rounds; i++) {
 		pthread_t thread;
+		convert(i);
 		if (i % 5) {
 			use_one(&i);
 		} else {

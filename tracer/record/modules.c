@@ -306,11 +306,45 @@ static uint32_t add(const struct object *object)
 	return 0;
 }
 
+/* Whether what lies at the row's addresses is no longer what the row describes. */
+static bool is_gone(const struct mt_state_module *row)
+{
+	struct object object;
+	return !find_object(row->start, &object) || !is_at(row, &object) ||
+	       !is_named(row, &object);
+}
+
+/* Whether there was any. */
+static bool mark_gone(void)
+{
+	bool is_any = false;
+	for (int i = 0; i < PLACES; i++) {
+		uint32_t id =
+			id_in(atomic_load_explicit(&places[i], memory_order_acquire));
+		if (!id || is_unloaded(id) || !is_gone(&mt_state.modules[id]))
+			continue;
+		atomic_fetch_or(&mt_state.modules[id].flags, MT_MODULE_UNLOADED);
+		is_any = true;
+	}
+	return is_any;
+}
+
+/*
+ * The C library unloads what it loaded for itself (character sets of iconv) without our dlclose:
+ * that is noticed here, where something else lies in its place, or before the next dlopen.
+ */
 static uint32_t id_of(const struct object *object)
 {
 	uint64_t there =
 		atomic_load_explicit(place_of(object->start), memory_order_acquire);
-	return there && !is_unloaded(id_in(there)) ? id_in(there) : add(object);
+	if (!there || is_unloaded(id_in(there)))
+		return add(object);
+	const struct mt_state_module *row = &mt_state.modules[id_in(there)];
+	if (is_at(row, object) && is_named(row, object))
+		return id_in(there);
+	if (mark_gone())
+		mt_modules_changed();
+	return add(object);
 }
 
 static int scan_object(struct dl_phdr_info *info, size_t size, void *data)
@@ -365,6 +399,8 @@ void mt_modules_changed(void)
 
 void mt_modules_loading(void)
 {
+	if (mark_gone())
+		mt_modules_changed();
 	atomic_fetch_add(&mt_modules_loads, 1);
 }
 
@@ -373,22 +409,9 @@ void mt_modules_unloading(void)
 	mt_modules_changed();
 }
 
-/* Whether what lies at the row's addresses is no longer what the row describes. */
-static bool is_gone(const struct mt_state_module *row)
-{
-	struct object object;
-	return !find_object(row->start, &object) || !is_at(row, &object) ||
-	       !is_named(row, &object);
-}
-
 void mt_modules_unloaded(void)
 {
-	for (int i = 0; i < PLACES; i++) {
-		uint32_t id =
-			id_in(atomic_load_explicit(&places[i], memory_order_acquire));
-		if (id && is_gone(&mt_state.modules[id]))
-			atomic_fetch_or(&mt_state.modules[id].flags, MT_MODULE_UNLOADED);
-	}
+	mark_gone();
 	mt_modules_changed();
 }
 

@@ -21,7 +21,7 @@ struct mt_module_match {
 
 /*
  * Grows whenever something that a thread remembers about code may be wrong: before and
- * after a dlclose, and when tracing is switched. Threads compare it at each event and forget
+ * after a dlclose, when an object is found to be gone, and when tracing is switched. Threads compare it at each event and forget
  * their rules and stacks when it changed.
  */
 extern __attribute__((visibility("hidden"))) _Atomic uint32_t mt_modules_generation;

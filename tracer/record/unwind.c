@@ -540,8 +540,8 @@ static mt_traceback_id predicted_elsewhere(const struct mt_unwinder *u,
 	return is_right ? p->traceback : 0;
 }
 
-static mt_traceback_id find_traceback(struct mt_recorder *recorder,
-				      struct mt_caller caller, struct mt_prediction *p)
+static mt_traceback_id find_once(struct mt_recorder *recorder, struct mt_caller caller,
+				 struct mt_prediction *p)
 {
 	struct mt_unwinder *u = recorder->unwinder;
 	mt_traceback_id id = 0;
@@ -554,10 +554,18 @@ static mt_traceback_id find_traceback(struct mt_recorder *recorder,
 	return id ? id : walk(recorder, caller);
 }
 
+/* A walk may come to know that what was remembered for it is of another object's code. */
+static bool is_outdated(const struct mt_unwinder *u)
+{
+	return u->generation != atomic_load(&mt_modules_generation);
+}
+
 mt_traceback_id mt_unwind_miss(struct mt_recorder *recorder, struct mt_caller caller,
 			       struct mt_prediction *p)
 {
-	mt_traceback_id id = find_traceback(recorder, caller, p);
+	mt_traceback_id id = find_once(recorder, caller, p);
+	if (id && is_outdated(recorder->unwinder))
+		id = find_once(recorder, caller, NULL);
 	const struct mt_unwinder *u = recorder->unwinder;
 	bool is_open = recorder->pass.is_given && u->span;
 	recorder->pass.generation = is_open ? u->generation : 0;
