@@ -37,8 +37,8 @@ struct run_options {
 
 /* Choices start at 1: 0 leaves it to the environment. */
 static const struct option_choice malloc_modes[] = {
-	{"pymalloc", 1},       {"malloc", 2},       {"debug", 3},
-	{"pymalloc_debug", 4}, {"malloc_debug", 5}, {NULL, 0}};
+	{"pymalloc", 1},     {"malloc", 2}, {"debug", 3}, {"pymalloc_debug", 4},
+	{"malloc_debug", 5}, {"guard", 6},  {NULL, 0}};
 static const struct option_choice geometries[] = {
 	{"modern", 1}, {"classic", 2}, {NULL, 0}};
 static const struct option_choice python_mallocs[] = {{"ours", 1}, {"own", 2}, {NULL, 0}};

@@ -34,6 +34,8 @@ static const char *loss_name(int loss)
 		[MT_LOSS_CHILD_NO_HANDOVER] = "children not recorded",
 		[MT_LOSS_CHILD_NO_ENVIRONMENT] = "programs started without environment",
 		[MT_LOSS_SNAPSHOT] = "snapshots not taken",
+		[MT_LOSS_GUARD_BUDGET] = "not guarded: budget",
+		[MT_LOSS_GUARD_MAPPINGS] = "not guarded: mappings",
 	};
 	return names[loss];
 }

@@ -62,11 +62,11 @@ struct mt_bytes {
  * Keys: "program", "argv" (NUL-separated), "cwd", "host", "pid", "parent_pid",
  * "parent_uuid" (hex), "parent_time_ns" (the fork's moment in the parent's clock),
  * "tree_uuid" (hex), "began" (run, preload, fork, exec), "malloc" (pymalloc, malloc,
- * pymalloc_debug, malloc_debug),
+ * pymalloc_debug, malloc_debug, guard),
  * "geometry" (modern, classic), "alignment", "pool_bytes", "arena_bytes", "threshold",
  * "python" (none, ours, own), "nframe", "memtrace_version", "start_realtime_ns",
  * and, written at the end, "end" (exit, signal, exec, unknown), "exit_status", "signal",
- * "peak_bound_bytes", "recorder_bytes", "collector_cpu_ns".
+ * "peak_bound_bytes", "guarded_blocks", "recorder_bytes", "collector_cpu_ns".
  * A later value of a key replaces an earlier one.
  */
 struct mt_record_meta {

@@ -229,6 +229,7 @@ enum mt_block_kind {
 	MT_BLOCK_LARGE = 0,
 	MT_BLOCK_LIBC = 1,    /* malloc mode: any size */
 	MT_BLOCK_TRACKED = 2, /* memtrace_track; its domain is in the traceback's root */
+	MT_BLOCK_GUARDED = 3, /* any size, up against an inaccessible page */
 };
 
 /*
@@ -309,6 +310,8 @@ enum mt_loss {
 	MT_LOSS_CHILD_NO_HANDOVER, /* forked children that could not reach the collector */
 	MT_LOSS_CHILD_NO_ENVIRONMENT, /* programs started without our environment */
 	MT_LOSS_SNAPSHOT,             /* snapshots asked for and not taken in time */
+	MT_LOSS_GUARD_BUDGET,   /* blocks not guarded: more than the budget allows */
+	MT_LOSS_GUARD_MAPPINGS, /* not guarded: more mappings than the kernel allows */
 	MT_LOSS_COUNT
 };
 
@@ -398,6 +401,7 @@ struct mt_state_header {
 	} arenas;
 
 	_Alignas(64) _Atomic uint64_t losses[MT_LOSS_COUNT];
+	_Atomic uint64_t guarded_blocks; /* so far, with --malloc guard */
 };
 
 /*

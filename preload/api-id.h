@@ -25,6 +25,23 @@ static inline char api_letter(enum api api)
 	return "canvmo"[api];
 }
 
+static inline const char *api_name_of_free(enum api api)
+{
+	static const char *const names[API_COUNT] = {
+		[API_MALLOC] = "free",           [API_ALIGNED] = "free",
+		[API_NEW] = "operator delete",   [API_NEW_ARRAY] = "operator delete[]",
+		[API_PYTHON_MEM] = "PyMem_Free", [API_PYTHON_OBJECT] = "PyObject_Free",
+	};
+	return names[api];
+}
+
+static inline const char *api_name_of_realloc(enum api api)
+{
+	return api == API_PYTHON_MEM      ? "PyMem_Realloc"
+	       : api == API_PYTHON_OBJECT ? "PyObject_Realloc"
+					  : "realloc";
+}
+
 /* Whether what this family made may be given back by that one. */
 static inline bool api_matches(enum api made, enum api given_back)
 {

@@ -9,6 +9,7 @@
 #include "preload/control.h"
 #include "preload/debug.h"
 #include "preload/door.h"
+#include "preload/fence.h"
 #include "preload/heaps.h"
 #include "preload/large.h"
 #include "preload/pause.h"
@@ -149,6 +150,8 @@ static mt_traceback_id traceback_of(const void *p)
 		return 0;
 	if (debug_is_on())
 		return debug_traceback(p);
+	if (fence_is_inside(p))
+		return fence_traceback(p);
 	if ((uintptr_t)p - (uintptr_t)mt_state.heap < mt_state.heap_bytes)
 		return mt_side_word_id(mt_sidetable_get(p));
 	if (mt_blocks_find((uintptr_t)p, 0, &block))

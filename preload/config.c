@@ -11,6 +11,8 @@ enum {
 	DEFAULT_NFRAME = 128,
 	MAX_NFRAME = 1024,
 	DEFAULT_QUARANTINE = 16 << 20,
+	DEFAULT_GUARD_BUDGET = 64 << 20,
+	MAX_GUARD_SAMPLE = 1 << 30,
 };
 
 struct config config = {.nframe = DEFAULT_NFRAME, .python_is_ours = true};
@@ -100,8 +102,9 @@ static uint64_t size(char *const *environment, const char *variable, uint64_t ot
 
 static void read_malloc(char *const *environment)
 {
-	static const char *const names[] = {"pymalloc",       "malloc",       "debug",
-					    "pymalloc_debug", "malloc_debug", NULL};
+	static const char *const names[] = {
+		"pymalloc",     "malloc", "debug", "pymalloc_debug",
+		"malloc_debug", "guard",  NULL};
 	static const struct {
 		enum mt_malloc_mode mode;
 		enum mt_check_mode checks;
@@ -109,7 +112,8 @@ static void read_malloc(char *const *environment)
 			{MT_MALLOC_LIBC, MT_CHECK_NONE},
 			{MT_MALLOC_PYMALLOC, MT_CHECK_DEBUG},
 			{MT_MALLOC_PYMALLOC, MT_CHECK_DEBUG},
-			{MT_MALLOC_LIBC, MT_CHECK_DEBUG}};
+			{MT_MALLOC_LIBC, MT_CHECK_DEBUG},
+			{MT_MALLOC_PYMALLOC, MT_CHECK_GUARD}};
 	int found = choice(environment, "MEMTRACE_MALLOC", names);
 	config.malloc_mode = meanings[found].mode;
 	config.check_mode = meanings[found].checks;
@@ -134,6 +138,10 @@ void config_read(void)
 		(const char *const[]){"modern", "classic", NULL});
 	config.goes_on = choice(env, "MEMTRACE_DEBUG",
 				(const char *const[]){"abort", "continue", NULL});
+	config.guard_budget_bytes =
+		size(env, "MEMTRACE_GUARD_BUDGET", DEFAULT_GUARD_BUDGET);
+	config.guard_sample =
+		number(env, "MEMTRACE_GUARD_SAMPLE", 1, MAX_GUARD_SAMPLE, 1);
 	config.quarantine_bytes = size(env, "MEMTRACE_QUARANTINE", DEFAULT_QUARANTINE);
 	config.nframe = number(env, "MEMTRACE_NFRAME", 1, MAX_NFRAME, DEFAULT_NFRAME);
 	config.only_pid = number(env, "MEMTRACE_ONLY", 1, INT32_MAX, 0);

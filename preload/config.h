@@ -13,7 +13,7 @@
 
 struct config {
 	enum mt_malloc_mode malloc_mode; /* MEMTRACE_MALLOC */
-	enum mt_check_mode check_mode;   /* the same: the modes that end in debug */
+	enum mt_check_mode check_mode;   /* the same: modes that end in debug, guard */
 	enum mt_geometry_kind geometry;  /* MEMTRACE_GEOMETRY */
 	uint32_t nframe;                 /* MEMTRACE_NFRAME */
 	/*
@@ -23,6 +23,8 @@ struct config {
 	bool python_is_ours;
 	/* MEMTRACE_QUARANTINE: bytes of freed blocks that are kept. */
 	uint64_t quarantine_bytes;
+	uint64_t guard_budget_bytes; /* MEMTRACE_GUARD_BUDGET: of pages of live blocks */
+	uint32_t guard_sample; /* MEMTRACE_GUARD_SAMPLE: one of so many is guarded */
 	/* MEMTRACE_DEBUG=continue: the program goes on after an error. */
 	bool goes_on;
 	/* MEMTRACE_ONLY, from run --no-children: record this process alone. 0: all. */

@@ -6,6 +6,7 @@
 
 #include "preload/arenas.h"
 #include "preload/debug.h"
+#include "preload/fence.h"
 #include "preload/inherited.h"
 #include "preload/large.h"
 #include "preload/thread.h"
@@ -196,6 +197,7 @@ void heaps_drain_ended(void)
 void heaps_lock_for_fork(void)
 {
 	debug_before_fork();
+	fence_before_fork();
 	arenas_before_fork();
 	mt_blocks_before_fork();
 }
@@ -204,6 +206,7 @@ void heaps_unlock_for_fork(void)
 {
 	mt_blocks_after_fork();
 	arenas_after_fork();
+	fence_after_fork();
 	debug_after_fork();
 }
 
@@ -260,6 +263,7 @@ void heaps_after_fork(struct thread *survivor, uint32_t from, uint32_t to)
 	inherited_generation++;
 	mt_blocks_reopen_after_fork();
 	debug_reopen_after_fork();
+	fence_reopen_after_fork();
 	if (mt_state.heap_bytes) {
 		arenas_reopen_after_fork();
 		inherit_pools(&survivor->heap, from, to);

@@ -6,6 +6,7 @@
  */
 #include "preload/arenas.h"
 #include "preload/door.h"
+#include "preload/fence.h"
 #include "preload/process.h"
 #include "preload/thread.h"
 #include "tracer/record/stack.h"
@@ -36,6 +37,7 @@ static void give_up_reservations(uint64_t limit)
 		return;
 	mt_state_shrink(limit);
 	arenas_shrink();
+	fence_shrink();
 	thread_leave(thread);
 }
 

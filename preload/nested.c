@@ -5,6 +5,7 @@
  */
 #include "preload/bump.h"
 #include "preload/debug.h"
+#include "preload/fenced.h"
 #include "preload/heaps.h"
 #include "preload/large.h"
 #include "preload/libc.h"
@@ -68,6 +69,8 @@ void serve_free_nested(void *p, struct release release)
 	enum thread_reason why = thread_why();
 	if (debug_is_on() && why != THREAD_TOO_EARLY)
 		debug_free_later(p, release);
+	else if (fence_is_inside(p))
+		fenced_free_later(p);
 	else
 		free_nested(p, why);
 	if (why == THREAD_NESTED && thread_self)

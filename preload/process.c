@@ -8,6 +8,8 @@
 #include "preload/control.h"
 #include "preload/debug.h"
 #include "preload/exec.h"
+#include "preload/fault.h"
+#include "preload/fence.h"
 #include "preload/heaps.h"
 #include "preload/launch.h"
 #include "preload/python.h"
@@ -83,6 +85,8 @@ bool process_start(void)
 		mt_state_open(&options) && mt_recorder_start_process() && heaps_start();
 	if (!is_recorded)
 		atomic_store(&mt_state.header->totals.tracing, 0);
+	else if (config.check_mode == MT_CHECK_GUARD)
+		fence_start(config.guard_budget_bytes, config.guard_sample);
 	return is_recorded;
 }
 
@@ -162,6 +166,8 @@ __attribute__((constructor(101))) static void process_construct(void)
 	}
 	if (config.misunderstood)
 		say_misunderstood();
+	if (config.check_mode == MT_CHECK_GUARD && !(fence.bytes && fault_start()))
+		mt_say("no block is guarded: no address space for it");
 	mt_modules_scan();
 	mt_start_introduce();
 	thread_start();
@@ -280,6 +286,7 @@ void process_enter_child(struct thread *thread)
 	if (!is_wanted)
 		mt_state_detach();
 	begin_child(thread);
+	fault_after_fork();
 	bool is_recorded = false;
 	if (has_state) {
 		mt_state.header->ready = 1;

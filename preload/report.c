@@ -139,7 +139,7 @@ static struct mt_state_error facts_of(const struct report *report)
 	return error;
 }
 
-void report_error(const struct report *report)
+void report_fault(const struct report *report)
 {
 	const struct mt_state_error error = facts_of(report);
 	mt_lock_take(&lock);
@@ -151,6 +151,11 @@ void report_error(const struct report *report)
 	say_words("\n");
 	say_tracebacks(report, control_request_error(&error, bytes));
 	mt_lock_give(&lock);
+}
+
+void report_error(const struct report *report)
+{
+	report_fault(report);
 	if (config.goes_on)
 		return;
 	say_words("memtrace: the program is aborted; with MEMTRACE_DEBUG=continue it "

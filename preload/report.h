@@ -37,4 +37,7 @@ struct report {
  */
 void report_error(const struct report *report);
 
+/* The same for an access, whose consequences the program has to bear: always returns. */
+void report_fault(const struct report *report);
+
 #endif

@@ -6,6 +6,7 @@
 
 #include "preload/debug.h"
 #include "preload/door.h"
+#include "preload/fenced.h"
 #include "preload/large.h"
 
 enum {
@@ -109,11 +110,24 @@ void serve_release(struct thread *thread, void *p)
 	release_small(thread, tag, pool_index, p);
 }
 
+/* A mode in which errors of the program are looked for. */
+static bool is_checked(void)
+{
+	return mt_state.header->check_mode != MT_CHECK_NONE;
+}
+
 void *serve_alloc_other(struct thread *thread, struct mt_caller caller,
 			struct request request)
 {
-	if (debug_is_on())
-		return debug_alloc(thread, caller, request);
+	if (__builtin_expect(is_checked(), 0))
+		return debug_is_on() ? debug_alloc(thread, caller, request)
+				     : fenced_alloc(thread, caller, request);
+	return serve_alloc_plain(thread, caller, request);
+}
+
+void *serve_alloc_plain(struct thread *thread, struct mt_caller caller,
+			struct request request)
+{
 	if (request.size > PYMALLOC_THRESHOLD &&
 	    request.alignment_shift <= LARGE_ALIGNMENT_SHIFT)
 		return large_alloc(thread, caller, request.size, request.is_zeroed);
@@ -138,6 +152,8 @@ size_t serve_usable_size(const void *p)
 	uint32_t pool_index;
 	if (debug_is_on() && debug_is_block(p))
 		return debug_usable_size(p);
+	if (is_checked() && fence_is_inside(p))
+		return fenced_usable_size(p);
 	if (pymalloc_is_inside(p))
 		return tag_of(p, &pool_index).block_bytes;
 	return large_usable_size(p);
@@ -172,6 +188,17 @@ static void *realloc_small(struct thread *thread, struct mt_caller caller, void 
 	return p;
 }
 
+void *serve_realloc_plain(struct thread *thread, struct mt_caller caller, void *p,
+			  struct request request)
+{
+	void *result;
+	if (pymalloc_is_inside(p))
+		return realloc_small(thread, caller, p, request);
+	if (large_realloc(thread, caller, p, request.size, &result))
+		return result;
+	return move(thread, caller, p, request);
+}
+
 static void *realloc_nested(void *p, struct request request)
 {
 	void *moved = serve_alloc_nested(request);
@@ -189,12 +216,12 @@ void *serve_realloc(struct mt_caller caller, void *p, struct request request)
 	if (!thread)
 		return realloc_nested(p, request);
 	void *result;
-	if (debug_is_on())
+	if (__builtin_expect(!is_checked(), 1))
+		result = serve_realloc_plain(thread, caller, p, request);
+	else if (debug_is_on())
 		result = debug_realloc(thread, caller, p, request);
-	else if (pymalloc_is_inside(p))
-		result = realloc_small(thread, caller, p, request);
-	else if (!large_realloc(thread, caller, p, request.size, &result))
-		result = move(thread, caller, p, request);
+	else
+		result = fenced_realloc(thread, caller, p, request);
 	thread_leave(thread);
 	return result;
 }
@@ -310,10 +337,13 @@ void serve_free_by(void *p, struct release release, const uintptr_t *slot,
 		serve_free_nested(p, release);
 		return;
 	}
-	if (debug_is_on())
-		debug_free(thread, (struct mt_caller){slot, frame_pointer}, p, release);
-	else
+	struct mt_caller caller = {slot, frame_pointer};
+	if (__builtin_expect(!is_checked(), 1))
 		serve_free_other(thread, p);
+	else if (debug_is_on())
+		debug_free(thread, caller, p, release);
+	else
+		fenced_free(thread, caller, p, release);
 	thread_leave(thread);
 }
 

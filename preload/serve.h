@@ -40,6 +40,12 @@ void *serve_alloc_other(struct thread *thread, struct mt_caller caller,
 			struct request request);
 void serve_free_other(struct thread *thread, void *p);
 
+/* Without a look for errors of the program. */
+void *serve_alloc_plain(struct thread *thread, struct mt_caller caller,
+			struct request request);
+void *serve_realloc_plain(struct thread *thread, struct mt_caller caller, void *p,
+			  struct request request);
+
 /* The parts of the two above. A block without a record yet; NULL with errno ENOMEM. */
 void *serve_place(struct thread *thread, struct request request);
 /* size as requested; id 0 leaves it without a record. */

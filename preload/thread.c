@@ -5,6 +5,7 @@
 #include "preload/thread.h"
 
 #include "preload/debug.h"
+#include "preload/fence.h"
 #include "preload/heaps.h"
 #include "preload/large.h"
 #include "tracer/record/syscall.h"
@@ -167,6 +168,7 @@ void thread_finish_nested(struct thread *thread)
 		heaps_drain(&thread->heap);
 	large_drain_deferred(thread);
 	debug_drain_later(thread);
+	fence_drain(thread);
 }
 
 void thread_leave_transient(struct thread *thread)

@@ -2,13 +2,14 @@
  * process.h - a traced process inside a test: the doors of the malloc family are linked
  * into the test itself, recording is on, and there is no collector.
  *
- * GEOMETRY=classic, MODE=malloc and CHECK=debug in the environment choose; tests that want them start
- * themselves again.
+ * GEOMETRY=classic, MODE=malloc, CHECK=debug and CHECK=guard in the environment choose;
+ * tests that want them start themselves again.
  */
 #ifndef MT_TESTS_PROCESS_H
 #define MT_TESTS_PROCESS_H
 
 #include "preload/config.h"
+#include "preload/fence.h"
 #include "preload/heaps.h"
 #include "preload/process.h"
 #include "preload/thread.h"
@@ -57,13 +58,17 @@ bool process_start(void)
 	struct mt_state_options options = {
 		.malloc_mode =
 			test_has("MODE=malloc") ? MT_MALLOC_LIBC : MT_MALLOC_PYMALLOC,
-		.check_mode = test_has("CHECK=debug") ? MT_CHECK_DEBUG : MT_CHECK_NONE,
+		.check_mode = test_has("CHECK=debug")   ? MT_CHECK_DEBUG
+			      : test_has("CHECK=guard") ? MT_CHECK_GUARD
+							: MT_CHECK_NONE,
 		.geometry = test_has("GEOMETRY=classic") ? MT_GEOMETRY_CLASSIC
 							 : MT_GEOMETRY_MODERN,
 	};
 	test_make_fork_word();
 	config_read();
 	if (!mt_state_open(&options) || !mt_recorder_start_process() || !heaps_start())
+		abort();
+	if (test_has("CHECK=guard") && !fence_start(config.guard_budget_bytes, 1))
 		abort();
 	atomic_store(&mt_state.header->totals.tracing, 1);
 	return true;

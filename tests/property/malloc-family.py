@@ -27,8 +27,11 @@ WORK = [
     (["--geometry", "classic"], 8, 0.05, 3),
     (["--malloc", "malloc"], 16, 0.1, 1),
     (["--malloc", "malloc"], 16, 0.05, 4),
+    (["--malloc", "guard"], 16, 0.01, 1),
+    (["--malloc", "guard"], 16, 0.02, 4),
 ]
-MODES = [([], 16), (["--geometry", "classic"], 8), (["--malloc", "malloc"], 16)]
+MODES = [([], 16), (["--geometry", "classic"], 8), (["--malloc", "malloc"], 16),
+         (["--malloc", "guard"], 16)]
 LIMIT_MIB = 512
 
 

@@ -1,4 +1,4 @@
-// inside: preload/interpose.c preload/serve.c preload/debug.c preload/debug-blocks.c preload/debug-quarantine.c preload/debug-report.c preload/report.c preload/control.c preload/config.c preload/nested.c preload/large.c preload/bump.c preload/heaps.c preload/arenas.c preload/pymalloc.c preload/thread.c tracer/record/blocks.c tracer/record/state.c tracer/record/handover.c tracer/record/slots.c tracer/record/unwind.c tracer/record/near.c tracer/record/predict.c tracer/record/registers.c tracer/record/stack.c tracer/record/rules.c tracer/record/cfi.c tracer/record/modules.c tracer/record/tracebacks.c tracer/record/counters.c tracer/record/recorder.c
+// inside: preload/interpose.c preload/serve.c preload/fence.c preload/fenced.c preload/debug.c preload/debug-blocks.c preload/debug-quarantine.c preload/debug-report.c preload/report.c preload/control.c preload/config.c preload/nested.c preload/large.c preload/bump.c preload/heaps.c preload/arenas.c preload/pymalloc.c preload/thread.c tracer/record/blocks.c tracer/record/state.c tracer/record/handover.c tracer/record/slots.c tracer/record/unwind.c tracer/record/near.c tracer/record/predict.c tracer/record/registers.c tracer/record/stack.c tracer/record/rules.c tracer/record/cfi.c tracer/record/modules.c tracer/record/tracebacks.c tracer/record/counters.c tracer/record/recorder.c
 /*
  * test-malloc-family.c - random requests of all kinds, one thread and many, against a
  * trivial model: contents stay, alignments hold, and what is recorded is what is live.
@@ -223,6 +223,12 @@ static void report(const struct worker *w, uint64_t seed)
 
 static struct worker workers[THREADS];
 
+/* Slower by far. */
+static bool is_checked(void)
+{
+	return test_has("CHECK=debug") || test_has("CHECK=guard");
+}
+
 TEST(one_thread)
 {
 	struct worker *w = &workers[0];
@@ -230,7 +236,7 @@ TEST(one_thread)
 	begin();
 	w->random = 6051;
 	int64_t before = test_live_bytes(&before_count);
-	work(w, OPERATIONS, false);
+	work(w, is_checked() ? OPERATIONS / 10 : OPERATIONS, false);
 	is_int(test_live_bytes(&count) - before, w->live_bytes);
 	is_int(count - before_count, w->live_count);
 	destroy_all(w);
@@ -300,6 +306,18 @@ TEST(one_thread_with_classic_geometry)
 TEST(one_thread_with_the_c_library_s_blocks)
 {
 	static char setting[] = "MODE=malloc";
+	run_again(setting);
+}
+
+TEST(one_thread_in_debug_mode)
+{
+	static char setting[] = "CHECK=debug";
+	run_again(setting);
+}
+
+TEST(one_thread_with_fences)
+{
+	static char setting[] = "CHECK=guard";
 	run_again(setting);
 }
 
@@ -540,7 +558,7 @@ TEST(a_timer_s_handler_may_allocate_at_every_instruction)
 /* Run again for another geometry or mode: one test, no TAP of its own. */
 __attribute__((constructor)) static void run_one(void)
 {
-	if (!test_has("GEOMETRY=classic") && !test_has("MODE=malloc"))
+	if (!test_has("GEOMETRY=classic") && !test_has("MODE=malloc") && !is_checked())
 		return;
 	one_thread();
 	_exit(tap_failures ? TAP_FAIL : TAP_PASS);

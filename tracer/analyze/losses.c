@@ -30,6 +30,11 @@ static const struct words {
 					  "programs started without our environment"},
 	[MT_LOSS_SNAPSHOT] = {"snapshot",
 			      "snapshots that were asked for and not taken in time"},
+	[MT_LOSS_GUARD_BUDGET] = {"guard_budget",
+				  "blocks not guarded: beyond the budget"},
+	[MT_LOSS_GUARD_MAPPINGS] = {"guard_mappings",
+				    "blocks not guarded: the kernel allows no more "
+				    "mappings"},
 };
 static_assert(sizeof words / sizeof *words == MT_LOSS_COUNT, "words for every loss");
 

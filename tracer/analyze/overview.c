@@ -44,6 +44,7 @@ static const struct said {
 	{"python", "Python's objects", MT_COLUMN_TEXT},
 	{"nframe", "Frames kept", MT_COLUMN_NUMBER},
 	{"peak_bound_bytes", "Peak exact within", MT_COLUMN_SIZE},
+	{"guarded_blocks", "Blocks guarded", MT_COLUMN_NUMBER},
 	{"recorder_bytes", "Recorder's memory", MT_COLUMN_SIZE},
 	{"collector_cpu_ns", "Collector's CPU time", MT_COLUMN_TIME},
 	{"memtrace_version", "Recorded by memtrace", MT_COLUMN_TEXT},

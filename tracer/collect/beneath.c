@@ -24,6 +24,15 @@ static uint64_t round_up(uint64_t bytes, uint64_t unit)
 	return (bytes + unit - 1) & ~(unit - 1);
 }
 
+/* Pages of its own, which are nobody else's when it goes. */
+static struct mt_beneath_chunk guarded(const struct mt_state_block *block)
+{
+	uint64_t start = block->address / PAGE_BYTES * PAGE_BYTES;
+	uint64_t end =
+		round_up(block->address + (block->size ? block->size : 1), PAGE_BYTES);
+	return (struct mt_beneath_chunk){.start = start, .bytes = end - start};
+}
+
 /*
  * A block with a mapping of its own is the first thing in it. Where blocks with wide
  * alignments begin cannot be known: there the header is counted and the padding is not.
@@ -31,6 +40,8 @@ static uint64_t round_up(uint64_t bytes, uint64_t unit)
 struct mt_beneath_chunk mt_beneath_chunk_of(const struct mt_state_block *block,
 					    enum mt_malloc_mode mode)
 {
+	if (block->kind == MT_BLOCK_GUARDED)
+		return guarded(block);
 	bool has_header = mode != MT_MALLOC_LIBC && block->kind == MT_BLOCK_LARGE;
 	uint64_t start = block->address - (has_header ? HEADER_BYTES : 0) - ALIGNMENT;
 	uint64_t wanted = block->size + (has_header ? HEADER_BYTES : 0);

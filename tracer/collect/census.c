@@ -310,20 +310,22 @@ static int count_heap(struct work *work, struct mt_error *err)
 static uint8_t class_of(const struct work *work, const struct mt_state_block *block)
 {
 	const struct mt_geometry *geometry = &work->image->header.geometry;
-	if (block->kind != MT_BLOCK_LIBC || !block->size ||
-	    block->size > geometry->threshold)
+	bool is_any_size =
+		block->kind == MT_BLOCK_LIBC || block->kind == MT_BLOCK_GUARDED;
+	if (!is_any_size || !block->size || block->size > geometry->threshold)
 		return MT_CLASS_LARGE;
 	return (uint8_t)((block->size - 1) / geometry->alignment);
 }
 
-/* A block with the C library. */
+/* A block with the C library, or with pages of its own. */
 static bool place_block(struct mt_census *census, const struct mt_state_block *block,
 			struct mt_beneath_chunk chunk, uint8_t class)
 {
 	return mt_pools_add_large(&census->pools, chunk.traceback, block->size,
 				  chunk.bytes) &&
 	       mt_pools_add_border(&census->pools, chunk.traceback, class, block->size) &&
-	       mt_beneath_add(&census->beneath, chunk);
+	       (block->kind == MT_BLOCK_GUARDED ||
+		mt_beneath_add(&census->beneath, chunk));
 }
 
 static int count_block(struct work *work, const struct mt_state_block *block,

@@ -158,6 +158,7 @@ bool mt_image_refresh(struct mt_image *image)
 	memcpy(&image->header.used, &fresh.used, sizeof fresh.used);
 	memcpy(&image->header.arenas, &fresh.arenas, sizeof fresh.arenas);
 	memcpy(&image->header.losses, &fresh.losses, sizeof fresh.losses);
+	image->header.guarded_blocks = fresh.guarded_blocks;
 	return true;
 }
 

@@ -99,6 +99,8 @@ int mt_trace_file_meta_number(struct mt_trace_file *trace, const char *key,
 static const char *malloc_name(const struct mt_state_header *header)
 {
 	bool is_libc = header->malloc_mode == MT_MALLOC_LIBC;
+	if (header->check_mode == MT_CHECK_GUARD)
+		return "guard";
 	if (header->check_mode == MT_CHECK_DEBUG)
 		return is_libc ? "malloc_debug" : "pymalloc_debug";
 	return is_libc ? "malloc" : "pymalloc";

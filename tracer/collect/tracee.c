@@ -399,6 +399,9 @@ static int write_end(struct mt_tracee *tracee, struct mt_error *err)
 	if (rc == 0)
 		rc = mt_trace_file_meta_number(trace, "peak_bound_bytes",
 					       header->totals.peak_bound_bytes, err);
+	if (rc == 0 && header->check_mode == MT_CHECK_GUARD)
+		rc = mt_trace_file_meta_number(trace, "guarded_blocks",
+					       header->guarded_blocks, err);
 	if (rc == 0)
 		rc = mt_trace_file_meta_number(trace, "recorder_bytes",
 					       mt_image_resident_bytes(&tracee->image),

@@ -121,6 +121,14 @@ mt_traceback_id mt_recorder_traceback_in_domain(struct mt_recorder *recorder,
 	return node ? mt_tracebacks_own(node) : 0;
 }
 
+mt_traceback_id mt_recorder_outer(mt_traceback_id id)
+{
+	if (!id)
+		return 0;
+	const struct mt_state_node *node = frame_of(mt_state.tracebacks[id]);
+	return node && frame_of(node->parent) ? mt_tracebacks_own(node->parent) : 0;
+}
+
 int mt_recorder_frames(mt_traceback_id id, uintptr_t *frames, int n)
 {
 	int count = 0;

@@ -80,6 +80,12 @@ mt_traceback_id mt_recorder_traceback_in_domain(struct mt_recorder *recorder,
 						struct mt_caller caller, uint32_t domain);
 
 /*
+ * The traceback without its innermost frame; 0: there is none, or id is 0. Of a signal
+ * handler's caller, which is the kernel's frame, it is where the signal came.
+ */
+mt_traceback_id mt_recorder_outer(mt_traceback_id id);
+
+/*
  * The frames of a traceback, most recent first, as addresses; returns how many there are
  * in all, stores at most n. For memtrace_get_object_traceback and reports.
  */

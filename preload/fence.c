@@ -1,0 +1,541 @@
+/*
+ * fence.c - see fence.h. Inside the traced process.
+ */
+#include "preload/fence.h"
+
+#include "preload/inherited.h"
+#include "preload/large.h"
+#include "tracer/record/blocks.h"
+#include "tracer/record/counters.h"
+#include "tracer/record/lock.h"
+#include "tracer/record/pages.h"
+#include "tracer/record/say.h"
+#include "tracer/record/unwind.h"
+
+#include <fcntl.h>
+
+enum {
+	CELL_PAGES = 2,
+	CELL_BYTES = CELL_PAGES * MT_PAGE_BYTES,
+	/* Freed cells are used again when so many times the budget has been. */
+	RANGE_PER_BUDGET = 64,
+	LEAST_RANGE_BYTES = 64 << 20,
+	MAPPINGS_PER_BLOCK = 2, /* its data, and the fence before the next one */
+	DEFAULT_MAPPINGS = 65530,
+	SCAN_CELLS =
+		1024, /* looked at for a place, at most; the next search goes on there */
+};
+
+struct fence fence;
+
+static struct {
+	struct fence_block *blocks; /* by cell */
+	uint32_t cell_count;
+	uint32_t
+		next_cell; /* under the lock: where the search begins, never in a block */
+	uint32_t sample;
+	uint64_t budget_bytes;
+	uint32_t most_blocks; /* as the kernel's limit of mappings allows */
+	_Atomic uint64_t live_bytes;
+	_Atomic uint32_t live_blocks;
+	_Atomic uint32_t deferred; /* cell + 1 */
+	struct mt_lock lock;
+	_Atomic bool was_opened; /* some page that ought to be inaccessible */
+	bool is_broken; /* a fork came in the middle: no new blocks in the child */
+} range;
+
+/* How many requests of this thread pass before the next is fenced. */
+static __thread uint32_t to_pass;
+static __thread uint64_t sampling;
+
+static const uint64_t filler_word = UINT64_C(0x0101010101010101) * FENCE_FILLER;
+
+/* vm.max_map_count, or what it usually is. */
+static uint64_t read_mapping_limit(void)
+{
+	char text[24];
+	uint64_t limit = 0;
+	long fd = mt_syscall6(SYS_openat, AT_FDCWD, (long)"/proc/sys/vm/max_map_count",
+			      O_RDONLY | O_CLOEXEC, 0, 0, 0);
+	long size = fd < 0 ? 0 : mt_syscall3(SYS_read, fd, (long)text, sizeof text);
+	if (fd >= 0)
+		mt_syscall3(SYS_close, fd, 0, 0);
+	for (long i = 0; i < size && text[i] >= '0' && text[i] <= '9'; i++)
+		limit = limit * 10 + (uint64_t)(text[i] - '0');
+	return limit ? limit : DEFAULT_MAPPINGS;
+}
+
+/* One page more in front: the fence before the first block. */
+static bool reserve(size_t bytes)
+{
+	char *pages = mt_pages_reserve(bytes + MT_PAGE_BYTES);
+	if (!pages)
+		return false;
+	size_t cells = bytes / CELL_BYTES;
+	range.blocks = mt_pages_map_sparse(mt_pages_round(cells * sizeof *range.blocks));
+	if (!range.blocks) {
+		mt_pages_unmap(pages, bytes + MT_PAGE_BYTES);
+		return false;
+	}
+	range.cell_count = (uint32_t)cells;
+	fence.start = (unsigned char *)pages + MT_PAGE_BYTES;
+	fence.bytes = bytes;
+	return true;
+}
+
+bool fence_start(uint64_t budget_bytes, uint32_t sample)
+{
+	range.budget_bytes = budget_bytes;
+	range.sample = sample;
+	/* A third of what the kernel allows is left to the program. */
+	range.most_blocks = (uint32_t)(read_mapping_limit() / 3 * 2 / MAPPINGS_PER_BLOCK);
+	size_t bytes = (size_t)budget_bytes * RANGE_PER_BUDGET;
+	if (bytes < LEAST_RANGE_BYTES)
+		bytes = LEAST_RANGE_BYTES;
+	bytes &= ~(size_t)(CELL_BYTES - 1);
+	while (bytes >= LEAST_RANGE_BYTES && !reserve(bytes))
+		bytes = bytes / 2 & ~(size_t)(CELL_BYTES - 1);
+	return fence.bytes != 0;
+}
+
+static uint32_t cell_of(const struct fence_block *block)
+{
+	return (uint32_t)(block - range.blocks);
+}
+
+static unsigned char *cell_start(uint32_t cell)
+{
+	return fence.start + (size_t)cell * CELL_BYTES;
+}
+
+unsigned char *fence_start_of(const struct fence_block *block)
+{
+	return cell_start(cell_of(block)) + block->offset;
+}
+
+static enum fence_state state_of(const struct fence_block *block)
+{
+	return (enum fence_state)atomic_load_explicit(&block->state,
+						      memory_order_acquire);
+}
+
+bool fence_is_live(const struct fence_block *block)
+{
+	return state_of(block) == FENCE_LIVE;
+}
+
+static size_t data_bytes(const struct fence_block *block)
+{
+	return mt_pages_round(block->offset + (block->size ? block->size : 1));
+}
+
+/* On average one of `sample`, at no fixed distance: loops have theirs. */
+static bool is_sampled(const struct thread *thread)
+{
+	if (range.sample <= 1)
+		return true;
+	if (to_pass) {
+		to_pass--;
+		return false;
+	}
+	if (!sampling)
+		sampling = mt_state.header->start_monotonic_ns * 2 + 1 +
+			   (uint64_t)thread->recorder.slot * UINT64_C(0x9e3779b97f4a7c15);
+	sampling ^= sampling << 13;
+	sampling ^= sampling >> 7;
+	sampling ^= sampling << 17;
+	to_pass = (uint32_t)((sampling >> 32) % (2 * (uint64_t)range.sample - 1));
+	return true;
+}
+
+static void say_no_mappings(void)
+{
+	static _Atomic bool is_said;
+	if (!atomic_exchange(&is_said, true))
+		mt_say("guard: the kernel allows no more mappings (vm.max_map_count): "
+		       "some blocks are not guarded");
+}
+
+static void give_up_budget(size_t bytes)
+{
+	atomic_fetch_sub_explicit(&range.live_bytes, bytes, memory_order_relaxed);
+	atomic_fetch_sub_explicit(&range.live_blocks, 1, memory_order_relaxed);
+}
+
+static bool take_budget(size_t bytes)
+{
+	uint64_t live =
+		atomic_fetch_add_explicit(&range.live_bytes, bytes, memory_order_relaxed);
+	uint32_t blocks =
+		atomic_fetch_add_explicit(&range.live_blocks, 1, memory_order_relaxed);
+	bool is_within = live + bytes <= range.budget_bytes;
+	if (is_within && blocks < range.most_blocks)
+		return true;
+	give_up_budget(bytes);
+	mt_state_lose(is_within ? MT_LOSS_GUARD_MAPPINGS : MT_LOSS_GUARD_BUDGET);
+	if (is_within)
+		say_no_mappings();
+	return false;
+}
+
+/* Where so many cells in a row hold no live block; cell_count: nowhere near. */
+static uint32_t find_cells(uint32_t wanted)
+{
+	uint32_t first = range.next_cell;
+	uint32_t at = first;
+	for (uint32_t looked = 0; looked < wanted + SCAN_CELLS; looked++) {
+		if (wanted > range.cell_count - first) {
+			first = at = 0;
+			continue;
+		}
+		if (at - first == wanted)
+			return first;
+		const struct fence_block *block = &range.blocks[at];
+		enum fence_state state = state_of(block);
+		if (state == FENCE_LIVE || state == FENCE_STUCK)
+			first = at = at + block->cells;
+		else
+			at++;
+	}
+	range.next_cell = first;
+	return range.cell_count;
+}
+
+/* Older blocks in these cells are forgotten. NULL: there is no place. */
+static struct fence_block *claim(uint32_t cells, size_t size, size_t offset)
+{
+	struct fence_block *block = NULL;
+	mt_lock_take(&range.lock);
+	uint32_t cell = range.is_broken ? range.cell_count : find_cells(cells);
+	if (cell < range.cell_count) {
+		block = &range.blocks[cell];
+		for (uint32_t i = 0; i < cells; i++)
+			atomic_store_explicit(&block[i].state, FENCE_NONE,
+					      memory_order_relaxed);
+		block->cells = cells;
+		block->size = size;
+		block->offset = (uint32_t)offset;
+		block->allocated = block->freed = 0;
+		block->entry = 0;
+		block->generation = inherited_generation;
+		atomic_store_explicit(&block->state, FENCE_LIVE, memory_order_release);
+		range.next_cell = cell + cells;
+	}
+	mt_lock_give(&range.lock);
+	return block;
+}
+
+static void fill_around(const struct fence_block *block)
+{
+	unsigned char *first = cell_start(cell_of(block));
+	unsigned char *p = first + block->offset;
+	__builtin_memset(first, FENCE_FILLER, block->offset);
+	__builtin_memset(p + block->size, FENCE_FILLER,
+			 data_bytes(block) - block->offset - block->size);
+}
+
+void fence_record(struct thread *thread, struct fence_block *block, mt_traceback_id id)
+{
+	block->allocated = id;
+	block->entry = mt_blocks_add(&thread->recorder, fence_start_of(block),
+				     block->size, id, MT_BLOCK_GUARDED);
+	thread->large_count++;
+	thread->large_bytes += (int64_t)block->size;
+	if (block->entry)
+		mt_counters_alloc(&thread->recorder, id, block->size);
+}
+
+void fence_forget(struct thread *thread, struct fence_block *block)
+{
+	thread->large_count--;
+	thread->large_bytes -= (int64_t)block->size;
+	if (block->generation != inherited_generation) {
+		inherited_remove(block->size);
+		block->allocated = 0;
+		block->generation = inherited_generation;
+		return;
+	}
+	mt_traceback_id id =
+		block->entry ? mt_blocks_remove(&thread->recorder, block->entry) : 0;
+	if (id)
+		mt_counters_free(&thread->recorder, id, block->size);
+}
+
+/*
+ * A new mapping in place of the old one: the kernel joins it with its neighbours, so that
+ * freed blocks take no mapping, which it does not once pages were written.
+ */
+static bool close_pages(unsigned char *first, size_t bytes)
+{
+	long result = mt_syscall6(SYS_mmap, (long)first, (long)bytes, PROT_NONE,
+				  MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED,
+				  -1, 0);
+	if (mt_syscall_is_address(result))
+		return true;
+	mt_syscall3(SYS_mprotect, (long)first, (long)bytes, PROT_NONE);
+	return false;
+}
+
+static bool open_pages(const struct fence_block *block, size_t bytes)
+{
+	unsigned char *first = cell_start(cell_of(block));
+	if (atomic_load_explicit(&range.was_opened, memory_order_relaxed) &&
+	    !close_pages(first, (size_t)block->cells * CELL_BYTES))
+		return false;
+	return mt_pages_commit(first, bytes);
+}
+
+/* Its pages are accessible, and its surroundings filled. */
+static struct fence_block *open_block(size_t size, size_t alignment)
+{
+	size_t taken = ((size ? size : 1) + alignment - 1) & -alignment;
+	size_t bytes = mt_pages_round(taken);
+	if (!take_budget(bytes))
+		return NULL;
+	uint32_t cells =
+		(uint32_t)((bytes + MT_PAGE_BYTES + CELL_BYTES - 1) / CELL_BYTES);
+	struct fence_block *block = claim(cells, size, bytes - taken);
+	if (block && open_pages(block, bytes)) {
+		fill_around(block);
+		atomic_fetch_add_explicit(&mt_state.header->guarded_blocks, 1,
+					  memory_order_relaxed);
+		return block;
+	}
+	if (block) {
+		atomic_store_explicit(&block->state, FENCE_NONE, memory_order_release);
+		say_no_mappings();
+	}
+	mt_state_lose(block ? MT_LOSS_GUARD_MAPPINGS : MT_LOSS_GUARD_BUDGET);
+	give_up_budget(bytes);
+	return NULL;
+}
+
+struct fence_block *fence_place(struct thread *thread, size_t size, size_t alignment)
+{
+	if (!fence.bytes || !is_sampled(thread))
+		return NULL;
+	if (atomic_load_explicit(&range.deferred, memory_order_relaxed))
+		fence_drain(thread);
+	if (alignment < FENCE_ALIGNMENT)
+		alignment = FENCE_ALIGNMENT;
+	if (size <= range.budget_bytes && alignment <= MT_PAGE_BYTES)
+		return open_block(size, alignment);
+	mt_state_lose(MT_LOSS_GUARD_BUDGET);
+	return NULL;
+}
+
+/* A larger block's first cell may lie far before the address. */
+struct fence_block *fence_around(const void *address)
+{
+	if (!fence_is_inside(address))
+		return NULL;
+	uint32_t cell =
+		(uint32_t)((size_t)((const unsigned char *)address - fence.start) /
+			   CELL_BYTES);
+	for (uint32_t before = 0; before <= cell; before++) {
+		struct fence_block *block = &range.blocks[cell - before];
+		if (state_of(block) != FENCE_NONE)
+			return block->cells > before ? block : NULL;
+	}
+	return NULL;
+}
+
+static bool is_own(const struct fence_block *block)
+{
+	return block->generation == inherited_generation;
+}
+
+mt_traceback_id fence_allocated(const struct fence_block *block)
+{
+	return is_own(block) ? block->allocated : 0;
+}
+
+mt_traceback_id fence_freed(const struct fence_block *block)
+{
+	return is_own(block) ? block->freed : 0;
+}
+
+size_t fence_distance(const struct fence_block *block, const void *address)
+{
+	const unsigned char *p = fence_start_of(block), *at = address;
+	if (at < p)
+		return (size_t)(p - at);
+	return at < p + block->size ? 0 : (size_t)(at - p - block->size) + 1;
+}
+
+static void put_distance(struct text *text, size_t bytes, const char *where)
+{
+	text_number(text, bytes);
+	text_put(text, bytes == 1 ? " byte " : " bytes ");
+	text_put(text, where);
+}
+
+void fence_describe(struct text *text, const struct report *report)
+{
+	const unsigned char *p = report->block, *address = report->address;
+	const unsigned char *end = p + report->block_bytes;
+	text_put(text, "    ");
+	if (address < p)
+		put_distance(text, (size_t)(p - address), "before");
+	else if (address < end || address == p)
+		put_distance(text, (size_t)(address - p), "into");
+	else
+		put_distance(text, (size_t)(address - end), "beyond the end of");
+	text_put(text, " a block of ");
+	put_distance(text, report->block_bytes, "at ");
+	text_hex(text, (uintptr_t)p);
+	text_char(text, '\n');
+}
+
+struct fence_block *fence_after(const struct fence_block *block)
+{
+	uint32_t next = cell_of(block) + block->cells;
+	bool has_one =
+		next < range.cell_count && state_of(&range.blocks[next]) != FENCE_NONE;
+	return has_one ? &range.blocks[next] : NULL;
+}
+
+struct fence_block *fence_find(const void *p)
+{
+	struct fence_block *block = fence_around(p);
+	bool is_it = block && state_of(block) == FENCE_LIVE && fence_start_of(block) == p;
+	return is_it ? block : NULL;
+}
+
+static const unsigned char *first_change(const unsigned char *from,
+					 const unsigned char *end)
+{
+	for (; from < end; from++) {
+		uint64_t word;
+		if ((uintptr_t)from % sizeof word == 0 && end - from >= 8) {
+			__builtin_memcpy(&word, from, sizeof word);
+			if (word == filler_word) {
+				from += sizeof word - 1;
+				continue;
+			}
+		}
+		if (*from != FENCE_FILLER)
+			return from;
+	}
+	return NULL;
+}
+
+const unsigned char *fence_damage(const struct fence_block *block)
+{
+	const unsigned char *first = cell_start(cell_of(block));
+	const unsigned char *p = first + block->offset;
+	const unsigned char *beyond =
+		first_change(p + block->size, first + data_bytes(block));
+	return beyond ? beyond : first_change(first, p);
+}
+
+/* Only one thread comes to free a block; until it is done the cells are not used again. */
+static bool take_from_live(struct fence_block *block)
+{
+	uint32_t live = FENCE_LIVE;
+	return atomic_compare_exchange_strong(&block->state, &live, FENCE_STUCK);
+}
+
+static void finish_free(struct thread *thread, struct fence_block *block)
+{
+	size_t bytes = data_bytes(block);
+	fence_forget(thread, block);
+	if (!close_pages(cell_start(cell_of(block)), bytes))
+		return;
+	give_up_budget(bytes);
+	atomic_store_explicit(&block->state, FENCE_FREED, memory_order_release);
+}
+
+bool fence_free(struct thread *thread, struct fence_block *block, mt_traceback_id freed)
+{
+	if (!take_from_live(block))
+		return false;
+	block->freed = freed;
+	finish_free(thread, block);
+	return true;
+}
+
+bool fence_free_nested(struct fence_block *block)
+{
+	if (!take_from_live(block))
+		return false;
+	uint32_t cell = cell_of(block);
+	uint32_t seen = atomic_load_explicit(&range.deferred, memory_order_relaxed);
+	do {
+		block->next = seen;
+	} while (!atomic_compare_exchange_weak_explicit(&range.deferred, &seen, cell + 1,
+							memory_order_release,
+							memory_order_relaxed));
+	return true;
+}
+
+void fence_drain(struct thread *thread)
+{
+	uint32_t next =
+		atomic_exchange_explicit(&range.deferred, 0, memory_order_acquire);
+	while (next) {
+		struct fence_block *block = &range.blocks[next - 1];
+		next = block->next;
+		finish_free(thread, block);
+	}
+}
+
+bool fence_open(const void *address)
+{
+	uintptr_t page = (uintptr_t)address & -(uintptr_t)MT_PAGE_BYTES;
+	atomic_store(&range.was_opened, true);
+	return mt_pages_commit((void *)page, MT_PAGE_BYTES);
+}
+
+/* The range now ends after the last live block. */
+static void cut(uint32_t cells)
+{
+	size_t kept = mt_pages_round(cells * sizeof *range.blocks);
+	size_t table = mt_pages_round(range.cell_count * sizeof *range.blocks);
+	mt_pages_unmap(cell_start(cells), fence.bytes - (size_t)cells * CELL_BYTES);
+	if (kept < table)
+		mt_pages_unmap((char *)range.blocks + kept, table - kept);
+	fence.bytes = (size_t)cells * CELL_BYTES;
+	range.cell_count = cells;
+	if (range.next_cell > cells)
+		range.next_cell = 0;
+}
+
+void fence_shrink(void)
+{
+	if (!fence.bytes)
+		return;
+	mt_lock_take(&range.lock);
+	uint32_t cells = LEAST_RANGE_BYTES / CELL_BYTES;
+	for (uint32_t i = 0; i < range.cell_count; i++) {
+		enum fence_state state = state_of(&range.blocks[i]);
+		bool is_in_use = state == FENCE_LIVE || state == FENCE_STUCK;
+		if (is_in_use && cells < i + range.blocks[i].cells)
+			cells = i + range.blocks[i].cells;
+	}
+	if (cells < range.cell_count)
+		cut(cells);
+	mt_lock_give(&range.lock);
+}
+
+void fence_before_fork(void)
+{
+	mt_lock_take(&range.lock);
+}
+
+void fence_after_fork(void)
+{
+	mt_lock_give(&range.lock);
+}
+
+void fence_reopen_after_fork(void)
+{
+	if (mt_lock_is_held(&range.lock))
+		range.is_broken = true;
+}
+
+mt_traceback_id fence_traceback(const void *p)
+{
+	const struct fence_block *block = fence_find(p);
+	return block ? fence_allocated(block) : 0;
+}

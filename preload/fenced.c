@@ -1,0 +1,180 @@
+/*
+ * fenced.c - see fenced.h. Inside the traced process.
+ */
+#include "preload/fenced.h"
+
+#include "preload/report.h"
+
+#include <errno.h>
+
+static mt_traceback_id traceback_of(struct thread *thread, struct mt_caller caller)
+{
+	return thread_is_traced(thread) ? mt_unwind_traceback(&thread->recorder, caller)
+					: 0;
+}
+
+static struct fence_block *place(struct thread *thread, struct request request)
+{
+	return fence_place(thread, request.size, (size_t)1 << request.alignment_shift);
+}
+
+void *fenced_alloc(struct thread *thread, struct mt_caller caller, struct request request)
+{
+	struct fence_block *block = place(thread, request);
+	if (!block)
+		return serve_alloc_plain(thread, caller, request);
+	fence_record(thread, block, traceback_of(thread, caller));
+	return fence_start_of(block);
+}
+
+/* Who frees, and from where. */
+struct call {
+	const char *name;
+	mt_traceback_id here;
+};
+
+static void report(enum mt_error_kind kind, const struct call *call, const void *address,
+		   const struct fence_block *block)
+{
+	struct report report = {
+		.kind = kind, .call = call->name, .address = address, .here = call->here};
+	if (block) {
+		report.block = fence_start_of(block);
+		report.block_bytes = block->size;
+		report.allocated = fence_allocated(block);
+		report.freed = fence_freed(block);
+		report.describe = fence_describe;
+	}
+	report_error(&report);
+}
+
+/* A pointer into the fenced range at which no live block begins. */
+static void report_stray(const struct call *call, const void *p)
+{
+	const struct fence_block *block = fence_around(p);
+	if (!block || fence_distance(block, p))
+		report(MT_ERROR_WILD_FREE, call, p, block);
+	else if (fence_start_of(block) == p)
+		report(MT_ERROR_DOUBLE_FREE, call, p, block);
+	else
+		report(MT_ERROR_INTERIOR_FREE, call, p, block);
+}
+
+/* The live block at p, after a look around it. NULL: there is none, and that was told. */
+static struct fence_block *find(const struct call *call, const void *p)
+{
+	struct fence_block *block = fence_find(p);
+	if (!block) {
+		report_stray(call, p);
+		return NULL;
+	}
+	const unsigned char *damage = fence_damage(block);
+	if (damage)
+		report(damage < (const unsigned char *)p ? MT_ERROR_WRITE_BEFORE
+							 : MT_ERROR_WRITE_BEYOND,
+		       call, damage, block);
+	return block;
+}
+
+static void end(struct thread *thread, const struct call *call, struct fence_block *block)
+{
+	const void *p = fence_start_of(block);
+	if (!fence_free(thread, block, call->here))
+		report_stray(call, p);
+}
+
+void fenced_free(struct thread *thread, struct mt_caller caller, void *p,
+		 struct release release)
+{
+	if (!fence_is_inside(p)) {
+		serve_free_other(thread, p);
+		return;
+	}
+	const struct call call = {.name = api_name_of_free((enum api)release.api),
+				  .here = traceback_of(thread, caller)};
+	struct fence_block *block = find(&call, p);
+	if (block)
+		end(thread, &call, block);
+}
+
+static size_t least(size_t a, size_t b)
+{
+	return a < b ? a : b;
+}
+
+/* The record of the old block ends before the new one's begins: the peak has one. */
+static void *move_into_fence(struct thread *thread, const struct call *call, void *p,
+			     struct fence_block *from, struct fence_block *to)
+{
+	unsigned char *moved = fence_start_of(to);
+	size_t old = from ? from->size : serve_usable_size(p);
+	__builtin_memcpy(moved, p, least(old, to->size));
+	if (from)
+		end(thread, call, from);
+	else
+		serve_free_other(thread, p);
+	fence_record(thread, to, call->here);
+	return moved;
+}
+
+static void *move_out_of_fence(struct thread *thread, const struct call *call,
+			       struct fence_block *from, struct request request)
+{
+	void *moved = serve_place(thread, request);
+	if (!moved)
+		return NULL;
+	__builtin_memcpy(moved, fence_start_of(from), least(from->size, request.size));
+	end(thread, call, from);
+	serve_record(thread, call->here, moved, request.size);
+	return moved;
+}
+
+static void *fail(void)
+{
+	errno = ENOMEM;
+	return NULL;
+}
+
+/* To the size that it has: it stays, as with the C library. */
+static void *keep(struct thread *thread, const struct call *call,
+		  struct fence_block *block)
+{
+	fence_forget(thread, block);
+	fence_record(thread, block, call->here);
+	return fence_start_of(block);
+}
+
+void *fenced_realloc(struct thread *thread, struct mt_caller caller, void *p,
+		     struct request request)
+{
+	struct call call = {.name = api_name_of_realloc((enum api)request.api)};
+	struct fence_block *from = NULL;
+	if (fence_is_inside(p)) {
+		call.here = traceback_of(thread, caller);
+		from = find(&call, p);
+		if (!from)
+			return fail();
+		if (from->size == request.size)
+			return keep(thread, &call, from);
+	}
+	struct fence_block *to = place(thread, request);
+	if (!to)
+		return from ? move_out_of_fence(thread, &call, from, request)
+			    : serve_realloc_plain(thread, caller, p, request);
+	if (!from)
+		call.here = traceback_of(thread, caller);
+	return move_into_fence(thread, &call, p, from, to);
+}
+
+void fenced_free_later(void *p)
+{
+	struct fence_block *block = fence_find(p);
+	if (block)
+		fence_free_nested(block);
+}
+
+size_t fenced_usable_size(const void *p)
+{
+	const struct fence_block *block = fence_find(p);
+	return block ? block->size : 0;
+}

@@ -1,0 +1,31 @@
+/*
+ * read-beyond-large.c - a byte beyond the end of a large block is read.
+ * error: none
+ * guard: access-outside
+ * The twin, with an argument, stays within.
+ */
+#include <stdbool.h>
+#include <stdlib.h>
+
+static char value;
+
+static char *make_block(size_t size)
+{
+	return malloc(size); /* allocated in make_block */
+}
+
+static void touch_block(volatile char *p, long i)
+{
+	value = p[i]; /* access in touch_block */
+}
+
+int main(int argc, char **argv)
+{
+	(void)argv;
+	bool is_right = argc > 1;
+	char *p = make_block(20000);
+	value = p[0] = 0;
+	touch_block(p, is_right ? 20000 - 1 : 20000);
+	free(p);
+	return value & 0;
+}
