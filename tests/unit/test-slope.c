@@ -67,6 +67,29 @@ static int64_t outlier(int64_t step)
 	return step == 15 ? 1000000 : 500;
 }
 
+static int64_t late_cache(int64_t step)
+{
+	return step < 40 ? 500 * step : 20000;
+}
+
+static int64_t leak_beside_cache(int64_t step)
+{
+	return late_cache(4 * step) + 10 * step;
+}
+
+static int64_t tooth(int64_t step)
+{
+	return 1000 * (step % 28);
+}
+
+TEST(caches_that_fill_late_do_not_grow)
+{
+	ok(!grows(late_cache, 50));
+	ok(grows(late_cache, 40));
+	ok(!grows(tooth, 50));
+	ok(grows(leak_beside_cache, 50));
+}
+
 TEST(leaks_grow)
 {
 	for (size_t count = 3; count <= 64; count++)

@@ -22,13 +22,14 @@ struct mt_point {
 struct mt_slope {
 	double per_step; /* Theil and Sen's: the median slope over all pairs of points */
 	double at_least; /* true with 99 %: the lower end of its confidence interval */
-	bool goes_on;    /* the later half of the series still grows */
+	bool goes_on; /* to the end, as steadily as it began or as beside a full cache */
 };
 
 /*
  * Points are in order of their steps, MT_SLOPE_MIN_POINTS to MT_SLOPE_MAX_POINTS of them.
- * A leak has at_least > 0 and goes_on; a cache that fills and stops does not go on; noise
- * has no sure slope.
+ * A leak has at_least > 0 and goes_on; a cache that is full after four fifths of the steps
+ * does not go on, nor does what falls back to where it began; noise has no sure slope. Twenty
+ * points tell much more than ten.
  */
 struct mt_slope mt_slope_of(const struct mt_point *points, size_t count);
 
