@@ -115,7 +115,9 @@ static void doubling(double *level, int count)
 /* Every key that is asked for is kept; they are chosen at random. */
 static void by_keys(double *level, int count)
 {
-	enum { KEYS = 256 };
+	enum {
+		KEYS = 256
+	};
 	bool is_kept[KEYS] = {false};
 	int kept = 0, each = (int)(KEYS * uniform(5, 20) / count) + 1;
 	for (int i = 0; i < count; i++) {

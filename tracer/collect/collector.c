@@ -321,8 +321,10 @@ static uint64_t look_after(struct collector *collector)
 		if (has_ended(t)) {
 			if (is_told_by_run(collector, t))
 				continue;
-			mt_family_finish(family, t);
-			t->is_gone = true;
+			/* What it executed last has greeted by now, if it ever does. */
+			accept_clients(collector);
+			if (!t->is_gone)
+				mt_family_finish(family, t);
 			continue;
 		}
 		if (!t->is_finished && now >= t->next_sample_ns &&
