@@ -267,22 +267,40 @@ void *serve_alloc_slowly(struct thread *thread, struct request request,
 	return p;
 }
 
+static inline void *alloc_walked(struct thread *thread, struct request request,
+				 mt_traceback_id id)
+{
+	struct mt_state_counter *counter = mt_counters_known(&thread->recorder, id);
+	return __builtin_expect(counter != NULL, 1)
+		       ? serve_alloc_known(thread, request, id, counter)
+		       : serve_alloc_slowly(thread, request, id);
+}
+
 void *serve_alloc_missed(struct thread *thread, struct mt_caller caller,
 			 struct request request, struct mt_prediction *prediction)
 {
-	mt_traceback_id id = mt_unwind_miss(&thread->recorder, caller, prediction);
-	return serve_alloc_slowly(thread, request, id);
+	struct mt_recorder *recorder = &thread->recorder;
+	mt_traceback_id id = prediction && mt_unwind_is_hopeless(recorder->unwinder)
+				     ? mt_unwind_unpredicted(recorder, caller)
+				     : mt_unwind_miss(recorder, caller, prediction);
+	return alloc_walked(thread, request, id);
 }
 
 /* Where more is to be asked than the door asks: the prediction needs rbp or signposts. */
 void *serve_alloc_led(struct thread *thread, struct mt_caller caller,
 		      struct request request)
 {
+	struct mt_recorder *recorder = &thread->recorder;
 	struct mt_prediction *prediction;
-	if (!mt_unwind_is_predicted(thread->recorder.unwinder, caller, &prediction))
-		return serve_alloc_missed(thread, caller, request, prediction);
-	mt_check_traceback(&thread->recorder, caller, prediction->traceback);
-	return serve_alloc_predicted(thread, request, prediction);
+	if (mt_unwind_is_hopeless(recorder->unwinder))
+		return alloc_walked(thread, request,
+				    mt_unwind_unpredicted(recorder, caller));
+	if (!mt_unwind_is_predicted(recorder->unwinder, caller, &prediction))
+		return alloc_walked(thread, request,
+				    mt_unwind_miss(recorder, caller, prediction));
+	mt_check_traceback(recorder, caller, prediction->traceback);
+	return serve_alloc_known(thread, request, prediction->traceback,
+				 prediction->counter);
 }
 
 /* Without a record. */

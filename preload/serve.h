@@ -104,21 +104,19 @@ SERVE_INLINE uint32_t *serve_side_place(const void *p)
 	return &mt_state.side[offset >> PYMALLOC_MODERN.class_shift];
 }
 
-/* The traceback is known. */
-SERVE_INLINE void *serve_alloc_predicted(struct thread *thread, struct request request,
-					 const struct mt_prediction *prediction)
+/* The traceback is known, and its counter. */
+SERVE_INLINE void *serve_alloc_known(struct thread *thread, struct request request,
+				     mt_traceback_id id, struct mt_state_counter *counter)
 {
-	struct mt_state_counter *counter = prediction->counter;
 	uint32_t class_index = pymalloc_class(PYMALLOC_MODERN, request.size);
 	void *p = NULL;
 	if (__builtin_expect(
 		    mt_counters_can_alloc(&thread->recorder, counter, request.size), 1))
 		p = pymalloc_try_alloc(&thread->heap, class_index);
 	if (__builtin_expect(!p, 0))
-		return serve_alloc_slowly(thread, request, prediction->traceback);
+		return serve_alloc_slowly(thread, request, id);
 	uint32_t slack = -(uint32_t)request.size % PYMALLOC_MODERN_ALIGNMENT;
-	__atomic_store_n(serve_side_place(p),
-			 mt_side_word_make(prediction->traceback, slack),
+	__atomic_store_n(serve_side_place(p), mt_side_word_make(id, slack),
 			 __ATOMIC_RELAXED);
 	mt_counters_count_alloc(&thread->recorder, counter, request.size);
 	if (__builtin_expect(!mt_guard_leave_if_quiet(&thread->recorder.guard), 0))
@@ -156,7 +154,8 @@ SERVE_INLINE void *serve_alloc(struct mt_caller caller, struct request request)
 	prediction->was_right = 1;
 	mt_check_traceback(&thread->recorder, caller, prediction->traceback);
 	SERVE_RENEW(request.size);
-	return serve_alloc_predicted(thread, request, prediction);
+	return serve_alloc_known(thread, request, prediction->traceback,
+				 prediction->counter);
 }
 
 SERVE_INLINE void serve_free(void *p, struct release release)

@@ -14,92 +14,114 @@
 
 enum {
 	MOST_FRAMES = 16,
-	WORDS_PER_FRAME = 2, /* return address, rbp */
 };
 
 /* A frame that is walked, not yet remembered. */
 struct frame {
-	const uintptr_t *slot, *bp_word; /* bp_word NULL: rbp is as in the caller */
+	const uintptr_t *slot;
 	uintptr_t bp;
-	mt_frame_key key;
-	uint32_t needs_bp; /* 0 or MT_LEVEL_NEEDS_BP: for this step */
+	const struct mt_rule *rule; /* stays: no rule is made here */
 };
 
-/* The outermost place at or below which all remembered words are as they were; else 0. */
-static inline uint32_t differing_place(const struct mt_unwinder *u, uint32_t place)
+/* The first remembered word, from this one outward, that is not as it was; else NULL. */
+static inline const struct mt_word *find_differing(const struct mt_unwinder *u,
+						   const struct mt_word *word)
 {
-	const struct mt_word *word = u->words + place;
-	for (; word >= u->first_word; word -= 4)
+	const struct mt_word *first = u->first_word;
+	for (; word >= first; word -= 4)
 		if (*word[0].slot != word[0].value || *word[-1].slot != word[-1].value ||
 		    *word[-2].slot != word[-2].value || *word[-3].slot != word[-3].value)
 			break;
-	while (word >= u->first_word && *word->slot == word->value)
+	while (word >= first && *word->slot == word->value)
 		word--;
-	return word >= u->first_word ? (uint32_t)(word - u->words) : 0;
+	return word >= first ? word : NULL;
 }
 
-/*
- * The place where the frame joins the remembered stack; 0: nowhere. *search: the stack can
- * be joined below this place only, now and further out.
- */
-static inline uint32_t find_join(const struct mt_unwinder *u, const uintptr_t *slot,
-				 uintptr_t bp, uint32_t *search)
+static inline uint32_t place_of(const struct mt_unwinder *u, const struct mt_word *word)
 {
-	uint32_t place = *search;
-	while (place > MT_UNWIND_FIRST && u->words[place - 1].slot < slot)
-		place--;
-	*search = place--;
-	if (place < MT_UNWIND_FIRST || u->words[place].slot != slot ||
-	    u->words[place].value != *slot)
-		return 0;
-	const struct mt_level *level = &u->levels[place];
-	uint32_t state = u->states[place];
-	if (!level->place || state & MT_LEVEL_IS_EXACT ||
-	    (state & MT_LEVEL_NEEDS_BP && level->bp != bp))
-		return 0;
-	uint32_t differing = differing_place(u, place - 1);
-	if (!differing)
-		return place;
-	*search = differing;
-	return 0;
+	return (uint32_t)(word - u->words);
 }
 
-/* The frame at slot, with rbp in it: *slot and *bp become its caller's. */
-static inline bool take_step(struct mt_unwinder *u, struct frame *frame,
-			     const uintptr_t **slot, uintptr_t *bp)
+/* Whether a frame whose slot is the word's, and rbp in it, is the remembered one. */
+static inline bool can_join(const struct mt_unwinder *u, const struct mt_word *word,
+			    uintptr_t bp)
 {
-	uintptr_t pc = **slot, sp = (uintptr_t)(*slot + 1);
-	const struct mt_rule *rule = mt_rules_find(&u->rules, pc - 1);
-	if ((rule->type != MT_RULE_SP && rule->type != MT_RULE_BP) ||
-	    rule->flags & MT_RULE_BP_BY_BP)
+	const struct mt_level *level = mt_unwind_level(u, word);
+	uint32_t state = u->states[place_of(u, word)];
+	return level->place && !(state & MT_LEVEL_IS_EXACT) &&
+	       (!(state & MT_LEVEL_NEEDS_BP) || level->bp == bp);
+}
+
+/* For frames whose numbers do not say it: what is loaded lies from sp up to the top. */
+static bool can_load(const struct mt_unwinder *u, const struct mt_rule *rule,
+		     uintptr_t sp, uintptr_t cfa)
+{
+	uintptr_t word = cfa + (uintptr_t)(intptr_t)rule->bp * 8;
+	return (rule->type == MT_RULE_SP || rule->type == MT_RULE_BP) &&
+	       !(rule->flags & MT_RULE_BP_BY_BP) && cfa % sizeof(uintptr_t) == 0 &&
+	       cfa > sp && cfa <= u->stack_high &&
+	       (!(rule->flags & MT_RULE_RESTORES_BP) ||
+		(word >= sp && word < u->stack_high));
+}
+
+/* From the frame to its caller's slot and rbp. False: not here. */
+static inline __attribute__((always_inline)) bool take_step(const struct mt_unwinder *u,
+							    struct frame *frame,
+							    const uintptr_t **slot,
+							    uintptr_t *bp)
+{
+	uintptr_t sp = (uintptr_t)(*slot + 1);
+	const struct mt_rule *rule = mt_rules_known(&u->rules, **slot - 1);
+	if (__builtin_expect(!rule, 0))
 		return false;
-	uintptr_t cfa =
-		(rule->type == MT_RULE_SP ? sp : *bp) + (uintptr_t)(intptr_t)rule->cfa;
-	/* What is loaded lies from sp up to the top of the stack. */
-	uintptr_t room = u->stack_high - sp;
-	if (cfa % sizeof(uintptr_t) || cfa - sp - 1 >= room)
-		return false;
-	frame->slot = *slot;
-	frame->bp = *bp;
-	frame->key = rule->key + 1;
-	frame->needs_bp = rule->flags & MT_RULE_USES_BP ? MT_LEVEL_NEEDS_BP : 0;
-	frame->bp_word = NULL;
-	if (rule->flags & MT_RULE_RESTORES_BP) {
-		uintptr_t word = cfa + (uintptr_t)(intptr_t)rule->bp * 8;
-		if (word - sp >= room)
+	uintptr_t cfa = sp + (uintptr_t)(intptr_t)rule->cfa;
+	if (__builtin_expect(!(rule->flags & MT_RULE_IS_CLOSE), 0)) {
+		cfa += rule->type == MT_RULE_BP ? *bp - sp : 0;
+		if (!can_load(u, rule, sp, cfa))
 			return false;
-		frame->bp_word = (const uintptr_t *)word;
-		*bp = *frame->bp_word;
+	} else if (__builtin_expect(cfa > u->stack_high, 0)) {
+		return false;
 	}
+	*frame = (struct frame){.slot = *slot, .bp = *bp, .rule = rule};
 	*slot = (const uintptr_t *)cfa - 1;
-	return **slot;
+	if (rule->flags & MT_RULE_RESTORES_BP)
+		*bp = ((const uintptr_t *)cfa)[rule->bp];
+	return true;
 }
 
-static inline mt_node_id intern(struct mt_unwinder *u, mt_node_id parent,
-				mt_frame_key key)
+/* The walked frames up to the word where they join; NULL: this walk is not ours. */
+static inline __attribute__((always_inline)) struct mt_word *
+walk_to_join(const struct mt_unwinder *u, struct mt_caller caller, struct frame *frames,
+	     struct frame **end)
+{
+	const struct mt_word *first = u->first_word, *word = u->words + u->count - 1;
+	const uintptr_t *slot = caller.slot;
+	uintptr_t bp = caller.frame_pointer;
+	struct frame *frame = frames;
+	for (;; frame++) {
+		while (word >= first && word->slot < slot)
+			word--;
+		if (word < first)
+			return NULL;
+		if (word->slot == slot && word->value == *slot && can_join(u, word, bp)) {
+			const struct mt_word *differing = find_differing(u, word - 1);
+			if (!differing)
+				break;
+			word = differing - 1;
+		}
+		if (frame == frames + MOST_FRAMES || !take_step(u, frame, &slot, &bp))
+			return NULL;
+	}
+	*end = frame;
+	return u->words + (word - u->words);
+}
+
+/* A frame beyond its parent's first children may be one that this thread met lately. */
+static __attribute__((noinline)) mt_node_id
+intern_far(struct mt_unwinder *u, mt_node_id parent, mt_frame_key key)
 {
 	struct mt_interned *known = &u->interned[mt_unwind_interned_place(parent, key)];
-	if (__builtin_expect(known->parent == parent && known->key == key, 1))
+	if (known->parent == parent && known->key == key)
 		return known->node;
 	mt_node_id node = mt_tracebacks_intern(parent, key, MT_FRAME_NATIVE);
 	if (node)
@@ -107,70 +129,84 @@ static inline mt_node_id intern(struct mt_unwinder *u, mt_node_id parent,
 	return node;
 }
 
-static inline void remember_word(struct mt_unwinder *u, uint32_t place,
-				 const uintptr_t *slot, struct mt_level level,
-				 uint32_t state)
+/* Where words are written. */
+struct pen {
+	struct mt_word *word;
+	struct mt_level *level;
+	uint32_t *state;
+};
+
+static inline void remember_word(struct pen *pen, const uintptr_t *slot,
+				 struct mt_level level, uint32_t state)
 {
-	u->words[place] = (struct mt_word){.slot = slot, .value = *slot};
-	u->levels[place] = level;
-	u->states[place] = state;
+	*++pen->word = (struct mt_word){.slot = slot, .value = *slot};
+	*++pen->level = level;
+	*++pen->state = state;
 }
 
-/* The walked frames, outermost first, beyond the join. 0: no room for a node. */
-static mt_node_id remember(struct mt_unwinder *u, const struct frame *frames,
-			   uint32_t count, uint32_t join)
+/* The walked frames, outermost first, beyond the join. 0: no room for a node, or an id. */
+static inline mt_traceback_id remember(struct mt_unwinder *u, const struct frame *frames,
+				       const struct frame *end, struct mt_word *join)
 {
-	mt_node_id node = mt_level_node(&u->levels[join]);
-	uint32_t state = u->states[join];
-	uint32_t before = u->count, place = join + 1;
-	while (count-- > 0 && node) {
-		const struct frame *frame = &frames[count];
+	uint32_t place = place_of(u, join), before = u->count;
+	struct pen pen = {join, u->levels + place, u->states + place};
+	mt_node_id node = mt_level_node(pen.level);
+	struct mt_twig *twig = mt_twig_of(node);
+	uint32_t state = *pen.state;
+	const uintptr_t *cfa = join->slot + 1;
+	for (const struct frame *frame = end; frame-- > frames && node;) {
+		const struct mt_rule *rule = frame->rule;
+		mt_frame_key key = rule->key + 1;
 		state++;
-		if (state & MT_LEVEL_NEEDS_BP && frame->bp_word) {
-			remember_word(u, place++, frame->bp_word, (struct mt_level){0},
-				      0);
+		if (state & MT_LEVEL_NEEDS_BP && rule->flags & MT_RULE_RESTORES_BP) {
+			remember_word(&pen, cfa + rule->bp, (struct mt_level){0}, 0);
 			state &= ~(uint32_t)MT_LEVEL_NEEDS_BP;
 		}
-		state |= frame->needs_bp;
-		node = intern(u, node, frame->key);
-		struct mt_level level = {.place = mt_level_place(node, frame->slot),
-					 .bp = state & MT_LEVEL_NEEDS_BP ? frame->bp : 0};
-		remember_word(u, place++, frame->slot, level, state);
+		if (rule->flags & MT_RULE_USES_BP)
+			state |= MT_LEVEL_NEEDS_BP;
+		mt_node_id parent = node;
+		node = mt_tracebacks_near(&twig, key);
+		if (__builtin_expect(!node, 0)) {
+			node = intern_far(u, parent, key);
+			twig = mt_twig_of(node);
+		}
+		cfa = frame->slot + 1;
+		remember_word(&pen, frame->slot,
+			      (struct mt_level){
+				      .place = mt_level_place(node, frame->slot),
+				      .bp = state & MT_LEVEL_NEEDS_BP ? frame->bp : 0},
+			      state);
 	}
-	u->count = place;
-	for (; place < before; place++)
-		u->levels[place].place = 0;
-	return node;
+	u->count = place_of(u, pen.word) + 1;
+	for (place = u->count; place < before; place++)
+		(++pen.level)->place = 0;
+	return node ? mt_tracebacks_id(node, twig) : 0;
 }
 
-static bool has_room(const struct mt_unwinder *u, uint32_t join, uint32_t count)
+/* All frames may have two words. */
+static inline bool has_room(const struct mt_unwinder *u, uint32_t join)
 {
-	return join + count * WORDS_PER_FRAME < u->capacity &&
-	       (u->states[join] & MT_LEVEL_DEPTH) + count <= MT_MAX_DEPTH;
+	return join + 2 * MOST_FRAMES < u->capacity &&
+	       (u->states[join] & MT_LEVEL_DEPTH) + MOST_FRAMES <= MT_MAX_DEPTH;
 }
 
 bool mt_near_walk(struct mt_recorder *recorder, struct mt_caller caller,
 		  struct mt_prediction *p, mt_traceback_id *id)
 {
 	struct mt_unwinder *u = recorder->unwinder;
-	struct frame frames[MOST_FRAMES];
-	const uintptr_t *slot = caller.slot;
-	uintptr_t bp = caller.frame_pointer;
-	uint32_t count = 0, join, search = u->count;
-	if (u->cut || search == MT_UNWIND_FIRST)
+	struct frame frames[MOST_FRAMES], *end;
+	if (u->cut)
 		return false;
-	while (!(join = find_join(u, slot, bp, &search)))
-		if (count == MOST_FRAMES || !take_step(u, &frames[count++], &slot, &bp))
-			return false;
-	if (!has_room(u, join, count))
+	struct mt_word *joined = walk_to_join(u, caller, frames, &end);
+	uint32_t join = joined ? place_of(u, joined) : 0;
+	if (!joined || !has_room(u, join))
 		return false;
 	recorder->shared->walks++;
-	recorder->shared->walked += count;
-	mt_node_id node = remember(u, frames, count, join);
-	*id = node ? mt_tracebacks_own(node) : 0;
-	if (*id)
-		mt_predict(recorder, caller, p, join, *id);
-	else
+	recorder->shared->walked += (uint64_t)(end - frames);
+	*id = remember(u, frames, end, joined);
+	if (__builtin_expect(!*id, 0))
 		mt_unwinder_forget_stack(u);
+	else if (p)
+		mt_predict(recorder, caller, p, join, *id);
 	return true;
 }

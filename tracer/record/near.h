@@ -11,7 +11,7 @@
 /*
  * False: this stack takes the walk of unwind.c, which gives the same answer for all that
  * this one understands; nothing has changed. True: *id is as mt_unwind_miss returns it. p: the
- * prediction that did not apply. Only with the unwinder up to date, and where the
+ * prediction that did not apply, to be made anew; NULL: none is. Only with the unwinder up to date, and where the
  * inline part is not passed by.
  */
 bool mt_near_walk(struct mt_recorder *recorder, struct mt_caller caller,

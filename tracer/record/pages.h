@@ -73,6 +73,12 @@ static inline void mt_pages_punch(void *pages, size_t bytes)
 	mt_syscall3(SYS_madvise, (long)pages, (long)bytes, MADV_REMOVE);
 }
 
+/* Large and dense: as few pages as the system allows. */
+static inline void mt_pages_want_huge(void *pages, size_t bytes)
+{
+	mt_syscall3(SYS_madvise, (long)pages, (long)bytes, MADV_HUGEPAGE);
+}
+
 /* A page of zeros in a child that has memory of its own. False: the kernel cannot. */
 static inline bool mt_pages_wipe_on_fork(void *page)
 {

@@ -6,9 +6,7 @@
 #include "tracer/record/counters.h"
 
 enum {
-	MANY_USELESS = 64, /* predictions that were never right; one that was counts */
-	RIGHT_COUNTS = 4,  /* so many times against them */
-	WRITE_ONE_OF = 8,
+	RIGHT_COUNTS = 4, /* useless ones that a right one makes up for */
 };
 
 struct mt_prediction *mt_predict_place(const struct mt_unwinder *u,
@@ -99,23 +97,15 @@ static bool is_more_needed(struct mt_unwinder *u)
 	return true;
 }
 
-/*
- * Where stacks alternate so that hardly any prediction is ever right, most of them need not
- * be made.
- */
-static inline bool is_better_left(struct mt_unwinder *u, const struct mt_prediction *p)
+/* What becomes of the prediction that makes room. */
+static void judge(struct mt_unwinder *u, const struct mt_prediction *p)
 {
 	if (!p->slot)
-		return false;
-	if (p->was_right) {
+		return;
+	if (p->was_right)
 		u->useless -= u->useless < RIGHT_COUNTS ? u->useless : RIGHT_COUNTS;
-		return false;
-	}
-	if (u->useless < MANY_USELESS) {
+	else if (u->useless < MT_UNWIND_HOPELESS)
 		u->useless++;
-		return false;
-	}
-	return ++u->spared % WRITE_ONE_OF;
 }
 
 static void fill(struct mt_recorder *recorder, struct mt_caller caller,
@@ -148,8 +138,7 @@ void mt_predict(struct mt_recorder *recorder, struct mt_caller caller,
 		struct mt_prediction *p, uint32_t join, mt_traceback_id id)
 {
 	struct mt_unwinder *u = recorder->unwinder;
-	if (is_better_left(u, p))
-		return;
+	judge(u, p);
 	if (u->span && mt_unwind_begins(p, (uintptr_t)caller.slot, *caller.slot) &&
 	    p->traceback != id)
 		p = tell_apart(u, p, caller.slot);

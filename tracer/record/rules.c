@@ -126,6 +126,14 @@ static void compile(struct mt_rule *rule, const struct mt_cfi *cfi)
 		rule->type = MT_RULE_OTHER;
 }
 
+static bool is_close(const struct mt_rule *rule)
+{
+	return rule->type == MT_RULE_SP && rule->cfa > 0 && rule->cfa % 8 == 0 &&
+	       !(rule->flags & MT_RULE_USES_BP) &&
+	       (!(rule->flags & MT_RULE_RESTORES_BP) ||
+		(rule->bp < 0 && rule->bp * 8 >= -rule->cfa));
+}
+
 /* The older of a set's rules makes room. */
 static struct mt_rule *make_place(struct mt_rules *rules, uintptr_t pc)
 {
@@ -150,6 +158,8 @@ const struct mt_rule *mt_rules_fill(struct mt_rules *rules, uintptr_t pc)
 		compile(rule, &rules->cfi);
 	else if (match.unwinding && mt_cfi_find(&rules->cfi, match.unwinding, pc + 1))
 		rule->flags = MT_RULE_BEFORE_ENTRY;
+	if (is_close(rule))
+		rule->flags |= MT_RULE_IS_CLOSE;
 	struct mt_rule *kept = make_place(rules, pc);
 	*kept = *rule;
 	return kept;

@@ -30,6 +30,9 @@ enum {
 	/* With MT_RULE_BAD: the next address is a function's first. As a return address
 	 * nobody but makecontext and its like put it there: the stack begins here. */
 	MT_RULE_BEFORE_ENTRY = 1 << 3,
+	/* With MT_RULE_SP: what is loaded lies in the frame or just beyond, by the
+	 * numbers alone. */
+	MT_RULE_IS_CLOSE = 1 << 4,
 
 	/* The kernel's frame, from rsp at the return from the handler. */
 	MT_SIGNAL_BP = 120,
@@ -69,16 +72,22 @@ static inline uint32_t mt_rules_set(const struct mt_rules *rules, uintptr_t pc)
 	return (uint32_t)(pc * UINT64_C(0x9e3779b97f4a7c15) >> 40) & rules->set_mask;
 }
 
-/* The rule for the instruction at pc. Valid until the next call. */
-static inline const struct mt_rule *mt_rules_find(struct mt_rules *rules, uintptr_t pc)
+/* The rule for the instruction at pc, if it is in the cache; else NULL. */
+static inline const struct mt_rule *mt_rules_known(const struct mt_rules *rules,
+						   uintptr_t pc)
 {
 	const struct mt_rule *set =
 		&rules->entries[mt_rules_set(rules, pc) * MT_RULES_WAYS];
 	if (__builtin_expect((uintptr_t)(set[0].key << 16) == pc << 16, 1))
 		return &set[0];
-	if ((uintptr_t)(set[1].key << 16) == pc << 16)
-		return &set[1];
-	return mt_rules_fill(rules, pc);
+	return (uintptr_t)(set[1].key << 16) == pc << 16 ? &set[1] : NULL;
+}
+
+/* The same, or else it is made. Valid until the next call. */
+static inline const struct mt_rule *mt_rules_find(struct mt_rules *rules, uintptr_t pc)
+{
+	const struct mt_rule *rule = mt_rules_known(rules, pc);
+	return rule ? rule : mt_rules_fill(rules, pc);
 }
 
 #endif

@@ -1,15 +1,18 @@
 /*
- * tracebacks.c - the tree of tracebacks and the index that finds its nodes.
+ * tracebacks.c - the tree of tracebacks, its twigs, and the index for what does not fit there.
  * Inside the traced process: lock-free, memory by mmap.
  *
- * The index is one open-addressed table of words, each a part of a frame's hash and its
+ * Twigs come in segments, which appear when an id in them is given. A twig is written before
+ * its node's id is known to anybody; children are added by one compare-and-swap each and
+ * stay. A node whose parent has four children already is found by the index:
+ * one open-addressed table of words, each a part of a frame's hash and its
  * node. A frame's first eight places are the cache line that its parent's id points to: ids
  * follow the order in which a program first went through its stacks, and what it does
- * again touches neighbouring lines, of the index and of the nodes, whose records decide.
+ * again touches neighbouring lines, of the index and of the twigs, which decide.
  * Where a line is full, others follow in steps from the hash. An entry is made by one
  * compare-and-swap, when its node is complete, and never changes. When the table is half full,
- * one twice as large takes its place, and every later insertion moves a few nodes over, in
- * order of their ids, from the shared records; until that is done, lookups try both. A
+ * one twice as large takes its place, and every later insertion moves a few entries over;
+ * until that is done, lookups try both. A
  * node that falls between the two tables is interned again, which is harmless.
  */
 #include "tracer/record/tracebacks.h"
@@ -25,6 +28,8 @@ enum {
 	TAG_SHIFT = 32,
 };
 
+struct mt_twig *_Atomic mt_twig_segments[MT_TWIG_SEGMENTS];
+
 struct index {
 	uint64_t mask;
 	_Atomic uint64_t used;
@@ -35,7 +40,7 @@ static struct {
 	_Atomic(struct index *) current;
 	_Atomic(struct index *) older; /* not NULL while nodes are moved */
 	_Atomic uint32_t is_growing;
-	_Atomic uint32_t next, end, moved; /* node ids to be moved */
+	_Atomic uint32_t next, end, moved; /* entries of the older one to be moved */
 } table;
 
 /* A frame to be found. */
@@ -102,13 +107,11 @@ static inline bool is_tag(uint64_t entry, const struct wanted *frame)
 	return entry >> TAG_SHIFT == (uint32_t)frame->hash;
 }
 
-/* The node's key is its first word. */
 static inline bool is_node(mt_node_id id, const struct wanted *frame)
 {
-	const struct mt_state_node *node = &mt_state.nodes[id];
-	return *(const mt_frame_key *)node == frame->key &&
-	       node->parent == frame->parent &&
-	       __atomic_load_n(&node->traceback_kind, __ATOMIC_RELAXED) >>
+	const struct mt_twig *twig = mt_twig_of(id);
+	return twig->key == frame->key && twig->parent == frame->parent &&
+	       __atomic_load_n(&twig->traceback_kind, __ATOMIC_RELAXED) >>
 			       MT_NODE_KIND_SHIFT ==
 		       frame->kind;
 }
@@ -166,35 +169,35 @@ static void insert(struct index *index, const struct wanted *frame, mt_node_id n
 
 static void move_node(struct index *index, mt_node_id id)
 {
-	struct mt_state_node *node = &mt_state.nodes[id];
-	mt_node_id parent = __atomic_load_n(&node->parent, __ATOMIC_ACQUIRE);
-	if (!parent)
-		return; /* its thread is about to insert it */
-	uint32_t kind = __atomic_load_n(&node->traceback_kind, __ATOMIC_RELAXED) >>
+	const struct mt_twig *twig = mt_twig_of(id);
+	uint32_t kind = __atomic_load_n(&twig->traceback_kind, __ATOMIC_RELAXED) >>
 			MT_NODE_KIND_SHIFT;
-	struct wanted frame =
-		want(parent, mt_frame_key_make(node->pc, node->module), kind);
+	const struct wanted frame = want(twig->parent, twig->key, kind);
 	insert(index, &frame, id);
 }
 
-/* A few more nodes of the older table; whoever moves the last one drops it. */
+/* A few more entries of the older table; whoever moves the last one drops it. */
 static void move_some(void)
 {
-	uint32_t end = atomic_load_explicit(&table.end, memory_order_relaxed);
 	uint32_t first = atomic_fetch_add_explicit(&table.next, MIGRATE_STEP,
-						   memory_order_relaxed);
+						   memory_order_acq_rel);
+	/* Whoever was given entries to move keeps these from changing. */
+	uint32_t end = atomic_load_explicit(&table.end, memory_order_relaxed);
 	if (first >= end)
 		return;
-	uint32_t count = end - first < MIGRATE_STEP ? end - first : MIGRATE_STEP;
+	struct index *older = atomic_load_explicit(&table.older, memory_order_acquire);
 	struct index *current =
 		atomic_load_explicit(&table.current, memory_order_acquire);
-	for (uint32_t i = 0; i < count; i++)
-		move_node(current, first + i);
-	uint32_t moved =
-		atomic_fetch_add_explicit(&table.moved, count, memory_order_acq_rel);
-	if (moved + count < end - MT_FIRST_NODE)
+	for (uint32_t i = first; i < first + MIGRATE_STEP; i++) {
+		uint64_t entry =
+			atomic_load_explicit(&older->entries[i], memory_order_acquire);
+		if (entry)
+			move_node(current, (mt_node_id)entry);
+	}
+	uint32_t moved = atomic_fetch_add_explicit(&table.moved, MIGRATE_STEP,
+						   memory_order_acq_rel);
+	if (moved + MIGRATE_STEP < end)
 		return;
-	struct index *older = atomic_load_explicit(&table.older, memory_order_acquire);
 	atomic_store_explicit(&table.older, NULL, memory_order_release);
 	/* Others may still look into it: they find it empty, and its range stays. */
 	mt_pages_discard((char *)older + MT_PAGE_BYTES,
@@ -215,12 +218,49 @@ static void grow(struct index *index)
 		return;
 	}
 	atomic_store(&table.next, UINT32_MAX / 2); /* nothing to move yet */
-	uint32_t nodes = atomic_load(&mt_state.header->used.nodes);
-	atomic_store(&table.end, nodes < mt_state.max_nodes ? nodes : mt_state.max_nodes);
+	atomic_store(&table.end, (uint32_t)(index->mask + 1));
 	atomic_store(&table.moved, 0);
 	atomic_store(&table.older, index);
 	atomic_store(&table.current, larger);
-	atomic_store(&table.next, MT_FIRST_NODE);
+	atomic_store(&table.next, 0);
+}
+
+/* As large as a huge page, and in place of one where there are many. */
+static struct mt_twig *map_segment(bool is_first)
+{
+	const size_t bytes = MT_TWIGS * sizeof(struct mt_twig);
+	if (is_first)
+		return mt_pages_map_sparse(bytes);
+	char *pages = mt_pages_map(2 * bytes);
+	if (!pages)
+		return NULL;
+	size_t before = -(uintptr_t)pages % bytes;
+	if (before)
+		mt_pages_unmap(pages, before);
+	mt_pages_unmap(pages + before + bytes, bytes - before);
+	mt_pages_want_huge(pages + before, bytes);
+	return (struct mt_twig *)(pages + before);
+}
+
+/* False: no memory for the twig of this id. */
+static bool open_segment(mt_node_id id)
+{
+	struct mt_twig *_Atomic *place = &mt_twig_segments[id >> MT_TWIGS_BITS];
+	if (__builtin_expect(atomic_load_explicit(place, memory_order_acquire) != NULL,
+			     1))
+		return true;
+	struct mt_twig *there = NULL, *segment = map_segment(id < MT_TWIGS);
+	if (!segment)
+		return false;
+	if (!atomic_compare_exchange_strong(place, &there, segment))
+		mt_pages_unmap(segment, MT_TWIGS * sizeof(struct mt_twig));
+	return true;
+}
+
+static mt_node_id lose_node(void)
+{
+	mt_state_lose(MT_LOSS_NODES_FULL);
+	return MT_NODE_NONE;
 }
 
 static mt_node_id add_node(mt_node_id parent, mt_frame_key key, uint32_t kind)
@@ -229,8 +269,8 @@ static mt_node_id add_node(mt_node_id parent, mt_frame_key key, uint32_t kind)
 	uint32_t limit = mt_state.max_nodes;
 	mt_node_id id = atomic_load_explicit(used, memory_order_relaxed);
 	do {
-		if (id >= limit)
-			return MT_NODE_NONE;
+		if (id >= limit || !open_segment(id))
+			return lose_node();
 	} while (!atomic_compare_exchange_weak_explicit(
 		used, &id, id + 1, memory_order_relaxed, memory_order_relaxed));
 	struct mt_state_node *node = &mt_state.nodes[id];
@@ -238,33 +278,63 @@ static mt_node_id add_node(mt_node_id parent, mt_frame_key key, uint32_t kind)
 	node->module = (uint16_t)(key >> MT_PC_BITS);
 	node->traceback_kind = kind << MT_NODE_KIND_SHIFT;
 	__atomic_store_n(&node->parent, parent, __ATOMIC_RELEASE);
+	struct mt_twig *twig = mt_twig_of(id);
+	twig->key = key;
+	twig->traceback_kind = kind << MT_NODE_KIND_SHIFT;
+	__atomic_store_n(&twig->parent, parent, __ATOMIC_RELEASE);
 	return id;
+}
+
+/* What the parent of a fork had is not the child's. */
+static void forget_twigs(void)
+{
+	for (int i = 0; i < MT_TWIG_SEGMENTS; i++) {
+		struct mt_twig *segment = atomic_load(&mt_twig_segments[i]);
+		if (segment)
+			mt_pages_discard(segment, MT_TWIGS * sizeof(struct mt_twig));
+	}
+}
+
+static void unmap_index(struct index *index)
+{
+	if (index)
+		mt_pages_unmap(index, index_bytes(index->mask + 1));
 }
 
 bool mt_tracebacks_start(void)
 {
-	struct index *index = create_index(FIRST_CAPACITY);
-	struct index *older = atomic_exchange(&table.older, NULL);
-	if (older)
-		mt_pages_unmap(older, index_bytes(older->mask + 1));
+	unmap_index(atomic_exchange(&table.older, NULL));
+	unmap_index(atomic_exchange(&table.current, NULL));
 	atomic_store(&table.is_growing, 0);
 	atomic_store(&table.next, 0);
 	atomic_store(&table.end, 0);
-	struct index *former = atomic_exchange(&table.current, index);
-	if (former)
-		mt_pages_unmap(former, index_bytes(former->mask + 1));
+	forget_twigs();
 	if (atomic_load(&mt_state.header->used.nodes) < MT_FIRST_NODE)
 		atomic_store(&mt_state.header->used.nodes, MT_FIRST_NODE);
 	if (!atomic_load(&mt_state.header->used.tracebacks))
 		atomic_store(&mt_state.header->used.tracebacks, 1);
+	return open_segment(0);
+}
+
+/* The first one is made when a node has more children than its twig. NULL: no memory. */
+static struct index *current_index(void)
+{
+	struct index *index = atomic_load_explicit(&table.current, memory_order_acquire);
+	if (__builtin_expect(index != NULL, 1))
+		return index;
+	struct index *first = create_index(FIRST_CAPACITY);
+	if (!first || atomic_compare_exchange_strong(&table.current, &index, first))
+		return first;
+	unmap_index(first);
 	return index;
 }
 
-/* Not in the first line of the index. */
-static __attribute__((noinline)) mt_node_id intern(struct index *index, mt_node_id parent,
-						   mt_frame_key key, uint32_t kind)
+static mt_node_id intern_by_index(mt_node_id parent, mt_frame_key key, uint32_t kind)
 {
 	const struct wanted frame = want(parent, key, kind);
+	struct index *index = current_index();
+	if (!index)
+		return lose_node();
 	mt_node_id node = find(index, &frame);
 	if (node)
 		return node;
@@ -279,23 +349,47 @@ static __attribute__((noinline)) mt_node_id intern(struct index *index, mt_node_
 	uint64_t used = atomic_load_explicit(&index->used, memory_order_relaxed);
 	if (used >= (index->mask + 1) / 2)
 		grow(index);
-	node = used < index->mask ? add_node(parent, key, kind) : MT_NODE_NONE;
-	if (!node) {
-		mt_state_lose(MT_LOSS_NODES_FULL);
-		return MT_NODE_NONE;
+	node = used < index->mask ? add_node(parent, key, kind) : lose_node();
+	if (node)
+		insert(atomic_load_explicit(&table.current, memory_order_acquire), &frame,
+		       node);
+	return node;
+}
+
+/* At the first free place, i or behind it: another thread may be faster. */
+static mt_node_id add_child(struct mt_twig *twig, int i, mt_node_id parent,
+			    mt_frame_key key, uint32_t kind)
+{
+	mt_node_id node = add_node(parent, key, kind);
+	for (; node && i < MT_TWIG_CHILDREN; i++) {
+		uint32_t there = 0;
+		if (atomic_compare_exchange_strong_explicit(
+			    &twig->children[i], &there, node | mt_twig_tag(key),
+			    memory_order_release, memory_order_acquire))
+			return node;
+		if (mt_twig_of_child(there, key, kind))
+			return mt_twig_child_id(there);
 	}
-	insert(atomic_load_explicit(&table.current, memory_order_acquire), &frame, node);
+	struct index *index = node ? current_index() : NULL;
+	if (index) {
+		const struct wanted frame = want(parent, key, kind);
+		insert(index, &frame, node);
+	}
 	return node;
 }
 
 mt_node_id mt_tracebacks_intern(mt_node_id parent, mt_frame_key key, uint32_t kind)
 {
-	const struct wanted frame = want(parent, key, kind);
-	struct index *index = atomic_load_explicit(&table.current, memory_order_acquire);
-	const struct search search = begin_search(index, &frame);
-	bool is_last;
-	mt_node_id node = find_in_line(line_of(&search), &frame, &is_last);
-	return __builtin_expect(node, 1) ? node : intern(index, parent, key, kind);
+	struct mt_twig *twig = mt_twig_of(parent);
+	for (int i = 0; i < MT_TWIG_CHILDREN; i++) {
+		uint32_t child =
+			atomic_load_explicit(&twig->children[i], memory_order_acquire);
+		if (!child)
+			return add_child(twig, i, parent, key, kind);
+		if (mt_twig_of_child(child, key, kind))
+			return mt_twig_child_id(child);
+	}
+	return intern_by_index(parent, key, kind);
 }
 
 mt_traceback_id mt_tracebacks_own(mt_node_id node)
@@ -304,9 +398,12 @@ mt_traceback_id mt_tracebacks_own(mt_node_id node)
 		ID_MASK = MT_MAX_TRACEBACKS - 1
 	};
 	uint32_t *place = &mt_state.nodes[node].traceback_kind;
+	uint32_t *twigs = &mt_twig_of(node)->traceback_kind;
 	uint32_t there = __atomic_load_n(place, __ATOMIC_RELAXED);
-	if (there & ID_MASK)
+	if (there & ID_MASK) {
+		__atomic_store_n(twigs, there, __ATOMIC_RELAXED);
 		return there & ID_MASK;
+	}
 	_Atomic uint32_t *used = &mt_state.header->used.tracebacks;
 	mt_traceback_id id = atomic_load_explicit(used, memory_order_relaxed);
 	do {
@@ -318,8 +415,10 @@ mt_traceback_id mt_tracebacks_own(mt_node_id node)
 		used, &id, id + 1, memory_order_relaxed, memory_order_relaxed));
 	atomic_store_explicit(&mt_state.tracebacks[id], node, memory_order_release);
 	if (__atomic_compare_exchange_n(place, &there, there | id, false,
-					__ATOMIC_RELEASE, __ATOMIC_ACQUIRE))
+					__ATOMIC_RELEASE, __ATOMIC_ACQUIRE)) {
+		__atomic_store_n(twigs, there | id, __ATOMIC_RELAXED);
 		return id;
+	}
 	/* Another thread was first; this id stays unused. */
 	atomic_store_explicit(&mt_state.tracebacks[id], MT_NODE_NONE,
 			      memory_order_release);

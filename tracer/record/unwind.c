@@ -540,13 +540,10 @@ static mt_traceback_id predicted_elsewhere(const struct mt_unwinder *u,
 	return is_right ? p->traceback : 0;
 }
 
-static mt_traceback_id find_once(struct mt_recorder *recorder, struct mt_caller caller,
-				 struct mt_prediction *p)
+static mt_traceback_id find_once(struct mt_recorder *recorder, struct mt_caller caller)
 {
 	struct mt_unwinder *u = recorder->unwinder;
 	mt_traceback_id id = 0;
-	if (p && mt_near_walk(recorder, caller, p, &id))
-		return id;
 	if (!renew(u))
 		return 0;
 	if ((uintptr_t)caller.slot - u->low >= u->span)
@@ -563,12 +560,25 @@ static bool is_outdated(const struct mt_unwinder *u)
 mt_traceback_id mt_unwind_miss(struct mt_recorder *recorder, struct mt_caller caller,
 			       struct mt_prediction *p)
 {
-	mt_traceback_id id = find_once(recorder, caller, p);
-	if (id && is_outdated(recorder->unwinder))
-		id = find_once(recorder, caller, NULL);
-	const struct mt_unwinder *u = recorder->unwinder;
-	bool is_open = recorder->pass.is_given && u->span;
-	recorder->pass.generation = is_open ? u->generation : 0;
+	mt_traceback_id id = 0;
+	if (!p || !mt_near_walk(recorder, caller, p, &id)) {
+		id = find_once(recorder, caller);
+		if (id && is_outdated(recorder->unwinder))
+			id = find_once(recorder, caller);
+		const struct mt_unwinder *u = recorder->unwinder;
+		bool is_open = recorder->pass.is_given && u->span;
+		recorder->pass.generation = is_open ? u->generation : 0;
+	}
+	mt_check_traceback(recorder, caller, id);
+	return id;
+}
+
+mt_traceback_id mt_unwind_unpredicted(struct mt_recorder *recorder,
+				      struct mt_caller caller)
+{
+	mt_traceback_id id = 0;
+	if (!mt_near_walk(recorder, caller, NULL, &id))
+		return mt_unwind_miss(recorder, caller, NULL);
 	mt_check_traceback(recorder, caller, id);
 	return id;
 }

@@ -29,6 +29,8 @@ enum {
 	MT_PREDICTION_CHECKS = 12,
 	MT_PREDICTION_SIGNS = 2, /* on the way to a prediction at most */
 	MT_MAX_PREDICTIONS = 4096,
+	MT_UNWIND_HOPELESS = 64, /* predictions that were never right */
+	MT_UNWIND_TRIES = 8,     /* one event of so many is tried again then */
 	MT_INTERNED_BITS = 11,
 	MT_INTERNED = 1 << MT_INTERNED_BITS,
 };
@@ -155,6 +157,20 @@ void mt_unwinder_forget(struct mt_unwinder *unwinder);
 
 /* What is remembered of the stack is wrong, or cannot be kept. */
 void mt_unwinder_forget_stack(struct mt_unwinder *unwinder);
+
+/*
+ * Whether this event is better walked than predicted: where stacks alternate so that hardly any
+ * prediction is ever right. Then mt_unwind_unpredicted is for it.
+ */
+static inline bool mt_unwind_is_hopeless(struct mt_unwinder *u)
+{
+	return __builtin_expect(u->useless >= MT_UNWIND_HOPELESS, 0) &&
+	       ++u->spared % MT_UNWIND_TRIES;
+}
+
+/* As mt_unwind_miss, where the inline part was not passed by and nothing was tried. */
+mt_traceback_id mt_unwind_unpredicted(struct mt_recorder *recorder,
+				      struct mt_caller caller);
 
 /* What the inline part did not predict. p: what did not hold; NULL: it was passed by. */
 mt_traceback_id mt_unwind_miss(struct mt_recorder *recorder, struct mt_caller caller,
