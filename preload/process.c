@@ -139,8 +139,8 @@ static void leak_known_block(void)
 }
 
 /*
- * Who serves malloc in this program, and is it an interpreter? What the C library
- * allocates to say that there is no such name is not the program's.
+ * Who serves malloc in this program, and is it an interpreter? What the C library may
+ * allocate to answer is not the program's.
  */
 static void look_around(void)
 {

@@ -27,6 +27,13 @@ struct allocator {
 	void (*free)(void *context, void *p);
 };
 
+/*
+ * An interpreter's, found by the loader with all our names: asked for by dlsym, a name
+ * that is not there costs every other program its first allocations.
+ */
+extern void PyMem_SetAllocator(int domain, struct allocator *) __attribute__((weak));
+extern const char _Py_DecRefShared[] __attribute__((weak));
+
 /* The byte that nothing gets comes from the C library, as CPython's own. */
 SERVE_INLINE struct request request_of(void *context, size_t size, bool is_zeroed)
 {
@@ -108,14 +115,12 @@ static bool is_dev_mode(void)
 /* A build without the GIL keeps its objects in an allocator that its collector walks. */
 static bool is_free_threaded(void)
 {
-	return dlsym(RTLD_DEFAULT, "_Py_DecRefShared") != NULL;
+	return _Py_DecRefShared != NULL;
 }
 
 void python_start(void)
 {
-	void (*set)(int, struct allocator *) = (void (*)(int, struct allocator *))dlsym(
-		RTLD_DEFAULT, "PyMem_SetAllocator");
-	if (!set)
+	if (!PyMem_SetAllocator)
 		return;
 	if (!config.python_is_ours || is_dev_mode() || is_free_threaded()) {
 		mt_state.header->python = MT_PYTHON_OWN;
@@ -126,8 +131,8 @@ void python_start(void)
 				 .calloc = python_calloc,
 				 .realloc = python_realloc,
 				 .free = python_free};
-	set(DOMAIN_MEM, &ours);
+	PyMem_SetAllocator(DOMAIN_MEM, &ours);
 	ours.context = (void *)API_PYTHON_OBJECT;
-	set(DOMAIN_OBJ, &ours);
+	PyMem_SetAllocator(DOMAIN_OBJ, &ours);
 	mt_state.header->python = MT_PYTHON_OURS;
 }

@@ -39,14 +39,9 @@ static void find_arguments(void)
 
 static uint32_t add_directory(void)
 {
-	uint32_t string = 0;
-	char *path = mt_pages_map(PATH_BYTES);
-	if (path && mt_syscall3(SYS_getcwd, (long)path, PATH_BYTES, 0) > 0 &&
-	    path[0] == '/')
-		string = mt_state_add_string(path);
-	if (path)
-		mt_pages_unmap(path, PATH_BYTES);
-	return string;
+	char path[PATH_BYTES];
+	bool is_known = mt_syscall3(SYS_getcwd, (long)path, sizeof path, 0) > 0;
+	return is_known && path[0] == '/' ? mt_state_add_string(path) : 0;
 }
 
 void mt_start_introduce(void)

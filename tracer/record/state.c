@@ -109,23 +109,24 @@ static void plan(struct layout *layout, int step)
 		.pools = (uint32_t)(heap / geometry->pool_bytes),
 		.arenas = (uint32_t)(heap / geometry->arena_bytes),
 	};
+	/* What a brief process touches comes first: it shares the tables of pages. */
 	place(layout, MT_REGION_HEADER, sizeof(struct mt_state_header));
-	place(layout, MT_REGION_THREADS,
-	      layout->threads * sizeof(struct mt_state_thread));
+	place(layout, MT_REGION_KEPT, layout->kept_bytes);
+	place(layout, MT_REGION_STARTS, layout->starts * sizeof(struct mt_state_start));
 	place(layout, MT_REGION_MODULES,
 	      layout->modules * sizeof(struct mt_state_module));
-	place(layout, MT_REGION_STRINGS, layout->strings_bytes);
-	place(layout, MT_REGION_NODES, layout->nodes * sizeof(struct mt_state_node));
-	place(layout, MT_REGION_TRACEBACKS, layout->tracebacks * sizeof(mt_node_id));
+	place(layout, MT_REGION_THREADS,
+	      layout->threads * sizeof(struct mt_state_thread));
+	place(layout, MT_REGION_ARENAS, layout->arenas);
 	place(layout, MT_REGION_CHUNKS, layout->chunks * sizeof(struct mt_state_chunk));
+	place(layout, MT_REGION_POOLS, layout->pools * sizeof(struct mt_state_pool));
+	place(layout, MT_REGION_STRINGS, layout->strings_bytes);
+	place(layout, MT_REGION_TRACEBACKS, layout->tracebacks * sizeof(mt_node_id));
+	place(layout, MT_REGION_NODES, layout->nodes * sizeof(struct mt_state_node));
 	uint64_t counters = (uint64_t)layout->chunks * MT_COUNTERS_PER_CHUNK;
 	place(layout, MT_REGION_COUNTERS, counters * sizeof(struct mt_state_counter));
 	place(layout, MT_REGION_PEAKS, counters * sizeof(struct mt_state_peak));
 	place(layout, MT_REGION_BLOCKS, layout->blocks * sizeof(struct mt_state_block));
-	place(layout, MT_REGION_STARTS, layout->starts * sizeof(struct mt_state_start));
-	place(layout, MT_REGION_KEPT, layout->kept_bytes);
-	place(layout, MT_REGION_ARENAS, layout->arenas);
-	place(layout, MT_REGION_POOLS, layout->pools * sizeof(struct mt_state_pool));
 	place(layout, MT_REGION_SIDE, heap / geometry->alignment * sizeof(uint32_t));
 }
 

@@ -145,9 +145,13 @@ void mt_unwinder_attach(struct mt_unwinder *u)
 	struct mt_stack stack = mt_stack_of_thread();
 	if (stack.low == u->low && stack.high == u->stack_high)
 		return; /* a recycled stack: what was there is as good a guess as any */
+	bool is_fresh = !u->stack_high; /* its tables are not even there yet */
 	u->low = stack.low;
 	u->stack_high = stack.high;
-	mt_unwinder_forget(u);
+	if (is_fresh)
+		mt_unwinder_forget_stack(u);
+	else
+		mt_unwinder_forget(u);
 }
 
 void mt_unwinder_forget(struct mt_unwinder *u)
@@ -521,7 +525,8 @@ static bool renew(struct mt_unwinder *u)
 	}
 	if (!atomic_load(&mt_state.header->totals.tracing))
 		return false;
-	mt_unwinder_forget(u);
+	if (u->generation)
+		mt_unwinder_forget(u);
 	u->generation = generation;
 	u->loads = loads;
 	return true;
