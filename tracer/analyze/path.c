@@ -20,7 +20,7 @@ static int extend(struct mt_paths *paths, uint32_t parent, mt_location_id locati
 	struct mt_path wanted = {.parent = parent,
 				 .location = location,
 				 .depth = paths->list[parent].depth + 1};
-	uint64_t hash = mt_hash_word(parent, location);
+	uint64_t hash = mt_hash_word(mt_hash_word(0, parent), location);
 	*path = mt_index_find(&paths->index, hash, path_equals, paths, &wanted);
 	if (*path != MT_INDEX_NONE)
 		return 0;
