@@ -30,6 +30,7 @@ void mt_groups_deinit(struct mt_groups *groups)
 {
 	mt_paths_deinit(&groups->paths);
 	free(groups->list);
+	free(groups->group_of_path);
 	mt_index_deinit(&groups->index);
 	*groups = (struct mt_groups){0};
 }
@@ -51,7 +52,7 @@ static uint64_t hash_key(const struct mt_groups *groups, const struct mt_group *
 	case MT_BY_MODULE:
 		return mt_hash_word(hash, (uintptr_t)l->module);
 	case MT_BY_TRACEBACK:
-		return mt_hash_word(hash, key->path);
+		break; /* found by its path */
 	case MT_BY_SIZE_CLASS:
 	case MT_BY_THREAD:
 	case MT_BY_DOMAIN:
@@ -87,7 +88,6 @@ static bool key_equals(const void *owner, uint32_t id, const void *wanted)
 	case MT_BY_MODULE:
 		return la->module == lb->module;
 	case MT_BY_TRACEBACK:
-		return a->path == b->path;
 	case MT_BY_SIZE_CLASS:
 	case MT_BY_THREAD:
 	case MT_BY_DOMAIN:
@@ -123,12 +123,47 @@ static void note_share(struct mt_groups *groups, struct mt_group *group,
 		group->old_location = key->location;
 }
 
+/* Paths have small numbers: a table of them takes the place of an index. */
+static int reserve_path(struct mt_groups *groups, uint32_t path, struct mt_error *err)
+{
+	size_t old = groups->path_capacity;
+	if (path < old)
+		return 0;
+	uint32_t *grown = mt_vector_reserve(groups->group_of_path, &groups->path_capacity,
+					    path + 1, sizeof *grown, err);
+	if (!grown)
+		return MT_ERR_NO_MEMORY;
+	memset(grown + old, 0, (groups->path_capacity - old) * sizeof *grown);
+	groups->group_of_path = grown;
+	return 0;
+}
+
+static uint32_t find_group(const struct mt_groups *groups, uint64_t hash,
+			   const struct mt_group *key)
+{
+	if (groups->by != MT_BY_TRACEBACK)
+		return mt_index_find(&groups->index, hash, key_equals, groups, key);
+	return groups->group_of_path[key->path] ? groups->group_of_path[key->path] - 1
+						: MT_INDEX_NONE;
+}
+
+static int enter_group(struct mt_groups *groups, uint64_t hash, uint32_t id,
+		       struct mt_error *err)
+{
+	if (groups->by != MT_BY_TRACEBACK)
+		return mt_index_add(&groups->index, hash, id, err);
+	groups->group_of_path[groups->list[id].path] = id + 1;
+	return 0;
+}
+
 /* Add key's counts of one side to the group of that key, old or new. */
 static int add_key(struct mt_groups *groups, enum mt_side side,
 		   const struct mt_group *key, struct mt_error *err)
 {
 	uint64_t hash = hash_key(groups, key);
-	uint32_t id = mt_index_find(&groups->index, hash, key_equals, groups, key);
+	if (groups->by == MT_BY_TRACEBACK && reserve_path(groups, key->path, err) < 0)
+		return MT_ERR_NO_MEMORY;
+	uint32_t id = find_group(groups, hash, key);
 	if (id != MT_INDEX_NONE) {
 		struct mt_group *group = &groups->list[id];
 		mt_counts_add(&group->sides[side], key->sides[side]);
@@ -146,7 +181,7 @@ static int add_key(struct mt_groups *groups, enum mt_side side,
 	group->old_location = key->location;
 	group->share = key->sides[side];
 	group->share_side = (uint8_t)side;
-	return mt_index_add(&groups->index, hash, (uint32_t)groups->count++, err);
+	return enter_group(groups, hash, (uint32_t)groups->count++, err);
 }
 
 static bool is_empty(struct mt_counts counts)
@@ -215,8 +250,6 @@ static int add_by_traceback(const struct addition *a, struct mt_error *err)
 		return mt_fail(err, MT_ERR_NO_MEMORY, "out of memory");
 	int rc = mt_index_reserve(&a->groups->paths.index, a->profile->trace->nodes.count,
 				  err);
-	if (rc >= 0)
-		rc = mt_index_reserve(&a->groups->index, a->profile->row_count, err);
 	for (size_t i = 0; rc >= 0 && i < a->profile->row_count; i++) {
 		const struct mt_profile_row *row = &a->profile->rows[i];
 		struct mt_group key = {.location =

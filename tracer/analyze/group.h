@@ -79,6 +79,8 @@ struct mt_groups {
 	struct mt_group *list;
 	size_t count, capacity;
 	struct mt_index index;
+	uint32_t *group_of_path; /* by traceback, in place of the index: group + 1 */
+	size_t path_capacity;
 	struct mt_counts totals[2]; /* of the profiles, each row once */
 };
 

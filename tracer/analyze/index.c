@@ -5,6 +5,11 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+
+enum {
+	HUGE_PAGE_BYTES = 2 << 20,
+};
 
 uint32_t mt_index_find(const struct mt_index *index, uint64_t hash,
 		       mt_index_equals equals, const void *owner, const void *wanted)
@@ -31,11 +36,22 @@ static void place(struct mt_index_slot *slots, size_t size, struct mt_index_slot
 	slots[i] = entry;
 }
 
+/* A large index is touched everywhere: fewer pages, fewer misses on the way to them. */
+static void want_huge_pages(void *memory, size_t bytes)
+{
+	uintptr_t start = ((uintptr_t)memory + HUGE_PAGE_BYTES - 1) &
+			  ~(uintptr_t)(HUGE_PAGE_BYTES - 1);
+	uintptr_t end = ((uintptr_t)memory + bytes) & ~(uintptr_t)(HUGE_PAGE_BYTES - 1);
+	if (start < end)
+		madvise((void *)start, end - start, MADV_HUGEPAGE);
+}
+
 static int resize(struct mt_index *index, size_t size, struct mt_error *err)
 {
 	struct mt_index_slot *slots = calloc(size, sizeof *slots);
 	if (!slots)
 		return mt_fail(err, MT_ERR_NO_MEMORY, "out of memory");
+	want_huge_pages(slots, size * sizeof *slots);
 	for (size_t i = 0; i < index->size; i++)
 		if (index->slots[i].id_plus_one)
 			place(slots, size, index->slots[i]);
