@@ -1,0 +1,282 @@
+/*
+ * held.c - stories of blocks that something still holds, each in one place only.
+ */
+#include "story.h"
+
+#include <dlfcn.h>
+#include <sys/mman.h>
+#include <ucontext.h>
+
+static NOINLINE void *story_block(size_t size)
+{
+	void *block = malloc(size); /* held */
+	memset(block, 1, size);
+	return block;
+}
+
+static void *slot;
+static volatile int is_ready;
+
+static NOINLINE void global(void)
+{
+	slot = story_block(100);
+	expect("reachable", 1, 100);
+}
+
+static NOINLINE void below(void)
+{
+	void **table = (void **)story_block(64);
+	slot = table;
+	for (int i = 0; i < 8; i++)
+		table[i] = story_block(48);
+	expect("reachable", 9, 64 + 8 * 48);
+}
+
+static NOINLINE void middle(void)
+{
+	slot = (char *)story_block(64) + 8;
+	expect("possible", 1, 64);
+}
+
+/* What a pointer to the middle leads to is no surer. */
+static NOINLINE void below_middle(void)
+{
+	void **block = (void **)story_block(64);
+	block[3] = story_block(32);
+	slot = (char *)block + 16;
+	expect("possible", 2, 96);
+}
+
+static NOINLINE void tagged(void)
+{
+	slot = (char *)story_block(64) + 1;
+	expect("possible", 1, 64);
+}
+
+static __thread void *thread_local_slot;
+
+static NOINLINE void thread_local_of_main(void)
+{
+	thread_local_slot = story_block(80);
+	expect("reachable", 1, 80);
+}
+
+static void start(void *(*run)(void *))
+{
+	pthread_t thread;
+	is_ready = 0;
+	if (pthread_create(&thread, NULL, run, NULL))
+		abort();
+	while (!is_ready)
+		usleep(100);
+}
+
+static void wait_here(void)
+{
+	is_ready = 1;
+	for (;;)
+		pause();
+}
+
+static NOINLINE void *wait_with_thread_local(void *unused)
+{
+	thread_local_slot = story_block(80);
+	forget();
+	wait_here();
+	return unused;
+}
+
+static NOINLINE void thread_local_of_other(void)
+{
+	start(wait_with_thread_local);
+	expect("reachable", 1, 80);
+}
+
+static NOINLINE void *wait_with_stack(void *unused)
+{
+	void *volatile held = story_block(80);
+	wait_here();
+	return held ? unused : NULL;
+}
+
+static NOINLINE void stack_of_other(void)
+{
+	start(wait_with_stack);
+	expect("reachable", 1, 80);
+}
+
+/* A block that only comes into being here, through a slot that is cleared again. */
+static NOINLINE void fill_slot(void)
+{
+	slot = story_block(112);
+	forget();
+}
+
+/* The pointer goes from the slot into a register, and is nowhere else from then on. */
+static NOINLINE void *spin_with_register(void *unused)
+{
+	fill_slot();
+	__asm__ volatile("mov %[slot], %%r10\n\t"
+			 "movq $0, %[slot]\n\t"
+			 "movl $1, %[ready]\n"
+			 "1:\tpause\n\t"
+			 "cmpl $2, %[ready]\n\t"
+			 "jne 1b\n\t"
+			 "xor %%r10d, %%r10d"
+			 : [slot] "+m"(slot), [ready] "+m"(is_ready)
+			 :
+			 : "r10", "memory", "cc");
+	return unused;
+}
+
+static NOINLINE void register_of_other(void)
+{
+	start(spin_with_register);
+	expect("reachable", 1, 112);
+}
+
+/* The kernel keeps rbx while the thread sleeps: pause(2) never returns. */
+static NOINLINE void *sleep_with_register(void *unused)
+{
+	fill_slot();
+	__asm__ volatile("mov %[slot], %%rbx\n\t"
+			 "movq $0, %[slot]\n\t"
+			 "movl $1, %[ready]\n"
+			 "1:\tmov $34, %%eax\n\t"
+			 "syscall\n\t"
+			 "jmp 1b"
+			 : [slot] "+m"(slot), [ready] "+m"(is_ready)
+			 :
+			 : "rax", "rbx", "rcx", "r11", "memory", "cc");
+	return unused;
+}
+
+static NOINLINE void saved_register(void)
+{
+	start(sleep_with_register);
+	expect("reachable", 1, 112);
+}
+
+static NOINLINE void opened_module(void)
+{
+	void *module = dlopen("./plugin.so", RTLD_NOW);
+	void **place = module ? (void **)dlsym(module, "plugin_slot") : NULL;
+	if (!place)
+		abort();
+	*place = story_block(96);
+	expect("reachable", 1, 96);
+}
+
+static ucontext_t here, there;
+static void *coroutine_stack;
+
+static NOINLINE void coroutine(void)
+{
+	void *volatile held = story_block(120);
+	swapcontext(&there, &here);
+	if (!held)
+		abort();
+}
+
+static void enter_coroutine(void *stack, size_t bytes)
+{
+	coroutine_stack = stack;
+	getcontext(&there);
+	there.uc_stack.ss_sp = stack;
+	there.uc_stack.ss_size = bytes;
+	there.uc_link = &here;
+	makecontext(&there, coroutine, 0);
+	swapcontext(&here, &there);
+}
+
+/* The stack is a block of the program, which is held. */
+static NOINLINE void coroutine_in_heap(void)
+{
+	enter_coroutine(malloc(65536), 65536);
+	expect("reachable", 1, 120);
+}
+
+static NOINLINE void coroutine_in_mapping(void)
+{
+	void *stack = mmap(NULL, 65536, PROT_READ | PROT_WRITE,
+			   MAP_PRIVATE | MAP_ANONYMOUS | MAP_STACK, -1, 0);
+	enter_coroutine(stack, 65536);
+	expect("reachable", 1, 120);
+}
+
+static NOINLINE void key(void)
+{
+	pthread_key_t made;
+	pthread_key_create(&made, NULL);
+	pthread_setspecific(made, story_block(40));
+	expect("reachable", 1, 40);
+}
+
+/* Beyond the keys that lie in the thread itself. */
+static NOINLINE void late_key(void)
+{
+	pthread_key_t made = 0;
+	for (int i = 0; i < 40; i++)
+		pthread_key_create(&made, NULL);
+	pthread_setspecific(made, story_block(40));
+	expect("reachable", 1, 40);
+}
+
+static void free_slot(void)
+{
+	free(slot);
+}
+
+static NOINLINE void freed_at_exit(void)
+{
+	atexit(free_slot);
+	slot = story_block(100);
+}
+
+/* main's own frame, from within which the program ends. */
+static NOINLINE void exits(void)
+{
+	void *volatile held = story_block(64);
+	expect("reachable", 1, 64);
+	exit(held ? 0 : 1);
+}
+
+static NOINLINE void environment(void)
+{
+	setenv("MEMTRACE_STORY_VALUE", "a value that putenv keeps for itself", 1);
+}
+
+static NOINLINE void open_stream(void)
+{
+	FILE *file = fopen("/dev/null", "w");
+	if (!file || fputs("some text", file) < 0)
+		abort();
+}
+
+int main(int argc, char **argv)
+{
+	static const struct story stories[] = {
+		{"global", global},
+		{"below", below},
+		{"middle", middle},
+		{"below-middle", below_middle},
+		{"tagged", tagged},
+		{"thread-local", thread_local_of_main},
+		{"thread-local-of-other", thread_local_of_other},
+		{"stack-of-other", stack_of_other},
+		{"register", register_of_other},
+		{"saved-register", saved_register},
+		{"opened-module", opened_module},
+		{"coroutine-in-heap", coroutine_in_heap},
+		{"coroutine-in-mapping", coroutine_in_mapping},
+		{"key", key},
+		{"late-key", late_key},
+		{"freed-at-exit", freed_at_exit},
+		{"exits", exits},
+		{"environment", environment},
+		{"stream", open_stream},
+		{NULL, NULL},
+	};
+	find_story(stories, argc, argv)();
+	return 0;
+}

@@ -1,0 +1,142 @@
+/*
+ * objects.cc - stories of C++ objects: shared pointers in a circle, strings and vectors
+ * that grow, objects with virtual functions. Bytes are -1 where the library decides.
+ */
+#include "story.h"
+
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace shapes {
+struct Shape {
+	virtual ~Shape() = default;
+	virtual double area() const = 0;
+};
+
+struct Circle : Shape {
+	double radius = 1;
+	double area() const override { return 3 * radius * radius; }
+};
+
+struct Labelled {
+	virtual ~Labelled() = default;
+	long label = 0;
+};
+
+struct Square : Shape, Labelled {
+	double side = 2;
+	double area() const override { return side * side; }
+};
+} // namespace shapes
+
+namespace {
+
+struct Node {
+	std::shared_ptr<Node> other;
+	char text[40] = "";
+};
+
+NOINLINE void story_shared_cycle()
+{
+	auto one = std::make_shared<Node>();
+	auto two = std::make_shared<Node>();
+	one->other = two;
+	two->other = one;
+	expect("definite", 1, -1);
+	expect("indirect", 1, -1);
+}
+
+/* Control blocks of their own: node, its counts, and so on. */
+NOINLINE void story_shared_cycle_in_four()
+{
+	std::shared_ptr<Node> one(new Node), two(new Node);
+	one->other = two;
+	two->other = one;
+	expect("definite", 1, -1);
+	expect("indirect", 3, -1);
+}
+
+NOINLINE void story_unique()
+{
+	auto freed = std::make_unique<Node>();
+	freed->text[0] = 'x';
+}
+
+NOINLINE void story_string_growth()
+{
+	static std::string text;
+	for (int i = 0; i < 10000; i++)
+		text += "word ";
+	expect("reachable", 1, -1);
+}
+
+NOINLINE void story_lost_string()
+{
+	auto *volatile lost = new std::string(100, 'x');
+	if (!lost)
+		abort();
+	lost = nullptr;
+	expect("definite", 1, sizeof(std::string));
+	expect("indirect", 1, 101);
+}
+
+NOINLINE void story_vector_growth()
+{
+	static std::vector<long> numbers;
+	for (long i = 0; i < 10000; i++)
+		numbers.push_back(i);
+	expect("reachable", 1, -1);
+}
+
+NOINLINE void story_lost_vector()
+{
+	auto *volatile lost = new std::vector<std::string>(10, std::string(50, 'y'));
+	if (!lost)
+		abort();
+	lost = nullptr;
+	expect("definite", 1, sizeof(std::vector<std::string>));
+	expect("indirect", 11, 10 * sizeof(std::string) + 10 * 51);
+}
+
+/* The second base of a square is no base of a shape: both vtables lead to its class. */
+NOINLINE void story_types()
+{
+	static std::vector<std::unique_ptr<shapes::Shape>> all;
+	all.reserve(8);
+	for (int i = 0; i < 5; i++)
+		all.push_back(std::make_unique<shapes::Circle>());
+	for (int i = 0; i < 3; i++)
+		all.push_back(std::make_unique<shapes::Square>());
+	expect("reachable", 9, 8 * sizeof(void *) + 5 * sizeof(shapes::Circle) +
+				       3 * sizeof(shapes::Square));
+}
+
+NOINLINE void story_map()
+{
+	static std::map<int, std::string> names;
+	for (int i = 0; i < 100; i++)
+		names[i] = std::string(40, 'z');
+	expect("reachable", 200, -1);
+}
+
+} // namespace
+
+int main(int argc, char **argv)
+{
+	static const struct story stories[] = {
+		{"shared-cycle", story_shared_cycle},
+		{"shared-cycle-in-four", story_shared_cycle_in_four},
+		{"unique", story_unique},
+		{"string-growth", story_string_growth},
+		{"lost-string", story_lost_string},
+		{"vector-growth", story_vector_growth},
+		{"lost-vector", story_lost_vector},
+		{"types", story_types},
+		{"map", story_map},
+		{nullptr, nullptr},
+	};
+	find_story(stories, argc, argv)();
+	return 0;
+}
