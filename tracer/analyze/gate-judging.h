@@ -40,7 +40,10 @@ int mt_gate_add_row(struct mt_judging *j, const char *check,
 		    bool is_diff, const double *per_step, struct mt_error *err);
 int mt_gate_report_end(struct mt_judging *j, struct mt_error *err);
 
-/* gate-limits.c: --max-leaked ... --max-count */
+/* gate-leaks.c: --max-leaked, and every trace with a scan */
+int mt_gate_judge_leaks(struct mt_judging *j, struct mt_error *err);
+
+/* gate-limits.c: all --max-... */
 int mt_gate_judge_limits(struct mt_judging *j, struct mt_error *err);
 
 /* gate-growth.c: call sites against the baseline's */

@@ -80,18 +80,6 @@ static int judge_limit(struct mt_judging *j, const struct limit *limit,
 					  limit->what, allowed);
 }
 
-/* The trace's own scan says what leaked; without one there is no number to compare. */
-static int judge_leaks(struct mt_judging *j, struct mt_error *err)
-{
-	if (!j->asked->max_leaked.is_given)
-		return 0;
-	struct mt_check check = {.name = "max-leaked",
-				 .state = MT_GATE_UNJUDGED,
-				 .has_limit = true,
-				 .limit = (int64_t)j->asked->max_leaked.value};
-	return mt_gate_add_check(j, check, err, "this trace has no scan");
-}
-
 static int check_moment(const struct mt_judging *j, struct mt_error *err)
 {
 	const struct mt_answer *answer = &j->gate->answer;
@@ -123,7 +111,7 @@ int mt_gate_judge_limits(struct mt_judging *j, struct mt_error *err)
 	};
 	int rc = check_moment(j, err);
 	if (rc >= 0)
-		rc = judge_leaks(j, err);
+		rc = mt_gate_judge_leaks(j, err);
 	for (size_t i = 0; rc >= 0 && i < sizeof limits / sizeof *limits; i++)
 		rc = judge_limit(j, &limits[i], err);
 	return rc;

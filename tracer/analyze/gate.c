@@ -263,6 +263,7 @@ void mt_gate_deinit(struct mt_gate *gate)
 {
 	mt_report_deinit(&gate->report);
 	mt_answer_deinit(&gate->answer);
+	mt_answer_deinit(&gate->leaks);
 }
 
 const char *mt_gate_state_name(enum mt_gate_state state)

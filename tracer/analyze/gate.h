@@ -57,6 +57,7 @@ struct mt_gate {
 	/* Against the baseline: some call site holds more, or less. */
 	bool is_looser, is_tighter;
 	struct mt_answer answer; /* subjects: the trace, the baseline */
+	struct mt_answer leaks;  /* the same, of scans: what leaked; else empty */
 	/*
 	 * Facts, and the tables below. Rows are in order of the checks, the worst first;
 	 * checks of call sites have all that fail, limits the ten largest.
