@@ -219,6 +219,62 @@ TEST(symbols_stay_until_the_end)
 	mt_symbolizer_destroy(symbolizer);
 }
 
+/* The value of a symbol, as nm prints it. */
+static uint64_t value_of(const char *name)
+{
+	char line[512];
+	uint64_t value = 0;
+	shell("nm -C asked | grep -w '%s$' >value", name);
+	FILE *file = fopen(in_work("value"), "r");
+	if (file && fgets(line, sizeof line, file))
+		value = strtoull(line, NULL, 16);
+	if (file)
+		fclose(file);
+	return value;
+}
+
+static void is_variable(const struct mt_symbolizer *symbolizer, uint64_t offset,
+			bool is_thread_local, const char *expected)
+{
+	is_str(mt_symbolizer_find_variable(symbolizer, 7, offset, is_thread_local),
+	       expected);
+}
+
+TEST(variables_thread_locals_and_vtables_have_names)
+{
+	shell("printf '%%s' 'struct Base { virtual ~Base() {} }; struct Derived : Base {}; "
+	      "static struct { long a, b; } cache; __thread long first, slot; "
+	      "int main() { Base *base = new Derived; cache.b += slot + first; "
+	      "return cache.a + (base == 0); }' >variables.cc && "
+	      "g++ -g -O0 variables.cc -o asked");
+	struct binary binary = look_at(in_work("asked"));
+	struct mt_symbolizer *symbolizer = symbolizer_of(&binary, uncached);
+	struct mt_error err = {0};
+	uint64_t cache = value_of("cache"), vtable = value_of("vtable for Derived");
+	uint64_t slot = value_of("slot"), main_function = value_of("main");
+	ok(cache && vtable && main_function);
+	for (uint64_t i = 0; i < 24; i += 8) {
+		is_int(mt_symbolizer_add_variable(symbolizer, 7, cache + i, false, &err),
+		       0);
+		is_int(mt_symbolizer_add_variable(symbolizer, 7, vtable + i, false, &err),
+		       0);
+	}
+	is_int(mt_symbolizer_add_variable(symbolizer, 7, slot, true, &err), 0);
+	is_int(mt_symbolizer_add_variable(symbolizer, 7, main_function, false, &err), 0);
+	is_int(mt_symbolizer_add_variable(symbolizer, 7, UINT64_MAX, false, &err), 0);
+	is_int(mt_symbolizer_add(symbolizer, 7, main_function, false, &err), 0);
+	is_int(mt_symbolizer_resolve(symbolizer, &err), 0);
+	is_variable(symbolizer, cache, false, "cache");
+	is_variable(symbolizer, cache + 8, false, "cache+8");
+	is_variable(symbolizer, vtable + 16, false, "vtable for Derived+16");
+	is_variable(symbolizer, slot, true, "slot");
+	is_variable(symbolizer, main_function, false, NULL);
+	is_variable(symbolizer, UINT64_MAX, false, NULL);
+	is_str(mt_symbolizer_find(symbolizer, 7, main_function, false).list[0].function,
+	       "main");
+	mt_symbolizer_destroy(symbolizer);
+}
+
 TEST(what_was_not_asked_for_is_unknown)
 {
 	build("inlined.c", "-g -O2", "asked");

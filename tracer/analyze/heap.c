@@ -340,6 +340,10 @@ static int say_missing(const struct mt_heap *heap, struct mt_error *err)
 		return mt_fail(err, MT_ERR_MISSING,
 			       "%s: this snapshot has no scan of the heap; %s has one",
 			       heap->trace->path, other);
+	const struct mt_trace_meta *failure = mt_trace_meta(heap->trace, "scan_failure");
+	if (failure && *failure->value)
+		return mt_fail(err, MT_ERR_MISSING, "%s: the heap was not scanned: %s",
+			       heap->trace->path, failure->value);
 	return mt_fail(err, MT_ERR_MISSING,
 		       "%s: no scan of the heap: record with 'memtrace run --leaks', or "
 		       "take one with 'memtrace snapshot --leaks PID'",
