@@ -431,10 +431,12 @@ static int locate_path(struct mt_groups *groups, const struct mt_callsites *call
 			       &key->path, err);
 }
 
+/* A path that came into being since is in no group. */
 static uint32_t locate_key(const struct mt_groups *groups, const struct mt_group *key)
 {
-	return mt_index_find(&groups->index, hash_key(groups, key), key_equals, groups,
-			     key);
+	if (groups->by == MT_BY_TRACEBACK && key->path >= groups->path_capacity)
+		return MT_INDEX_NONE;
+	return find_group(groups, hash_key(groups, key), key);
 }
 
 int mt_groups_locate(struct mt_groups *groups, const struct mt_profile *profile,

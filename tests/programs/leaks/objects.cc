@@ -9,7 +9,8 @@
 #include <string>
 #include <vector>
 
-namespace shapes {
+namespace shapes
+{
 struct Shape {
 	virtual ~Shape() = default;
 	virtual double area() const = 0;
@@ -17,7 +18,10 @@ struct Shape {
 
 struct Circle : Shape {
 	double radius = 1;
-	double area() const override { return 3 * radius * radius; }
+	double area() const override
+	{
+		return 3 * radius * radius;
+	}
 };
 
 struct Labelled {
@@ -27,11 +31,15 @@ struct Labelled {
 
 struct Square : Shape, Labelled {
 	double side = 2;
-	double area() const override { return side * side; }
+	double area() const override
+	{
+		return side * side;
+	}
 };
 } // namespace shapes
 
-namespace {
+namespace
+{
 
 struct Node {
 	std::shared_ptr<Node> other;
@@ -109,8 +117,9 @@ NOINLINE void story_types()
 		all.push_back(std::make_unique<shapes::Circle>());
 	for (int i = 0; i < 3; i++)
 		all.push_back(std::make_unique<shapes::Square>());
-	expect("reachable", 9, 8 * sizeof(void *) + 5 * sizeof(shapes::Circle) +
-				       3 * sizeof(shapes::Square));
+	expect("reachable", 9,
+	       8 * sizeof(void *) + 5 * sizeof(shapes::Circle) +
+		       3 * sizeof(shapes::Square));
 }
 
 NOINLINE void story_map()
