@@ -91,9 +91,10 @@ static uint64_t size(char *const *environment, const char *variable, uint64_t ot
 	if (!value || !*value)
 		return otherwise;
 	uint64_t result = 0;
+	bool has_digit = *value >= '0' && *value <= '9';
 	for (; *value >= '0' && *value <= '9' && result < UINT32_MAX; value++)
 		result = result * 10 + (uint64_t)(*value - '0');
-	for (int i = 0; units[i]; i++)
+	for (int i = 0; has_digit && units[i]; i++)
 		if (is_same(value, units[i]))
 			return result << 10 * i;
 	config.misunderstood = variable;

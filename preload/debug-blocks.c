@@ -4,6 +4,7 @@
  */
 #include "preload/debug-blocks.h"
 
+#include "preload/arenas.h"
 #include "preload/inherited.h"
 #include "tracer/record/pages.h"
 
@@ -28,6 +29,9 @@ struct branch {
 };
 
 static _Atomic(void *) roots[ROOTS]; /* struct branch */
+
+uint64_t *debug_small_shadow;
+static size_t shadowed_bytes; /* of the heap */
 
 /* What is at *place, made if need be: whoever comes second takes the first one's. */
 static void *grow(_Atomic(void *) *place, size_t bytes)
@@ -73,20 +77,42 @@ static uint32_t word_of(const void *p)
 	return (uint32_t)((uintptr_t)p >> GRANULE_SHIFT) & (SPAN_WORDS - 1);
 }
 
-struct debug_record *debug_blocks_find(const void *p)
+struct debug_record *debug_blocks_find_other(const void *p)
 {
-	if ((uintptr_t)p % DEBUG_GRANULE)
-		return NULL;
 	uint64_t *span = find_span(span_of(p));
 	return span ? (struct debug_record *)&span[word_of(p)] : NULL;
 }
 
-struct debug_record *debug_blocks_place(const void *p)
+struct debug_record *debug_blocks_place_other(const void *p)
 {
 	uint64_t *span = find_span(span_of(p));
 	if (__builtin_expect(!span, 0))
 		span = make_span(span_of(p));
 	return span ? (struct debug_record *)&span[word_of(p)] : NULL;
+}
+
+static size_t shadow_bytes(size_t heap_bytes)
+{
+	return mt_pages_round((heap_bytes >> GRANULE_SHIFT) * sizeof(uint64_t) +
+			      sizeof(struct debug_record));
+}
+
+void debug_blocks_start(void)
+{
+	if (!mt_state.heap_bytes)
+		return;
+	shadowed_bytes = mt_state.heap_bytes;
+	debug_small_shadow = mt_pages_map_sparse(shadow_bytes(shadowed_bytes));
+}
+
+void debug_blocks_shrink(void)
+{
+	size_t old = shadow_bytes(shadowed_bytes);
+	size_t new = shadow_bytes(mt_state.heap_bytes);
+	if (!debug_small_shadow || new >= old)
+		return;
+	mt_pages_unmap((char *)debug_small_shadow + new, old - new);
+	shadowed_bytes = mt_state.heap_bytes;
 }
 
 static uint64_t generation(void)
@@ -142,8 +168,24 @@ static bool step_down(uintptr_t *at)
 	return true;
 }
 
+/* No block crosses the border of a pool. */
+static const void *small_below(const void *p, struct debug_record **record)
+{
+	size_t offset = (size_t)((const unsigned char *)p - mt_state.heap);
+	size_t pool = offset >> pymalloc.geometry.pool_shift
+					<< pymalloc.geometry.pool_shift;
+	for (size_t i = (offset >> GRANULE_SHIFT) + 1; i-- > pool >> GRANULE_SHIFT;)
+		if (is_record(&debug_small_shadow[i])) {
+			*record = (struct debug_record *)&debug_small_shadow[i];
+			return mt_state.heap + (i << GRANULE_SHIFT);
+		}
+	return NULL;
+}
+
 const void *debug_blocks_below(const void *p, struct debug_record **record)
 {
+	if (debug_is_shadowed(p))
+		return small_below(p, record);
 	uintptr_t at = span_of(p);
 	uint32_t words = word_of(p) + 1;
 	if (at >> BRANCH_SHIFT >= ROOTS)
@@ -160,6 +202,18 @@ const void *debug_blocks_below(const void *p, struct debug_record **record)
 	return NULL;
 }
 
+static void visit_small(void (*visit)(void *, void *, struct debug_record *),
+			void *context)
+{
+	size_t bytes = (size_t)arenas_pool_limit() << pymalloc.geometry.pool_shift;
+	if (bytes > mt_state.heap_bytes)
+		bytes = mt_state.heap_bytes;
+	for (size_t i = 0; i < bytes >> GRANULE_SHIFT; i++)
+		if (is_record(&debug_small_shadow[i]))
+			visit(context, mt_state.heap + (i << GRANULE_SHIFT),
+			      (struct debug_record *)&debug_small_shadow[i]);
+}
+
 static void visit_span(uintptr_t at, uint64_t *span,
 		       void (*visit)(void *, void *, struct debug_record *),
 		       void *context)
@@ -174,6 +228,8 @@ void debug_blocks_each(void (*visit)(void *context, void *block,
 				     struct debug_record *record),
 		       void *context)
 {
+	if (debug_small_shadow)
+		visit_small(visit, context);
 	for (uintptr_t root = 0; root < ROOTS; root++) {
 		struct branch *branch = atomic_load(&roots[root]);
 		for (uintptr_t i = 0; branch && i < BRANCHES; i++) {

@@ -4,14 +4,15 @@
  * Inside the traced process, under the guard; lock-free.
  *
  * Blocks of these modes begin at least 48 bytes apart at multiples of 16: a record of 24
- * bytes per block fits a shadow of 8 bytes for each 16. The shadow is made for each
- * megabyte of addresses in which a block begins.
+ * bytes per block fits a shadow of 8 bytes for each 16. That of the small heap is one
+ * piece; elsewhere it is made for each megabyte of addresses in which a block begins.
  */
 #ifndef MT_PRELOAD_DEBUG_BLOCKS_H
 #define MT_PRELOAD_DEBUG_BLOCKS_H
 
 #include "formats/state.h"
 #include "preload/api-id.h"
+#include "preload/pymalloc.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -75,11 +76,43 @@ static inline size_t debug_record_size(const struct debug_record *record)
 /* Whether its tracebacks are this process's, not those of one that it was forked from. */
 bool debug_record_is_own(const struct debug_record *record);
 
+/* The shadow of the small-object heap, in one piece; NULL: it is like other memory. */
+extern __attribute__((visibility("hidden"))) uint64_t *debug_small_shadow;
+
+/* Once per process: the small heap's shadow is to be had, or is not. */
+void debug_blocks_start(void);
+
+/* The heap has become smaller. */
+void debug_blocks_shrink(void);
+
+/* The two functions below, for addresses outside the small heap. */
+struct debug_record *debug_blocks_place_other(const void *p);
+struct debug_record *debug_blocks_find_other(const void *p);
+
+static inline bool debug_is_shadowed(const void *p)
+{
+	return pymalloc_is_inside(p) && debug_small_shadow;
+}
+
+static inline struct debug_record *debug_small_record(const void *p)
+{
+	size_t offset = (size_t)((const unsigned char *)p - mt_state.heap);
+	return (struct debug_record *)(debug_small_shadow + offset / DEBUG_GRANULE);
+}
+
 /* The record for a block that begins at p, a multiple of 16. NULL: no memory. */
-struct debug_record *debug_blocks_place(const void *p);
+static inline struct debug_record *debug_blocks_place(const void *p)
+{
+	return debug_is_shadowed(p) ? debug_small_record(p) : debug_blocks_place_other(p);
+}
 
 /* The same where there may be one; NULL: no block ever began near it. Any p. */
-struct debug_record *debug_blocks_find(const void *p);
+static inline struct debug_record *debug_blocks_find(const void *p)
+{
+	if ((uintptr_t)p % DEBUG_GRANULE)
+		return NULL;
+	return debug_is_shadowed(p) ? debug_small_record(p) : debug_blocks_find_other(p);
+}
 
 /* Fill it in: from now on the block is live. */
 void debug_record_begin(struct debug_record *record, struct debug_word word, size_t size,

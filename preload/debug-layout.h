@@ -34,7 +34,7 @@ enum {
 	DEBUG_FILL_LIMIT = 16 << 20,
 };
 
-/* The whole of a block of n bytes at p. */
+/* The whole of a block of n bytes at p, with what its size is rounded up by. */
 static inline unsigned char *debug_base(const void *p)
 {
 	return (unsigned char *)p - DEBUG_HEAD_BYTES;
@@ -42,7 +42,7 @@ static inline unsigned char *debug_base(const void *p)
 
 static inline size_t debug_whole_bytes(size_t n)
 {
-	return n + DEBUG_AROUND_BYTES;
+	return (n + DEBUG_AROUND_BYTES + 15) & ~(size_t)15;
 }
 
 static inline uint64_t debug_word_at(const unsigned char *place)
@@ -85,16 +85,13 @@ static inline bool debug_is_tail_whole(const void *p, size_t n)
 	return debug_word_at((const unsigned char *)p + n) == debug_forbidden;
 }
 
-/* The first byte of the whole block that is not dead; NULL: it is as it was left. */
-static inline const unsigned char *debug_find_living(const void *p, size_t n)
+/* The first of the block's bytes that is not dead; NULL: all are as they were left. */
+static inline const unsigned char *debug_find_living(const void *p, size_t bytes)
 {
 	static const uint64_t dead = UINT64_C(0xdddddddddddddddd);
-	const unsigned char *at = debug_base(p);
-	const unsigned char *end = at + debug_whole_bytes(n);
-	while (end - at >= 32 &&
-	       !((debug_word_at(at) ^ dead) | (debug_word_at(at + 8) ^ dead) |
-		 (debug_word_at(at + 16) ^ dead) | (debug_word_at(at + 24) ^ dead)))
-		at += 32;
+	const unsigned char *at = debug_base(p), *end = at + bytes;
+	while (at < end && !((debug_word_at(at) ^ dead) | (debug_word_at(at + 8) ^ dead)))
+		at += 16;
 	while (at < end && *at == DEBUG_DEAD_BYTE)
 		at++;
 	return at < end ? at : NULL;

@@ -4,6 +4,7 @@
  */
 #include "preload/debug.h"
 
+#include "preload/arenas.h"
 #include "preload/bump.h"
 #include "preload/config.h"
 #include "preload/debug-blocks.h"
@@ -32,7 +33,10 @@ static const size_t most_bytes = PTRDIFF_MAX / 4;
 
 bool debug_start(void)
 {
-	return !debug_is_on() || debug_quarantine_start(config.quarantine_bytes);
+	if (!debug_is_on())
+		return true;
+	debug_blocks_start();
+	return debug_quarantine_start(config.quarantine_bytes);
 }
 
 static mt_traceback_id traceback_of(struct thread *thread, struct mt_caller caller)
@@ -78,8 +82,14 @@ static void fill_fresh(void *p, struct request request)
 		__builtin_memset(p, DEBUG_CLEAN_BYTE, request.size);
 }
 
+/* A locked instruction waits for all stores before it: with a single thread none is due. */
 static uint64_t next_serial(void)
 {
+	if (!arenas_are_shared()) {
+		uint64_t last = atomic_load_explicit(&serials, memory_order_relaxed);
+		atomic_store_explicit(&serials, last + 1, memory_order_relaxed);
+		return last + 1;
+	}
 	return atomic_fetch_add_explicit(&serials, 1, memory_order_relaxed) + 1;
 }
 
@@ -87,6 +97,20 @@ static void *fail(void)
 {
 	errno = ENOMEM;
 	return NULL;
+}
+
+/* What the next request of this class will touch: it has not been for a long time. */
+static void fetch_next(const struct thread *thread, const void *base)
+{
+	if (!pymalloc_is_inside(base))
+		return;
+	uint32_t pool = pymalloc_pool_index(pymalloc.geometry, base);
+	const char *next = thread->heap.front[pymalloc.tags[pool].class_index]->free;
+	if (!next)
+		return;
+	__builtin_prefetch(next, 1);
+	__builtin_prefetch(next + 64, 1);
+	__builtin_prefetch(debug_blocks_find(next + DEBUG_HEAD_BYTES), 1);
 }
 
 /* A block with a record of both kinds; id is its traceback. */
@@ -108,6 +132,7 @@ static void *make(struct thread *thread, mt_traceback_id id, struct request requ
 					.api = (enum api)request.api,
 					.shift = shift ? shift : 4,
 					.allocated = id};
+	fetch_next(thread, base);
 	uint64_t serial = next_serial();
 	fill_fresh(p, request);
 	debug_surround(p, request.size, word.api, serial);
@@ -165,11 +190,6 @@ static void check_release(const struct debug_call *call, const void *p,
 	check_around(call, p, record, word);
 }
 
-static size_t whole_bytes(const void *p)
-{
-	return debug_whole_bytes(debug_record_size(debug_blocks_find(p)));
-}
-
 /* A dead block goes back to whom it came from. */
 static void end(struct thread *thread, void *p)
 {
@@ -179,23 +199,25 @@ static void end(struct thread *thread, void *p)
 	serve_release(thread, start_of(p, word));
 }
 
-static void check_dead(const struct debug_call *call, const void *p)
+static void check_dead(const struct debug_call *call, const void *p, size_t bytes)
 {
+	const unsigned char *living = debug_find_living(p, bytes);
+	if (!living)
+		return;
 	const struct debug_record *record = debug_blocks_find(p);
-	size_t n = debug_record_size(record);
-	const unsigned char *living = debug_find_living(p, n);
-	if (living)
-		debug_report_block(MT_ERROR_WRITE_AFTER_FREE, call, p, record,
-				   debug_record_word(record), living);
+	debug_report_block(MT_ERROR_WRITE_AFTER_FREE, call, p, record,
+			   debug_record_word(record), living);
 }
 
 static void leave_quarantine(struct thread *thread, const struct debug_call *call)
 {
-	void *p;
-	while ((p = debug_quarantine_take(whole_bytes))) {
-		check_dead(call, p);
-		end(thread, p);
-	}
+	struct debug_leaving out[DEBUG_QUARANTINE_BATCH];
+	size_t count;
+	while ((count = debug_quarantine_take(out)) > 0)
+		for (size_t i = 0; i < count; i++) {
+			check_dead(call, out[i].p, out[i].bytes);
+			end(thread, out[i].p);
+		}
 }
 
 /* The caller has made it dead, so that nobody else does this. */
@@ -209,6 +231,14 @@ static void bury(struct thread *thread, const struct debug_call *call, void *p,
 	if (!debug_quarantine_put(p, bytes))
 		end(thread, p);
 	leave_quarantine(thread, call);
+}
+
+static bool swap_word(struct debug_record *record, uint64_t *seen, uint64_t word)
+{
+	if (arenas_are_shared())
+		return atomic_compare_exchange_weak(&record->word, seen, word);
+	atomic_store_explicit(&record->word, word, memory_order_relaxed);
+	return true;
 }
 
 /*
@@ -231,8 +261,7 @@ static bool kill(struct debug_record *record, mt_traceback_id here,
 		struct debug_word dead = *word;
 		dead.state = DEBUG_DEAD;
 		dead.freed = here;
-		if (atomic_compare_exchange_weak(&record->word, &seen,
-						 debug_word_make(dead))) {
+		if (swap_word(record, &seen, debug_word_make(dead))) {
 			debug_record_adopt(record, &dead);
 			word->allocated = dead.allocated;
 			return true;
@@ -269,9 +298,19 @@ static void free_called(struct thread *thread, const struct debug_call *call, vo
 	bury(thread, call, p, record, word);
 }
 
+/* What a free will look at, while its traceback is found. */
+static void fetch(const void *p)
+{
+	__builtin_prefetch(debug_blocks_find(p), 1);
+	__builtin_prefetch(debug_base(p), 1);
+	if (pymalloc_is_inside(p))
+		__builtin_prefetch(mt_sidetable_at(p), 1);
+}
+
 void debug_free(struct thread *thread, struct mt_caller caller, void *p,
 		struct release release)
 {
+	fetch(p);
 	struct debug_call call =
 		call_of(thread, caller, (enum api)release.api, names_of_free);
 	look_if_wanted();
@@ -407,12 +446,12 @@ static void check_live(void *context, void *p, struct debug_record *record)
 	atomic_store(&record->word, seen);
 }
 
-static void check_quarantined(void *context, void *p)
+static void check_quarantined(void *context, void *p, size_t bytes)
 {
-	size_t n = debug_record_size(debug_blocks_find(p));
-	check_dead(context, p);
-	if (debug_find_living(p, n))
-		__builtin_memset(debug_base(p), DEBUG_DEAD_BYTE, debug_whole_bytes(n));
+	check_dead(context, p, bytes);
+	/* Once told is enough. */
+	if (debug_find_living(p, bytes))
+		__builtin_memset(debug_base(p), DEBUG_DEAD_BYTE, bytes);
 }
 
 void debug_check_all(const char *name, mt_traceback_id here)
@@ -439,9 +478,10 @@ void debug_reopen_after_fork(void)
 	debug_quarantine_reopen_after_fork();
 }
 
-static void disinherit(void *context, void *p)
+static void disinherit(void *context, void *p, size_t bytes)
 {
 	(void)context;
+	(void)bytes;
 	if (pymalloc_is_inside(p))
 		heaps_disinherit(pymalloc_pool_index(pymalloc.geometry, p));
 }

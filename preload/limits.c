@@ -5,6 +5,7 @@
  * make.
  */
 #include "preload/arenas.h"
+#include "preload/debug-blocks.h"
 #include "preload/door.h"
 #include "preload/fence.h"
 #include "preload/process.h"
@@ -38,6 +39,7 @@ static void give_up_reservations(uint64_t limit)
 	mt_state_shrink(limit);
 	arenas_shrink();
 	fence_shrink();
+	debug_blocks_shrink();
 	thread_leave(thread);
 }
 

@@ -3,6 +3,7 @@
  * Inside the traced process. Without libstdc++: where memory runs out, the C++ library's
  * own operator takes over; it calls the new handler and throws as the program expects.
  */
+#include "preload/debug.h"
 #include "preload/door.h"
 #include "preload/serve.h"
 
@@ -58,6 +59,15 @@ static bool is_alignment(size_t alignment)
 	       alignment <= PTRDIFF_MAX / 2;
 }
 
+/* The C++ library's operators take what malloc gives; delete is to find a block of new's. */
+static void *made_by(const char *name, void *p)
+{
+	bool is_array = name[sizeof "_Zn" - 1] == 'a';
+	if (debug_is_on())
+		debug_change_api(p, is_array ? API_NEW_ARRAY : API_NEW);
+	return p;
+}
+
 /*
  * The next operator of that name. A throwing one must not return NULL: where there is
  * none, the program did not get its operators from a C++ library, and cannot go on.
@@ -67,7 +77,7 @@ static __attribute__((noinline)) void *out_of_memory(const char *name, size_t si
 	void *(*next)(size_t) = (void *(*)(size_t))dlsym(RTLD_NEXT, name);
 	if (!next)
 		abort();
-	return next(size);
+	return made_by(name, next(size));
 }
 
 static __attribute__((noinline)) void *
@@ -76,7 +86,7 @@ out_of_aligned_memory(const char *name, size_t size, size_t alignment)
 	void *(*next)(size_t, size_t) = (void *(*)(size_t, size_t))dlsym(RTLD_NEXT, name);
 	if (!next)
 		abort();
-	return next(size, alignment);
+	return made_by(name, next(size, alignment));
 }
 
 static __attribute__((noinline)) void *
@@ -84,7 +94,7 @@ out_of_memory_nothrow(const char *name, size_t size, const struct nothrow *tag)
 {
 	void *(*next)(size_t, const struct nothrow *) =
 		(void *(*)(size_t, const struct nothrow *))dlsym(RTLD_NEXT, name);
-	return next ? next(size, tag) : NULL;
+	return next ? made_by(name, next(size, tag)) : NULL;
 }
 
 static __attribute__((noinline)) void *
@@ -93,7 +103,7 @@ out_of_aligned_memory_nothrow(const char *name, size_t size, size_t alignment,
 {
 	void *(*next)(size_t, size_t, const struct nothrow *) =
 		(void *(*)(size_t, size_t, const struct nothrow *))dlsym(RTLD_NEXT, name);
-	return next ? next(size, alignment, tag) : NULL;
+	return next ? made_by(name, next(size, alignment, tag)) : NULL;
 }
 
 DOOR void *_Znwm(size_t size)
