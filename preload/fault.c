@@ -268,6 +268,14 @@ static void leave_to_kernel(int number, siginfo_t *info)
 			    mt_syscall3(SYS_gettid, 0, 0, 0), number, (long)info, 0, 0);
 }
 
+/* As the kernel does it: the handler alone. */
+static void reset_action(void)
+{
+	struct sigaction action = wanted_action();
+	action.sa_handler = SIG_DFL;
+	want_action(&action);
+}
+
 static void pass_on(int number, siginfo_t *info, void *context)
 {
 	struct sigaction wanted = wanted_action();
@@ -278,7 +286,7 @@ static void pass_on(int number, siginfo_t *info, void *context)
 		return;
 	}
 	if (wanted.sa_flags & (int)SA_RESETHAND)
-		want_action(&(struct sigaction){.sa_handler = SIG_DFL});
+		reset_action();
 	if (wanted.sa_flags & SA_SIGINFO)
 		wanted.sa_sigaction(number, info, context);
 	else

@@ -22,6 +22,7 @@ enum {
 	LEAST_RANGE_BYTES = 64 << 20,
 	MAPPINGS_PER_BLOCK = 2, /* its data, and the fence before the next one */
 	DEFAULT_MAPPINGS = 65530,
+	SPARE_PAGES = 256, /* as many mappings, for the program when there are no more */
 	SCAN_CELLS =
 		1024, /* looked at for a place, at most; the next search goes on there */
 };
@@ -35,7 +36,8 @@ static struct {
 		next_cell; /* under the lock: where the search begins, never in a block */
 	uint32_t sample;
 	uint64_t budget_bytes;
-	uint32_t most_blocks; /* as the kernel's limit of mappings allows */
+	_Atomic uint32_t most_blocks; /* as the kernel's limit of mappings allows */
+	_Atomic(char *) spare;        /* pages, each a mapping of its own */
 	_Atomic uint64_t live_bytes;
 	_Atomic uint32_t live_blocks;
 	_Atomic uint32_t deferred; /* cell + 1 */
@@ -83,6 +85,15 @@ static bool reserve(size_t bytes)
 	return true;
 }
 
+static void make_spare(void)
+{
+	char *pages = mt_pages_reserve(SPARE_PAGES * MT_PAGE_BYTES);
+	for (int i = 0; pages && i < SPARE_PAGES; i += 2)
+		mt_syscall3(SYS_mprotect, (long)(pages + i * MT_PAGE_BYTES),
+			    MT_PAGE_BYTES, PROT_READ);
+	range.spare = pages;
+}
+
 bool fence_start(uint64_t budget_bytes, uint32_t sample)
 {
 	range.budget_bytes = budget_bytes;
@@ -95,6 +106,8 @@ bool fence_start(uint64_t budget_bytes, uint32_t sample)
 	bytes &= ~(size_t)(CELL_BYTES - 1);
 	while (bytes >= LEAST_RANGE_BYTES && !reserve(bytes))
 		bytes = bytes / 2 & ~(size_t)(CELL_BYTES - 1);
+	if (fence.bytes)
+		make_spare();
 	return fence.bytes != 0;
 }
 
@@ -154,6 +167,17 @@ static void say_no_mappings(void)
 	if (!atomic_exchange(&is_said, true))
 		mt_say("guard: the kernel allows no more mappings (vm.max_map_count): "
 		       "some blocks are not guarded");
+}
+
+/* The kernel has refused one: what was spared goes to the program, we make do with less. */
+static void run_out_of_mappings(void)
+{
+	char *spare = atomic_exchange(&range.spare, NULL);
+	uint32_t live = atomic_load(&range.live_blocks);
+	if (spare)
+		mt_pages_unmap(spare, SPARE_PAGES * MT_PAGE_BYTES);
+	atomic_store(&range.most_blocks, live / 4 * 3);
+	say_no_mappings();
 }
 
 static void give_up_budget(size_t bytes)
@@ -303,7 +327,7 @@ static struct fence_block *open_block(size_t size, size_t alignment)
 	}
 	if (block) {
 		atomic_store_explicit(&block->state, FENCE_NONE, memory_order_release);
-		say_no_mappings();
+		run_out_of_mappings();
 	}
 	mt_state_lose(block ? MT_LOSS_GUARD_MAPPINGS : MT_LOSS_GUARD_BUDGET);
 	give_up_budget(bytes);

@@ -39,3 +39,113 @@ each() {
 @test "guard: MEMTRACE_DEBUG=continue tells and goes on" {
 	each goes_on
 }
+
+# compile NAME
+compile() {
+	${CC:-cc} -std=gnu11 -D_GNU_SOURCE -g -O1 -w -fno-builtin "$root/tests/programs/$1.c" \
+		-o "$1" -pthread
+}
+
+# guarded: how many blocks of t.mtz were guarded.
+guarded() {
+	memtrace info --json t.mtz | jq '.guarded_blocks'
+}
+
+# lost NAME: how often that was counted in t.mtz.
+lost() {
+	memtrace info --json t.mtz | jq "[.losses[] | select(.reason == \"$1\").count] | add // 0"
+}
+
+@test "guard: a program's own handlers see what they see without us" {
+	compile fault-handlers
+	./fault-handlers >plain.txt
+	memtrace run -q -o t.mtz --malloc guard -- ./fault-handlers >ours.txt 2>err.txt
+	diff plain.txt ours.txt
+	[ ! -s err.txt ]
+	[ "$(wc -l <plain.txt)" -gt 20 ]
+}
+
+@test "guard: after the report the program's own handler is called, on its small stack" {
+	compile fault-handlers
+	memtrace run -q -o t.mtz --malloc guard -- ./fault-handlers heap >out.txt 2>err.txt
+	[ "$(cat out.txt)" = "calls 1 stack 1 at 20" ]
+	[ "$(grep -c '^Memory error: read: access to a freed block' err.txt)" = 1 ]
+	grep -A1 "^This call" err.txt | grep -q "in touch"
+}
+
+@test "guard: threads that fault at the same time have a report each" {
+	compile fault-handlers
+	memtrace run -q -o t.mtz --malloc guard -- ./fault-handlers threads 2>err.txt
+	[ "$(grep -c '^Memory error: read: access to a freed block' err.txt)" = 40 ]
+	[ "$(grep -c '^This call' err.txt)" = 40 ]
+}
+
+@test "guard: a default action ends the program by the signal" {
+	run -139 memtrace run -q -o t.mtz --malloc guard -- "$programs/read-after-free"
+	[ "$(memtrace info --json t.mtz | jq .signal)" = 11 ]
+}
+
+@test "guard: one of N blocks is guarded" {
+	compile many-blocks
+	MEMTRACE_GUARD_SAMPLE=20 memtrace run -q -o t.mtz --malloc guard -- ./many-blocks 40000
+	count=$(guarded)
+	[ "$count" -gt 1600 ] && [ "$count" -lt 2400 ]
+	[ "$(lost guard_budget)" = 0 ]
+}
+
+@test "guard: beyond the budget blocks are served as ever, and counted" {
+	compile many-blocks
+	MEMTRACE_GUARD_BUDGET=4MiB memtrace run -q -o t.mtz --malloc guard -- ./many-blocks 3000
+	count=$(guarded) lost=$(lost guard_budget)
+	[ "$count" -gt 900 ] && [ "$count" -le 1024 ]
+	[ $((count + lost)) -ge 3001 ]
+}
+
+@test "guard: a third of the kernel's mappings is left to the program, and that is said" {
+	compile many-blocks
+	limit=$(cat /proc/sys/vm/max_map_count)
+	[ "$limit" -le 100000 ] || skip "the kernel allows $limit mappings"
+	MEMTRACE_GUARD_BUDGET=1GiB memtrace run -q -o t.mtz --malloc guard -- \
+		./many-blocks $((limit / 2)) 2>err.txt
+	[ "$(guarded)" -le $((limit / 3)) ] && [ "$(guarded)" -gt $((limit / 3 - 500)) ]
+	[ "$(lost guard_mappings)" -gt $((limit / 10)) ]
+	[ "$(grep -c 'vm.max_map_count' err.txt)" = 1 ]
+}
+
+@test "guard: where the program has used up the mappings its blocks are served as ever" {
+	compile many-blocks
+	limit=$(cat /proc/sys/vm/max_map_count)
+	[ "$limit" -le 100000 ] || skip "the kernel allows $limit mappings"
+	memtrace run -q -o t.mtz --malloc guard -- ./many-blocks 5000 $((limit + 1000)) 2>err.txt
+	[ "$(lost guard_mappings)" -gt 4000 ]
+	[ "$(grep -c 'vm.max_map_count' err.txt)" = 1 ]
+}
+
+@test "guard: without address space nothing is guarded, and that is said" {
+	compile many-blocks
+	(
+		ulimit -v 60000
+		memtrace run -q -o t.mtz --malloc guard -- ./many-blocks 1000 2>err.txt
+	)
+	grep -q 'memtrace: no block is guarded' err.txt
+}
+
+@test "guard: well-known programs run clean" {
+	cat >work.py <<-'END'
+		import json, re, collections
+		words = collections.Counter(re.findall(r"\w+", open("text").read()))
+		print(json.dumps(words.most_common(5)))
+	END
+	seq 1 20000 >text
+	for sample in 1 10; do
+		export MEMTRACE_GUARD_SAMPLE=$sample
+		for command in 'python3 -S work.py' 'perl -ne '\''$n{length $_}++; END { print %n ? "x" : "" }'\'' text' \
+			'sqlite3 :memory: "create table t(a); insert into t values (7); select a+1 from t"' \
+			'gcc -x c -O1 -S -o - /dev/null' 'git --version' 'jq -s add text'; do
+			eval "$command" >plain.txt
+			eval "memtrace run -q --force -o t.mtz --malloc guard -- $command" >ours.txt 2>err.txt
+			cmp plain.txt ours.txt
+			! grep -q "^Memory error" err.txt
+		done
+	done
+}
