@@ -21,6 +21,7 @@ enum {
 	STATUS_OURS = 125,
 	DEFAULT_NFRAME = 128,
 	MAX_NFRAME = 1024,
+	MAX_GUARD_SAMPLE = 1 << 30,
 	MAX_RUNS = 100,
 };
 
@@ -29,6 +30,7 @@ struct run_options {
 	bool force;
 	uint64_t nframe;
 	int malloc_mode, geometry, python_malloc;
+	uint64_t guard_sample, guard_budget_bytes;
 	struct option_interval snapshot_every;
 	bool no_children;
 	bool no_summary;
@@ -63,10 +65,22 @@ static const struct command_option run_table[] = {
 	{.name = "malloc",
 	 .argument = "MODE",
 	 .help = "who serves small requests: pymalloc (default) or malloc, the C "
-		 "library;\ndebug, pymalloc_debug, malloc_debug: with checks",
+		 "library; debug, pymalloc_debug, malloc_debug: with checks; guard: with guard pages",
 	 .type = OPTION_CHOICE,
 	 .choices = malloc_modes,
 	 .offset = offsetof(struct run_options, malloc_mode)},
+	{.name = "guard-sample",
+	 .argument = "N",
+	 .help = "with --malloc guard: guard one of N blocks (default 1)",
+	 .type = OPTION_NUMBER,
+	 .min = 1,
+	 .max = MAX_GUARD_SAMPLE,
+	 .offset = offsetof(struct run_options, guard_sample)},
+	{.name = "guard-budget",
+	 .argument = "SIZE",
+	 .help = "with it: at most so many bytes of pages (default 64MiB)",
+	 .type = OPTION_SIZE,
+	 .offset = offsetof(struct run_options, guard_budget_bytes)},
 	{.name = "geometry",
 	 .argument = "KIND",
 	 .help = "size classes of pymalloc: modern (default) or classic",
@@ -144,6 +158,10 @@ static void set_environment(const struct run_options *options)
 		set_number("MEMTRACE_NFRAME", options->nframe, "");
 	if (options->malloc_mode)
 		set("MEMTRACE_MALLOC", choice_name(malloc_modes, options->malloc_mode));
+	if (options->guard_sample)
+		set_number("MEMTRACE_GUARD_SAMPLE", options->guard_sample, "");
+	if (options->guard_budget_bytes)
+		set_number("MEMTRACE_GUARD_BUDGET", options->guard_budget_bytes, "");
 	if (options->geometry)
 		set("MEMTRACE_GEOMETRY", choice_name(geometries, options->geometry));
 	if (options->python_malloc)

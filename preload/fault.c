@@ -190,14 +190,18 @@ DOOR simple_handler *sysv_signal(int number, simple_handler *handler)
 static const struct fence_block *block_at(const unsigned char *address)
 {
 	const struct fence_block *before = fence_around(address);
-	const struct fence_block *after = before ? fence_after(before) : NULL;
-	bool is_live = before && fence_is_live(before);
-	if (!after || !fence_is_live(after) ||
-	    (before && !fence_distance(before, address)))
+	const struct fence_block *after = fence_around(address + MT_PAGE_BYTES);
+	if (before == after || !after || !fence_is_live(after))
 		return before;
-	if (is_live && fence_distance(before, address) <= fence_distance(after, address))
+	size_t to_after = fence_distance(after, address);
+	if (to_after > MT_PAGE_BYTES)
 		return before;
-	return fence_distance(after, address) < MT_PAGE_BYTES || !before ? after : before;
+	if (!before)
+		return after;
+	size_t to_before = fence_distance(before, address);
+	if (!to_before || (fence_is_live(before) && to_before <= to_after))
+		return before;
+	return after;
 }
 
 static bool is_write(const ucontext_t *context)

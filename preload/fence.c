@@ -17,6 +17,7 @@
 enum {
 	CELL_PAGES = 2,
 	CELL_BYTES = CELL_PAGES * MT_PAGE_BYTES,
+	FIRST_CELL = 1, /* the one before it is the fence before the first block */
 	/* Freed cells are used again when so many times the budget has been. */
 	RANGE_PER_BUDGET = 64,
 	LEAST_RANGE_BYTES = 64 << 20,
@@ -67,20 +68,20 @@ static uint64_t read_mapping_limit(void)
 	return limit ? limit : DEFAULT_MAPPINGS;
 }
 
-/* One page more in front: the fence before the first block. */
 static bool reserve(size_t bytes)
 {
-	char *pages = mt_pages_reserve(bytes + MT_PAGE_BYTES);
+	char *pages = mt_pages_reserve(bytes);
 	if (!pages)
 		return false;
 	size_t cells = bytes / CELL_BYTES;
 	range.blocks = mt_pages_map_sparse(mt_pages_round(cells * sizeof *range.blocks));
 	if (!range.blocks) {
-		mt_pages_unmap(pages, bytes + MT_PAGE_BYTES);
+		mt_pages_unmap(pages, bytes);
 		return false;
 	}
 	range.cell_count = (uint32_t)cells;
-	fence.start = (unsigned char *)pages + MT_PAGE_BYTES;
+	range.next_cell = FIRST_CELL;
+	fence.start = (unsigned char *)pages;
 	fence.bytes = bytes;
 	return true;
 }
@@ -209,7 +210,7 @@ static uint32_t find_cells(uint32_t wanted)
 	uint32_t at = first;
 	for (uint32_t looked = 0; looked < wanted + SCAN_CELLS; looked++) {
 		if (wanted > range.cell_count - first) {
-			first = at = 0;
+			first = at = FIRST_CELL;
 			continue;
 		}
 		if (at - first == wanted)
@@ -411,14 +412,6 @@ void fence_describe(struct text *text, const struct report *report)
 	text_char(text, '\n');
 }
 
-struct fence_block *fence_after(const struct fence_block *block)
-{
-	uint32_t next = cell_of(block) + block->cells;
-	bool has_one =
-		next < range.cell_count && state_of(&range.blocks[next]) != FENCE_NONE;
-	return has_one ? &range.blocks[next] : NULL;
-}
-
 struct fence_block *fence_find(const void *p)
 {
 	struct fence_block *block = fence_around(p);
@@ -522,7 +515,7 @@ static void cut(uint32_t cells)
 	fence.bytes = (size_t)cells * CELL_BYTES;
 	range.cell_count = cells;
 	if (range.next_cell > cells)
-		range.next_cell = 0;
+		range.next_cell = FIRST_CELL;
 }
 
 void fence_shrink(void)

@@ -84,9 +84,6 @@ struct fence_block *fence_find(const void *p);
  */
 struct fence_block *fence_around(const void *address);
 
-/* The block after this one, where it follows at once; NULL: none does. */
-struct fence_block *fence_after(const struct fence_block *block);
-
 unsigned char *fence_start_of(const struct fence_block *block);
 bool fence_is_live(const struct fence_block *block);
 

@@ -87,7 +87,7 @@ lost() {
 
 @test "guard: one of N blocks is guarded" {
 	compile many-blocks
-	MEMTRACE_GUARD_SAMPLE=20 memtrace run -q -o t.mtz --malloc guard -- ./many-blocks 40000
+	memtrace run -q -o t.mtz --malloc guard --guard-sample 20 -- ./many-blocks 40000
 	count=$(guarded)
 	[ "$count" -gt 1600 ] && [ "$count" -lt 2400 ]
 	[ "$(lost guard_budget)" = 0 ]
@@ -95,7 +95,7 @@ lost() {
 
 @test "guard: beyond the budget blocks are served as ever, and counted" {
 	compile many-blocks
-	MEMTRACE_GUARD_BUDGET=4MiB memtrace run -q -o t.mtz --malloc guard -- ./many-blocks 3000
+	memtrace run -q -o t.mtz --malloc guard --guard-budget 4MiB -- ./many-blocks 3000
 	count=$(guarded) lost=$(lost guard_budget)
 	[ "$count" -gt 900 ] && [ "$count" -le 1024 ]
 	[ $((count + lost)) -ge 3001 ]
