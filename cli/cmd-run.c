@@ -32,6 +32,7 @@ struct run_options {
 	int malloc_mode, geometry, python_malloc;
 	uint64_t guard_sample, guard_budget_bytes;
 	struct option_interval snapshot_every;
+	bool leaks, dup;
 	bool no_children;
 	bool no_summary;
 	struct run_gate_options gate;
@@ -98,6 +99,12 @@ static const struct command_option run_table[] = {
 	 .type = OPTION_CHOICE,
 	 .choices = python_mallocs,
 	 .offset = offsetof(struct run_options, python_malloc)},
+	{.name = "leaks",
+	 .help = "search for leaks at the end: blocks that nothing points to any more",
+	 .offset = offsetof(struct run_options, leaks)},
+	{.name = "dup",
+	 .help = "with --leaks: also for blocks with equal contents",
+	 .offset = offsetof(struct run_options, dup)},
 	{.name = "no-children",
 	 .help = "record the program itself, not what it starts",
 	 .offset = offsetof(struct run_options, no_children)},
@@ -169,6 +176,10 @@ static void set_environment(const struct run_options *options)
 		    choice_name(python_mallocs, options->python_malloc));
 	if (options->gate.gate.demands_self_test)
 		set("MEMTRACE_SELF_TEST", "1");
+	if (options->leaks || options->dup)
+		set("MEMTRACE_LEAKS", "1");
+	if (options->dup)
+		set("MEMTRACE_DUP", "1");
 	if (options->snapshot_every.ns)
 		set_number("MEMTRACE_SNAPSHOT_EVERY", options->snapshot_every.ns / 1000,
 			   "us");
@@ -202,7 +213,8 @@ static int run_once(const struct invocation *invocation, struct mt_run_result *r
 	}
 	int status = mt_launcher_wait(&launcher);
 	*result = (struct mt_run_result){.program = invocation->operands[0],
-					 .status = status};
+					 .status = status,
+					 .wants_leaks = getenv("MEMTRACE_LEAKS")};
 	mt_launcher_collect(&launcher, result);
 	mt_run_summary(result, invocation->command,
 		       options->no_summary || invocation->quiet);

@@ -21,6 +21,7 @@ enum {
 
 struct snapshot_options {
 	const char *label;
+	bool leaks, dup;
 };
 
 static const struct command_option snapshot_table[] = {
@@ -30,6 +31,12 @@ static const struct command_option snapshot_table[] = {
 	 .help = "name it: TRACE@LABEL",
 	 .type = OPTION_STRING,
 	 .offset = offsetof(struct snapshot_options, label)},
+	{.name = "leaks",
+	 .help = "search its memory for leaks, while it stands still",
+	 .offset = offsetof(struct snapshot_options, leaks)},
+	{.name = "dup",
+	 .help = "with --leaks: also for blocks with equal contents",
+	 .offset = offsetof(struct snapshot_options, dup)},
 	{0},
 };
 
@@ -57,10 +64,14 @@ static bool is_trusted(int fd)
 }
 
 /* 0: taken, and *answer says where; MT_ERR_MISSING: this collector does not know pid. */
-static int ask(const char *name, uint32_t pid, const char *label,
+static int ask(const char *name, uint32_t pid, const struct snapshot_options *options,
 	       struct mt_packet *answer, struct mt_error *err)
 {
-	struct mt_message message = {.head = {.kind = MT_MESSAGE_SNAPSHOT, .pid = pid}};
+	const char *label = options->label;
+	int wishes = (options->leaks ? MT_SNAPSHOT_WITH_LEAKS : 0) |
+		     (options->dup ? MT_SNAPSHOT_WITH_HASHES : 0);
+	struct mt_message message = {
+		.head = {.kind = MT_MESSAGE_SNAPSHOT, .pid = pid, .status = wishes}};
 	struct timeval limit = {.tv_sec = TIMEOUT_SECONDS};
 	int fd = mt_control_connect(name, NULL);
 	if (fd < 0)
@@ -95,8 +106,8 @@ static bool parse_name(char *line, char name[MT_SOCKET_NAME_BYTES])
 }
 
 /* Connections have the same name as their listener: each is asked once. */
-static int ask_all(uint32_t pid, const char *label, struct mt_packet *answer,
-		   struct mt_error *err)
+static int ask_all(uint32_t pid, const struct snapshot_options *options,
+		   struct mt_packet *answer, struct mt_error *err)
 {
 	FILE *sockets = fopen("/proc/net/unix", "re");
 	if (!sockets)
@@ -109,7 +120,7 @@ static int ask_all(uint32_t pid, const char *label, struct mt_packet *answer,
 		if (!parse_name(line, name) || !strcmp(name, last))
 			continue;
 		memcpy(last, name, sizeof last);
-		rc = ask(name, pid, label, answer, err);
+		rc = ask(name, pid, options, answer, err);
 	}
 	free(line);
 	fclose(sockets);
@@ -136,7 +147,9 @@ static int snapshot_run(const struct invocation *invocation, struct mt_error *er
 			       "'%s' cannot be a label: reserved, empty, all digits, too "
 			       "long, or with '@' or '#'",
 			       options->label);
-	rc = ask_all((uint32_t)pid, options->label, &answer, err);
+	if (options->dup && !options->leaks)
+		return mt_fail(err, MT_ERR_USAGE, "--dup needs --leaks");
+	rc = ask_all((uint32_t)pid, options, &answer, err);
 	if (rc == 0 && !invocation->quiet)
 		mt_command_say(invocation->command, "process %" PRIu64 ": taken, in %.*s",
 			       pid, (int)answer.text_bytes, answer.message.text);

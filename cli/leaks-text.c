@@ -37,7 +37,9 @@ void leaks_text_scan(FILE *out, const struct mt_record_scan *scan)
 {
 	fprintf(out, "Scanned %s, %s: paused %.1f ms, %" PRIu64 " thread%s, ",
 		scan->flags & MT_SCAN_AT_END ? "at the end" : "while it ran",
-		scan->method == MT_SCAN_PTRACE ? "by ptrace" : "in a forked copy",
+		scan->method == MT_SCAN_PTRACE    ? "by ptrace"
+		: scan->method == MT_SCAN_WAITING ? "while it waited"
+						  : "in a forked copy",
 		(double)scan->pause_ns / 1e6, scan->threads,
 		scan->threads == 1 ? "" : "s");
 	put_size(out, scan->root_bytes);

@@ -4,6 +4,7 @@
 #include "cli/run-summary.h"
 
 #include "cli/unrecorded.h"
+#include "tracer/analyze/scanned.h"
 #include "tracer/analyze/statistic.h"
 #include "tracer/analyze/summary.h"
 
@@ -13,6 +14,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 enum {
@@ -106,6 +108,35 @@ static void say_remarks(const struct mt_run_result *result)
 		has_more ? " (and others)" : "");
 }
 
+static void say_kind(const struct mt_record_scan *scan, enum mt_leak_kind kind,
+		     const char *name)
+{
+	char size[MT_SIZE_TEXT_BYTES];
+	mt_size_text(size, (double)scan->kinds[kind].bytes, false);
+	fprintf(stderr, "%s %s in %" PRIu64, name, size, scan->kinds[kind].count);
+}
+
+/* One line: what is lost, or why that is not known. */
+static void say_leaks(const struct mt_run_result *result)
+{
+	struct mt_scanned scanned;
+	struct mt_error err = {0};
+	if (!result->wants_leaks || mt_scanned_read(&scanned, result->trace, &err) < 0)
+		return;
+	if (!scanned.is_there) {
+		fprintf(stderr, "memtrace: leaks: not searched: %s\n",
+			scanned.failure[0]            ? scanned.failure
+			: WIFSIGNALED(result->status) ? "a signal ended the program"
+						      : "the program's end was not seen");
+		return;
+	}
+	fputs("memtrace: leaks: ", stderr);
+	say_kind(&scanned.scan, MT_LEAK_DEFINITE, "definite");
+	say_kind(&scanned.scan, MT_LEAK_INDIRECT, " blocks, indirect");
+	say_kind(&scanned.scan, MT_LEAK_POSSIBLE, ", possible");
+	fprintf(stderr, "; searched in %.3f s\n", (double)scanned.scan.pause_ns / 1e9);
+}
+
 static void say_results(const struct mt_run_result *result)
 {
 	struct mt_summary summary;
@@ -120,6 +151,7 @@ static void say_results(const struct mt_run_result *result)
 	say_totals(result, &summary);
 	for (size_t i = 0; i < summary.line_count; i++)
 		fprintf(stderr, "memtrace:   %s\n", summary.lines[i]);
+	say_leaks(result);
 	say_losses(&summary);
 	if (!summary.total.count && summary.has_own_malloc)
 		fputs("memtrace: not recorded: what the program's own malloc serves\n",

@@ -18,6 +18,7 @@ struct mt_run_result {
 	uint32_t running;    /* recorded processes that go on */
 	uint32_t recorded;   /* images that were recorded */
 	bool is_collector_gone;
+	bool wants_leaks; /* --leaks */
 };
 
 /*

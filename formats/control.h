@@ -39,6 +39,11 @@ enum mt_message_kind {
 	MT_MESSAGE_ANSWER = 5,
 };
 
+enum mt_snapshot_wish {
+	MT_SNAPSHOT_WITH_LEAKS = 1 << 0,  /* a scan of the heap */
+	MT_SNAPSHOT_WITH_HASHES = 1 << 1, /* of the blocks' contents, with it */
+};
+
 struct mt_message_head {
 	uint32_t magic;
 	uint16_t version;
@@ -46,7 +51,7 @@ struct mt_message_head {
 	uint32_t pid;
 	/*
 	 * ANSWER: 0 or a negative enum mt_code, to HELLO an enum mt_hello; WAIT: as
-	 * waitpid's; HELLO: whether to answer.
+	 * waitpid's; HELLO: whether to answer; SNAPSHOT: bits of enum mt_snapshot_wish.
 	 */
 	int32_t status;
 	uint32_t running;  /* ANSWER to WAIT: recorded processes that go on */

@@ -269,8 +269,9 @@ struct mt_record_layer {
 
 /* How the process was stopped for a scan. */
 enum mt_scan_method {
-	MT_SCAN_PTRACE = 0, /* its threads were stopped and its memory read */
-	MT_SCAN_FORK = 1,   /* a signal stopped its threads, a forked copy was read */
+	MT_SCAN_PTRACE = 0,  /* its threads were stopped and its memory read */
+	MT_SCAN_FORK = 1,    /* a signal stopped its threads, a forked copy was read */
+	MT_SCAN_WAITING = 2, /* its only thread waited for the scan */
 };
 
 enum mt_scan_flag {

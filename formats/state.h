@@ -415,6 +415,20 @@ enum mt_request_kind {
 	MT_REQUEST_SNAPSHOT_LABEL = 2, /* label holds the name */
 	MT_REQUEST_LAYERS = 3,         /* ask the kernel: the process is about to end */
 	MT_REQUEST_ERROR = 4,          /* error and text: names for its tracebacks */
+	MT_REQUEST_LEAKS = 5,          /* a scan; result: how many blocks are leaked */
+	MT_REQUEST_LEAKS_AT_END = 6,   /* the same of a process that is about to end */
+};
+
+enum {
+	MT_CONTROL_REGISTERS = 17, /* in DWARF's numbering; the last is the pc */
+};
+
+/* Where the thread is that asks for a scan, and waits. */
+struct mt_control_thread {
+	uint32_t tid;
+	uint32_t wants_hashes; /* of the blocks' contents: --dup */
+	uint64_t thread_pointer;
+	uint64_t registers[MT_CONTROL_REGISTERS]; /* those that a call keeps; else 0 */
 };
 
 /* What the program did wrong with its memory. */
@@ -463,7 +477,7 @@ struct mt_control {
 	_Atomic uint32_t done;            /* futex for the library */
 	_Atomic uint32_t lock;            /* one requesting thread at a time */
 	uint32_t kind;                    /* enum mt_request_kind */
-	int32_t result;                   /* 0, or -1 */
+	int32_t result;                   /* 0, or -1; LEAKS: a number, or -1 */
 	_Atomic uint32_t collector_gone;  /* set by the library when it gave up waiting */
 	_Atomic uint64_t coarse_clock_ns; /* CLOCK_MONOTONIC, written by the collector */
 	/* Set by the collector: blocks are to be checked at the next event. */
@@ -472,6 +486,7 @@ struct mt_control {
 		hello; /* the collector's answer: enum mt_hello or an enum mt_code */
 	char label[MT_LABEL_BYTES];
 	struct mt_state_error error;
+	struct mt_control_thread asking; /* LEAKS */
 	/*
 	 * ERROR: what the library says of the block, and then the collector's answer: the
 	 * tracebacks in words. NUL-terminated.

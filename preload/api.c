@@ -6,6 +6,7 @@
 #include "preload/memtrace.h"
 
 #include "formats/control.h"
+#include "preload/config.h"
 #include "preload/control.h"
 #include "preload/debug.h"
 #include "preload/door.h"
@@ -181,6 +182,11 @@ DOOR int memtrace_get_object_traceback(const void *p, void **frames, int n)
 static uint32_t table_domain(unsigned domain)
 {
 	return domain + 1;
+}
+
+DOOR int memtrace_check_leaks(void)
+{
+	return is_tracing() ? control_request_leaks(false, config.finds_duplicates) : -1;
 }
 
 static void untrack(struct thread *thread, unsigned domain, uintptr_t p)

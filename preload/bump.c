@@ -44,13 +44,13 @@ void *bump_alloc(size_t size, size_t alignment)
 	size_t bytes = (size + alignment + 2 * sizeof(struct large_header)) &
 		       ~(sizeof(struct large_header) - 1);
 	if (bytes > AREA_BYTES / 4) {
-		unsigned char *own = mt_pages_map(mt_pages_round(bytes));
+		unsigned char *own = mt_pages_map_for_program(mt_pages_round(bytes));
 		return own ? place(own, size, alignment) : NULL;
 	}
 	struct area *area = atomic_load_explicit(&current, memory_order_acquire);
 	unsigned char *from;
 	while (!(from = take(area, bytes))) {
-		struct area *next = mt_pages_map(sizeof *next);
+		struct area *next = mt_pages_map_for_program(sizeof *next);
 		if (!next)
 			return NULL;
 		if (!atomic_compare_exchange_strong(&current, &area, next))

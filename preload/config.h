@@ -29,6 +29,8 @@ struct config {
 	bool goes_on;
 	/* MEMTRACE_ONLY, from run --no-children: record this process alone. 0: all. */
 	uint32_t only_pid;
+	/* MEMTRACE_LEAKS: search for leaks at the end; MEMTRACE_DUP: and for duplicates. */
+	bool finds_leaks, finds_duplicates;
 	/* MEMTRACE_SELF_TEST: leak a known block, to be found. */
 	bool tests_itself;
 	/* MEMTRACE_SOCKET: where the collector listens; empty: there is none yet. */

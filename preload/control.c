@@ -16,6 +16,7 @@
 enum {
 	STEP_MS = 100, /* between looks whether the collector is there */
 	LIMIT_STEPS = 100,
+	LEAKS_STEPS = 600,
 	ERROR_STEPS = 50,
 };
 
@@ -124,6 +125,47 @@ void control_request_start(void)
 void control_request_layers(void)
 {
 	request(MT_REQUEST_LAYERS, NULL);
+}
+
+/* What the caller's callers rely on, and where its frame is. */
+static inline __attribute__((always_inline)) void
+note_registers(struct mt_control_thread *asking)
+{
+	uint64_t *registers = asking->registers;
+	for (int i = 0; i < MT_CONTROL_REGISTERS; i++)
+		registers[i] = 0;
+	asking->thread_pointer = (uint64_t)(uintptr_t)__builtin_thread_pointer();
+#ifdef __x86_64__
+	__asm__ volatile("movq %%rbx, 3*8(%0)\n\t"
+			 "movq %%rbp, 6*8(%0)\n\t"
+			 "movq %%rsp, 7*8(%0)\n\t"
+			 "movq %%r12, 12*8(%0)\n\t"
+			 "movq %%r13, 13*8(%0)\n\t"
+			 "movq %%r14, 14*8(%0)\n\t"
+			 "movq %%r15, 15*8(%0)\n\t"
+			 "leaq 0f(%%rip), %%rax\n\t"
+			 "movq %%rax, 16*8(%0)\n"
+			 "0:"
+			 :
+			 : "r"(registers)
+			 : "rax", "memory");
+#endif
+}
+
+int control_request_leaks(bool is_at_end, bool wants_hashes)
+{
+	struct mt_control *control = mt_state.control;
+	int result = -1;
+	if (!is_reachable() || !lock(control))
+		return -1;
+	control->asking.tid = (uint32_t)mt_syscall3(SYS_gettid, 0, 0, 0);
+	control->asking.wants_hashes = wants_hashes;
+	note_registers(&control->asking);
+	if (put_request(control, is_at_end ? MT_REQUEST_LEAKS_AT_END : MT_REQUEST_LEAKS,
+			LEAKS_STEPS))
+		result = control->result;
+	unlock(control);
+	return result;
 }
 
 bool control_request_error(const struct mt_state_error *error, const char *text)

@@ -20,6 +20,12 @@ int control_request_snapshot(const char *label);
 void control_request_layers(void);
 
 /*
+ * A scan for leaks, while the calling thread waits, a minute at most: how many blocks are
+ * leaked, or -1.
+ */
+int control_request_leaks(bool is_at_end, bool wants_hashes);
+
+/*
  * An error of the program, for the trace; text is what is said of it. True: the control
  * page's text has its tracebacks in words. Waits five seconds at most.
  */

@@ -61,6 +61,13 @@ MEMTRACE_WEAK int memtrace_get_object_traceback(const void *p, void **frames, in
 MEMTRACE_WEAK int memtrace_track(unsigned domain, uintptr_t p, size_t size);
 MEMTRACE_WEAK int memtrace_untrack(unsigned domain, uintptr_t p);
 
+/*
+ * Search all memory for pointers to blocks, while the program stands still: the number of
+ * blocks that nothing leads to any more (definite and indirect ones), -1 where that is not
+ * possible. The trace gets a snapshot with all that was found.
+ */
+MEMTRACE_WEAK int memtrace_check_leaks(void);
+
 #ifndef MEMTRACE_NO_MACROS
 
 static inline void memtrace_know_nothing(size_t *current, size_t *peak)
@@ -90,6 +97,8 @@ static inline void memtrace_know_nothing(size_t *current, size_t *peak)
 	(memtrace_track ? (memtrace_track)(domain, p, size) : -1)
 #define memtrace_untrack(domain, p)                                                      \
 	(memtrace_untrack ? (memtrace_untrack)(domain, p) : -1)
+
+#define memtrace_check_leaks() (memtrace_check_leaks ? (memtrace_check_leaks)() : -1)
 
 #endif
 

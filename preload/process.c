@@ -12,6 +12,7 @@
 #include "preload/fence.h"
 #include "preload/heaps.h"
 #include "preload/launch.h"
+#include "preload/leaks.h"
 #include "preload/python.h"
 #include "preload/thread.h"
 #include "tracer/record/modules.h"
@@ -173,7 +174,9 @@ __attribute__((constructor(101))) static void process_construct(void)
 	thread_start();
 	look_around();
 	mt_state.header->ready = 1;
-	if (!reach_collector()) {
+	if (reach_collector())
+		leaks_start();
+	if (!mt_state_is_handed_over()) {
 		mt_state_close_fds();
 		process_give_up("not recorded: no collector can be reached");
 	} else if (!is_without_trace() && config.tests_itself) {
@@ -293,6 +296,8 @@ void process_enter_child(struct thread *thread)
 		mt_start_introduce();
 		is_recorded = mt_state_hand_over(config.socket, CHILD_TIMEOUT_MS, false);
 	}
+	if (is_recorded)
+		leaks_start_child();
 	if (!is_recorded) {
 		mt_state_close_fds();
 		atomic_store(&mt_state.header->totals.tracing, 0);

@@ -27,9 +27,10 @@ static int add_facts(struct mt_report *report, const struct mt_fact *facts, size
 
 static const char *method_name(uint8_t method)
 {
-	return method == MT_SCAN_PTRACE ? "ptrace"
-	       : method == MT_SCAN_FORK ? "fork"
-					: "unknown";
+	return method == MT_SCAN_PTRACE    ? "ptrace"
+	       : method == MT_SCAN_FORK    ? "fork"
+	       : method == MT_SCAN_WAITING ? "waiting"
+					   : "unknown";
 }
 
 int mt_leaks_report_scan(struct mt_report *report, const struct mt_record_scan *scan,

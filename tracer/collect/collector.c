@@ -8,6 +8,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <limits.h>
 #include <poll.h>
 #include <signal.h>
@@ -128,6 +129,24 @@ static void greet(struct collector *collector, const struct client *client,
 		watch_fd(collector, tracee->pidfd, tracee);
 }
 
+/* What was asked for, and words about it. */
+static int take_for(struct mt_tracee *tracee, uint32_t wishes, const char *label,
+		    char text[MT_MESSAGE_TEXT_BYTES], struct mt_error *err)
+{
+	struct mt_scan_result result;
+	if (!(wishes & MT_SNAPSHOT_WITH_LEAKS)) {
+		snprintf(text, MT_MESSAGE_TEXT_BYTES, "%s", tracee->file);
+		return mt_tracee_snapshot(tracee, MT_SNAPSHOT_LABEL, label, false, err);
+	}
+	int rc = mt_tracee_scan(tracee, label, wishes & MT_SNAPSHOT_WITH_HASHES, &result,
+				err);
+	if (rc == 0)
+		snprintf(text, MT_MESSAGE_TEXT_BYTES,
+			 "%s: %" PRIu64 " leaked blocks; it stood still for %.3f s",
+			 tracee->file, result.leaked, (double)result.pause_ns / 1e9);
+	return rc;
+}
+
 static void take_asked_snapshot(struct collector *collector, const struct client *client,
 				const struct mt_packet *packet)
 {
@@ -147,8 +166,9 @@ static void take_asked_snapshot(struct collector *collector, const struct client
 		memcpy(label, message->text, packet->text_bytes);
 		label[packet->text_bytes] = '\0';
 	}
-	int rc = mt_tracee_snapshot(tracee, MT_SNAPSHOT_LABEL, label, false, &err);
-	answer(client, rc, rc < 0 ? err.message : tracee->file);
+	char text[MT_MESSAGE_TEXT_BYTES];
+	int rc = take_for(tracee, (uint32_t)message->head.status, label, text, &err);
+	answer(client, rc, rc < 0 ? err.message : text);
 }
 
 static void note_end(struct collector *collector, struct client *client)

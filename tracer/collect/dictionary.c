@@ -299,17 +299,15 @@ static int write_frame(struct mt_dictionary *d, struct mt_record_frame *frame,
 	return rc;
 }
 
-static int frame_of(struct mt_dictionary *d, mt_node_id id, uint32_t *frame,
-		    struct mt_error *err)
+/* The frame of that kind at pc, in the module of that index in the state. */
+static int frame_at(struct mt_dictionary *d, struct mt_record_frame found, uint32_t index,
+		    uint64_t pc, uint32_t *frame, struct mt_error *err)
 {
-	const struct mt_state_node *node = &d->nodes[id];
-	struct mt_record_frame found = {.kind = (uint8_t)node_kind(node),
-					.exact = is_node_exact(node),
-					.offset = node->pc};
-	if (node->module < d->module_count && d->modules[node->module].id) {
-		uint64_t offset = node->pc - d->modules[node->module].bias;
+	found.offset = pc;
+	if (index < d->module_count && d->modules[index].id) {
+		uint64_t offset = pc - d->modules[index].bias;
 		if (offset < offset_limit) {
-			found.module = d->modules[node->module].id;
+			found.module = d->modules[index].id;
 			found.offset = offset;
 		}
 	}
@@ -325,6 +323,27 @@ static int frame_of(struct mt_dictionary *d, mt_node_id id, uint32_t *frame,
 	}
 	*frame = *place;
 	return 0;
+}
+
+static int frame_of(struct mt_dictionary *d, mt_node_id id, uint32_t *frame,
+		    struct mt_error *err)
+{
+	const struct mt_state_node *node = &d->nodes[id];
+	struct mt_record_frame found = {.kind = (uint8_t)node_kind(node),
+					.exact = is_node_exact(node)};
+	return frame_at(d, found, node->module, node->pc, frame, err);
+}
+
+uint32_t mt_dictionary_module(const struct mt_dictionary *d, uint32_t index)
+{
+	return index < d->module_count ? d->modules[index].id : 0;
+}
+
+int mt_dictionary_frame(struct mt_dictionary *d, uint32_t index, uint64_t pc, bool exact,
+			uint32_t *frame, struct mt_error *err)
+{
+	struct mt_record_frame found = {.kind = MT_FRAME_NATIVE, .exact = exact};
+	return frame_at(d, found, index, pc & (offset_limit - 1), frame, err);
 }
 
 static int write_traceback(struct mt_dictionary *d, uint32_t parent, uint32_t frame,

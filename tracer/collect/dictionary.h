@@ -46,6 +46,16 @@ size_t mt_dictionary_frames(struct mt_dictionary *dictionary, mt_traceback_id id
 int mt_dictionary_root(struct mt_dictionary *dictionary, enum mt_traceback_root root,
 		       uint32_t *traceback, struct mt_error *err);
 
+/* The module in the file, by its index in the state's table; 0: not there. */
+uint32_t mt_dictionary_module(const struct mt_dictionary *dictionary, uint32_t index);
+
+/*
+ * A frame of the program by its address, in the module of that index (0: none); exact: it
+ * is no return address. Written if it is new.
+ */
+int mt_dictionary_frame(struct mt_dictionary *dictionary, uint32_t index, uint64_t pc,
+			bool exact, uint32_t *frame, struct mt_error *err);
+
 /* Highest traceback id in the file. */
 uint32_t mt_dictionary_count(const struct mt_dictionary *dictionary);
 

@@ -6,6 +6,7 @@
 #include "formats/writer.h"
 #include "tracer/collect/census.h"
 #include "tracer/collect/dictionary.h"
+#include "tracer/collect/heap-scan.h"
 #include "tracer/collect/places.h"
 
 #include <inttypes.h>
@@ -417,8 +418,8 @@ static int write_peak(struct mt_trace_file *trace, struct mt_record_snapshot sna
 }
 
 static int write_snapshot(struct mt_trace_file *trace, struct mt_record_snapshot snapshot,
-			  const struct comparison *c, const struct mt_layers *layers,
-			  struct mt_error *err)
+			  const struct comparison *c,
+			  const struct mt_snapshot_request *request, struct mt_error *err)
 {
 	int rc = 0;
 	if (snapshot.kind == MT_SNAPSHOT_EXIT)
@@ -435,8 +436,11 @@ static int write_snapshot(struct mt_trace_file *trace, struct mt_record_snapshot
 	if (rc == 0)
 		rc = write_occupancy(trace, c->new, err);
 	if (rc == 0)
-		rc = mt_places_write(trace->writer, c->new, layers,
+		rc = mt_places_write(trace->writer, c->new, request->layers,
 				     trace->image->header.start_monotonic_ns, err);
+	if (rc == 0 && request->scan)
+		rc = mt_heap_scan_write(request->scan, trace->writer, trace->dictionary,
+					err);
 	record = (struct mt_record){.kind = MT_RECORD_SNAPSHOT_END, .snapshot = snapshot};
 	return rc < 0 ? rc : mt_writer_put(trace->writer, &record, err);
 }
@@ -451,8 +455,8 @@ static bool is_delta_better(const struct mt_trace_file *trace, const struct comp
 }
 
 static int put_census(struct mt_trace_file *trace, struct mt_census *census,
-		      struct mt_record_snapshot *snapshot, const struct mt_layers *layers,
-		      struct mt_error *err)
+		      struct mt_record_snapshot *snapshot,
+		      const struct mt_snapshot_request *request, struct mt_error *err)
 {
 	struct comparison c = {.old = &trace->last, .new = census};
 	int rc = compare(&c, err);
@@ -462,7 +466,7 @@ static int put_census(struct mt_trace_file *trace, struct mt_census *census,
 		trace->delta_rows =
 			snapshot->is_delta ? trace->delta_rows + c.changed_rows : 0;
 		sum_rows(census, snapshot);
-		rc = write_snapshot(trace, *snapshot, &c, layers, err);
+		rc = write_snapshot(trace, *snapshot, &c, request, err);
 	}
 	free(c.has_other_cells);
 	return rc;
@@ -511,7 +515,7 @@ int mt_trace_file_snapshot(struct mt_trace_file *trace,
 			.time_ns = began > start ? began - start : 0,
 			.span_ns = is_still ? 0 : mt_clock_ns() - began + 1,
 			.peak_bound_bytes = image->header.totals.peak_bound_bytes};
-		rc = put_census(trace, &census, &snapshot, request->layers, err);
+		rc = put_census(trace, &census, &snapshot, request, err);
 	}
 	mt_census_drop_places(&census);
 	mt_census_deinit(&trace->last);

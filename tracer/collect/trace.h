@@ -10,6 +10,7 @@
 #include "tracer/collect/image.h"
 
 struct mt_layers;
+struct mt_heap_scan;
 
 struct mt_dictionary;
 struct mt_trace_file;
@@ -46,6 +47,7 @@ struct mt_snapshot_request {
 	uint64_t now_ns;                /* CLOCK_MONOTONIC; 0: ask the clock */
 	mt_thread_name *thread_name;    /* NULL: the process is gone */
 	const struct mt_layers *layers; /* what the kernel said last; NULL: nothing */
+	struct mt_heap_scan *scan;      /* made for it; NULL: none */
 };
 
 /* EXIT is preceded by the header of PEAK. */

@@ -3,6 +3,8 @@
  */
 #include "tracer/collect/tracee.h"
 
+#include "tracer/collect/heap-scan.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -195,8 +197,9 @@ void mt_tracee_listen(struct mt_tracee *tracee, int notify_fd)
 	save_start(tracee);
 }
 
-int mt_tracee_snapshot(struct mt_tracee *tracee, enum mt_snapshot_kind kind,
-		       const char *label, bool is_still, struct mt_error *err)
+static int take_snapshot(struct mt_tracee *tracee, enum mt_snapshot_kind kind,
+			 const char *label, bool is_still, struct mt_heap_scan *scan,
+			 struct mt_error *err)
 {
 	struct mt_error local = {0};
 	if (!tracee->trace)
@@ -211,6 +214,7 @@ int mt_tracee_snapshot(struct mt_tracee *tracee, enum mt_snapshot_kind kind,
 		.layers = &tracee->layers,
 		.label = label,
 		.is_still = is_still,
+		.scan = scan,
 		.thread_name = tracee->is_gone ? NULL : mt_kernel_thread_name};
 	/* Who asked from inside has had its blocks checked. */
 	if (!is_still && (kind == MT_SNAPSHOT_LABEL || kind == MT_SNAPSHOT_PERIODIC))
@@ -219,6 +223,97 @@ int mt_tracee_snapshot(struct mt_tracee *tracee, enum mt_snapshot_kind kind,
 	if (rc < 0)
 		mt_fail(err, local.code, "%s", local.message);
 	return note_failure(tracee, rc, &local);
+}
+
+int mt_tracee_snapshot(struct mt_tracee *tracee, enum mt_snapshot_kind kind,
+		       const char *label, bool is_still, struct mt_error *err)
+{
+	return take_snapshot(tracee, kind, label, is_still, NULL, err);
+}
+
+/* Why there is no scan is for its readers. */
+static int refuse_scan(struct mt_tracee *tracee, const struct mt_error *why,
+		       struct mt_error *err)
+{
+	struct mt_error local = {0};
+	if (tracee->trace)
+		note_failure(tracee,
+			     mt_trace_file_meta_text(tracee->trace, "scan_failure",
+						     why->message, &local),
+			     &local);
+	return mt_fail(err, MT_ERR_SYSTEM, "no scan is possible: %s", why->message);
+}
+
+static int scan_and_write(struct mt_tracee *tracee, enum mt_snapshot_kind kind,
+			  const char *label, const struct mt_heap_scan_request *request,
+			  struct mt_scan_result *result, struct mt_error *err)
+{
+	struct mt_heap_scan scan = {0};
+	struct mt_error why = {0};
+	bool is_still = request->registers != NULL;
+	int rc = mt_heap_scan_take(&scan, request, &why);
+	if (rc < 0) {
+		rc = refuse_scan(tracee, &why, err);
+	} else {
+		*result = (struct mt_scan_result){.leaked = mt_heap_scan_leaked(&scan),
+						  .pause_ns = scan.sums.pause_ns};
+		rc = take_snapshot(tracee, kind, label, is_still, &scan, err);
+	}
+	mt_heap_scan_deinit(&scan);
+	return rc;
+}
+
+int mt_tracee_scan(struct mt_tracee *tracee, const char *label, bool with_hashes,
+		   struct mt_scan_result *result, struct mt_error *err)
+{
+	struct mt_heap_scan_request request = {
+		.pid = tracee->pid, .image = &tracee->image, .with_hashes = with_hashes};
+	return scan_and_write(tracee, MT_SNAPSHOT_LABEL, label, &request, result, err);
+}
+
+static void drop_scan(struct mt_tracee *tracee)
+{
+	if (tracee->scan)
+		mt_heap_scan_deinit(tracee->scan);
+	free(tracee->scan);
+	tracee->scan = NULL;
+}
+
+/* What was found is for the last snapshot, which comes soon. */
+static int scan_at_end(struct mt_tracee *tracee,
+		       const struct mt_heap_scan_request *request)
+{
+	struct mt_error why = {0};
+	drop_scan(tracee);
+	tracee->scan = calloc(1, sizeof *tracee->scan);
+	if (!tracee->scan)
+		return MT_ERR_NO_MEMORY;
+	int rc = mt_heap_scan_take(tracee->scan, request, &why);
+	if (rc < 0) {
+		refuse_scan(tracee, &why, NULL);
+		drop_scan(tracee);
+	}
+	return rc;
+}
+
+/* The library's own wish: how many blocks are leaked, or -1. */
+static int answer_leaks(struct mt_tracee *tracee, bool is_at_end)
+{
+	struct mt_scan_result result;
+	struct mt_control_thread asking = tracee->control->asking;
+	struct mt_heap_scan_request request = {.pid = tracee->pid,
+					       .image = &tracee->image,
+					       .with_hashes = asking.wants_hashes,
+					       .is_at_end = is_at_end,
+					       .registers = asking.registers,
+					       .thread_pointer = asking.thread_pointer,
+					       .tid = asking.tid};
+	if (is_at_end)
+		return scan_at_end(tracee, &request);
+	int rc = scan_and_write(tracee, MT_SNAPSHOT_LABEL, NULL, &request, &result, NULL);
+	if (rc < 0)
+		return rc;
+	return result.leaked < INT32_MAX ? (int)result.leaked : INT32_MAX;
 }
 
 /* The program is not trusted: what is used is a copy. */
@@ -250,6 +345,10 @@ static int answer_request(struct mt_tracee *tracee, uint32_t kind, const char *l
 		return 0;
 	case MT_REQUEST_ERROR:
 		return take_error(tracee, name_frames);
+	case MT_REQUEST_LEAKS:
+		return answer_leaks(tracee, false);
+	case MT_REQUEST_LEAKS_AT_END:
+		return answer_leaks(tracee, true);
 	default:
 		return mt_tracee_snapshot(tracee, MT_SNAPSHOT_LABEL, label, true, NULL);
 	}
@@ -263,7 +362,7 @@ void mt_tracee_answer(struct mt_tracee *tracee, mt_name_frames *name_frames)
 	memcpy(label, control->label, sizeof label);
 	label[sizeof label - 1] = '\0';
 	int rc = answer_request(tracee, control->kind, label, name_frames);
-	control->result = rc < 0 ? -1 : 0;
+	control->result = rc < 0 ? -1 : rc;
 	atomic_store(&control->done, request);
 	futex(&control->done, FUTEX_WAKE, INT_MAX);
 }
@@ -425,7 +524,8 @@ void mt_tracee_finish(struct mt_tracee *tracee, const char *end)
 	/* After an exec the old memory is nobody's: nothing changes in it either. */
 	bool was_gone = tracee->is_gone;
 	tracee->is_gone = true;
-	mt_tracee_snapshot(tracee, MT_SNAPSHOT_EXIT, NULL, true, NULL);
+	take_snapshot(tracee, MT_SNAPSHOT_EXIT, NULL, true, tracee->scan, NULL);
+	drop_scan(tracee);
 	tracee->is_gone = was_gone;
 	note_failure(tracee, write_end(tracee, &err), &err);
 	note_failure(tracee, mt_trace_file_flush(tracee->trace, &err), &err);

@@ -60,7 +60,8 @@ struct mt_tracee {
 	uint64_t next_checkpoint_ns, checked_ticks;
 	uint64_t next_periodic_ns;
 	int64_t periodic_live_bytes;
-	struct mt_layers layers; /* as the kernel showed them last */
+	struct mt_layers layers;   /* as the kernel showed them last */
+	struct mt_heap_scan *scan; /* made when it was about to end; NULL: none */
 	uint64_t next_layers_ns;
 };
 
@@ -88,6 +89,15 @@ void mt_tracee_answer(struct mt_tracee *tracee, mt_name_frames *name_frames);
 /* Take a snapshot now; failure is remembered, too. */
 int mt_tracee_snapshot(struct mt_tracee *tracee, enum mt_snapshot_kind kind,
 		       const char *label, bool is_still, struct mt_error *err);
+
+struct mt_scan_result {
+	uint64_t leaked; /* blocks */
+	uint64_t pause_ns;
+};
+
+/* A snapshot with a scan of the heap. MT_ERR_SYSTEM: not possible, and why. */
+int mt_tracee_scan(struct mt_tracee *tracee, const char *label, bool with_hashes,
+		   struct mt_scan_result *result, struct mt_error *err);
 
 /* The timeline and what is due; returns when to come back (mt_clock_ns). */
 uint64_t mt_tracee_tick(struct mt_tracee *tracee, const struct mt_schedule *schedule);

@@ -2,6 +2,10 @@
  * pages.h - memory straight from the kernel.
  * Inside the traced process. Raw system calls: errno stays as it is, no lock is taken, and
  * they work before the C library is relocated.
+ *
+ * Our memory is marked by two advices that no program gives together for memory without a
+ * file: a scan for leaks (tracer/collect/mappings.h) knows it by them and does not take
+ * what lies in it for pointers of the program.
  */
 #ifndef MT_TRACER_RECORD_PAGES_H
 #define MT_TRACER_RECORD_PAGES_H
@@ -24,10 +28,27 @@ static inline void *mt_pages_mmap(size_t bytes, int protection, int flags)
 	return mt_syscall_is_address(result) ? (void *)result : NULL;
 }
 
+static inline void *mt_pages_mmap_own(size_t bytes, int protection, int flags)
+{
+	void *pages = mt_pages_mmap(bytes, protection, flags);
+	if (pages) {
+		mt_syscall3(SYS_madvise, (long)pages, (long)bytes, MADV_DONTDUMP);
+		mt_syscall3(SYS_madvise, (long)pages, (long)bytes, MADV_RANDOM);
+	}
+	return pages;
+}
+
+/* As mt_pages_map, for what the program stores there. */
+static inline void *mt_pages_map_for_program(size_t bytes)
+{
+	return mt_pages_mmap(bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS);
+}
+
 /* Private, zeroed, touched page by page as it is used. NULL when there is none. */
 static inline void *mt_pages_map(size_t bytes)
 {
-	return mt_pages_mmap(bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS);
+	return mt_pages_mmap_own(bytes, PROT_READ | PROT_WRITE,
+				 MAP_PRIVATE | MAP_ANONYMOUS);
 }
 
 /*
@@ -36,8 +57,8 @@ static inline void *mt_pages_map(size_t bytes)
  */
 static inline void *mt_pages_map_sparse(size_t bytes)
 {
-	void *pages = mt_pages_mmap(bytes, PROT_READ | PROT_WRITE,
-				    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE);
+	void *pages = mt_pages_mmap_own(bytes, PROT_READ | PROT_WRITE,
+					MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE);
 	if (pages)
 		mt_syscall3(SYS_madvise, (long)pages, (long)bytes, MADV_NOHUGEPAGE);
 	return pages;
@@ -46,8 +67,8 @@ static inline void *mt_pages_map_sparse(size_t bytes)
 /* Address space only: nothing can be read or written until mt_pages_commit. */
 static inline void *mt_pages_reserve(size_t bytes)
 {
-	return mt_pages_mmap(bytes, PROT_NONE,
-			     MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE);
+	return mt_pages_mmap_own(bytes, PROT_NONE,
+				 MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE);
 }
 
 static inline bool mt_pages_commit(void *pages, size_t bytes)

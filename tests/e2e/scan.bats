@@ -1,0 +1,113 @@
+#!/usr/bin/env bats
+# Searches for leaks: at every kind of end, from outside, from within; by each way to make
+# a program stand still.
+
+load setup
+bats_require_minimum_version 1.5.0
+BATS_TEST_TIMEOUT=60
+
+setup_file() {
+	[ -z "${BUILD##*asan*}" ] && [ -n "$BUILD" ] && skip "the library is not preloaded"
+	cd "$BATS_TEST_DIRNAME/../.."
+	${CC:-cc} -std=gnu11 -D_GNU_SOURCE -Ipreload -g -O2 -fno-builtin -pthread \
+		tests/programs/scanned.c -o "$BATS_FILE_TMPDIR/scanned"
+}
+
+prepare() {
+	scanned=$BATS_FILE_TMPDIR/scanned
+}
+
+# summary TRACE KIND: how many blocks.
+summary() {
+	memtrace leaks --json "$1" | jq ".summary.$2.count"
+}
+
+method() {
+	memtrace leaks --json "$1" | jq -r .scan.method
+}
+
+# begin COMMAND...: runs it in the background; it has said "ready" and waits for finish.
+begin() {
+	mkfifo in
+	"$@" <in >out 2>err 9>&- &
+	job=$!
+	exec 9>in
+	until grep -q ready out; do kill -0 $job; done
+}
+
+finish() {
+	exec 9>&-
+	wait $job
+}
+
+pid_of_scanned() {
+	pgrep -n -x scanned
+}
+
+@test "scan: at the end nothing that main had on its stack counts" {
+	memtrace run -q --leaks -o t.mtz -- "$scanned"
+	[ "$(summary t.mtz definite)" = 11 ]
+	[ "$(summary t.mtz indirect)" = 0 ]
+	[ "$(method t.mtz)" = waiting ]
+}
+
+@test "scan: where exit is called main's stack counts" {
+	memtrace run -q --leaks -o t.mtz -- "$scanned" exits
+	[ "$(summary t.mtz definite)" = 10 ]
+}
+
+@test "scan: before _exit and at quick_exit" {
+	for way in _exits quick_exits; do
+		memtrace run -q --leaks -o $way.mtz -- "$scanned" $way
+		[ "$(summary $way.mtz definite)" = 10 ]
+	done
+}
+
+@test "scan: the summary has one line of it, also where a signal came first" {
+	run -0 --separate-stderr memtrace run --leaks -o t.mtz -- "$scanned" exits
+	[[ $stderr == *"leaks: definite 39.1 KiB in 10 blocks, indirect 0 B in 0,"* ]]
+	run -134 --separate-stderr memtrace run --leaks -o u.mtz -- "$scanned" aborts
+	[[ $stderr == *"leaks: not searched: a signal ended the program"* ]]
+	run -0 --separate-stderr memtrace run -o v.mtz -- "$scanned" exits
+	[[ $stderr != *leaks:* ]]
+}
+
+@test "scan: what threads hold on their stacks and in thread-locals counts" {
+	memtrace run -q --leaks -o t.mtz -- "$scanned" threads 100
+	[ "$(summary t.mtz definite)" = 11 ]
+	[ "$(method t.mtz)" = ptrace ]
+	memtrace leaks --json t.mtz | jq -e '.scan.threads == 101'
+	memtrace why --json t.mtz | grep -q wait_with_a_block
+}
+
+@test "scan: memtrace_check_leaks counts, and the program goes on" {
+	run -0 memtrace run -q -o t.mtz -- "$scanned" checks
+	[ "$output" = 10 ]
+	[ "$(memtrace leaks --json t.mtz@1 | jq .summary.definite.count)" = 10 ]
+	run -0 "$scanned" checks
+	[ "$output" = -1 ]
+}
+
+@test "scan: a running program, from outside" {
+	begin memtrace run -q -o t.mtz -- "$scanned" threads-waits
+	run -0 memtrace snapshot --leaks --label now "$(pid_of_scanned)"
+	[[ $output == *"10 leaked blocks; it stood still for "* ]]
+	finish
+	[ "$(summary t.mtz@now definite)" = 10 ]
+	[ "$(summary t.mtz@now reachable)" -ge 8 ]
+	run -3 memtrace leaks t.mtz
+}
+
+@test "scan: a forked child is searched for its own blocks" {
+	memtrace run -q --leaks -o t.mtz -- "$scanned" forks
+	[ "$(summary t.mtz.1 definite)" = 10 ]
+	[ "$(summary t.mtz definite)" = 1 ]
+}
+
+@test "scan: --dup knows equal blocks, and is nothing without --leaks" {
+	memtrace run -q --leaks --dup -o t.mtz -- "$scanned" exits
+	run -0 memtrace dup t.mtz
+	memtrace run -q --leaks -o u.mtz -- "$scanned" exits
+	run -3 memtrace dup u.mtz
+	run -2 memtrace snapshot --dup 1
+}

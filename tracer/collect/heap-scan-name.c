@@ -1,0 +1,91 @@
+/*
+ * heap-scan-name.c - see heap-scan-name.h. Outside.
+ */
+#include "tracer/collect/heap-scan-name.h"
+
+#include "tracer/collect/frames.h"
+
+#include <stdlib.h>
+
+/* The frames of the thread that was asked for last. */
+struct naming {
+	struct mt_heap_scan *scan;
+	struct mt_frames *frames;
+	size_t walked; /* index + 1 of the thread; 0: none */
+};
+
+static bool find_thread(const struct mt_heap_scan *scan, uint32_t tid, size_t *index)
+{
+	for (*index = 0; *index < scan->stop.count; ++*index)
+		if (scan->stop.threads[*index].tid == tid)
+			return true;
+	return false;
+}
+
+static void add_frame(struct mt_heap_scan *scan, struct mt_heap_scan_frame frame)
+{
+	if (scan->frame_count == scan->frame_capacity) {
+		size_t capacity = scan->frame_capacity * 2 + 64;
+		void *frames = reallocarray(scan->frames, capacity, sizeof frame);
+		if (!frames)
+			return;
+		scan->frames = frames;
+		scan->frame_capacity = capacity;
+	}
+	scan->frames[scan->frame_count++] = frame;
+}
+
+/* place: NULL for a register, which the innermost frame uses. */
+static void name_place(struct naming *naming, uint32_t root, size_t thread,
+		       const uint64_t *place)
+{
+	struct mt_heap_scan *scan = naming->scan;
+	if (naming->walked != thread + 1)
+		mt_frames_walk(&scan->memory, &scan->stop.threads[thread],
+			       naming->frames);
+	naming->walked = thread + 1;
+	const struct mt_frames *frames = naming->frames;
+	size_t i = 0;
+	while (place && i < frames->count && *place >= frames->list[i].end)
+		i++;
+	if (i == frames->count ||
+	    (place && *place + MT_ROOTS_RED_ZONE < frames->list[i].start))
+		return;
+	add_frame(scan, (struct mt_heap_scan_frame){
+				.root = root,
+				.is_innermost = i == 0,
+				.pc = frames->list[i].pc,
+				.offset = place ? *place - frames->list[i].start : 0});
+}
+
+static void name_root(struct naming *naming, uint32_t root)
+{
+	const struct mt_heap_scan *scan = naming->scan;
+	const struct mt_heap_scan_root *place = &scan->root_places[root];
+	size_t thread;
+	if (place->thread) {
+		name_place(naming, root, place->thread - 1, NULL);
+		return;
+	}
+	const struct mt_root_range *range = mt_root_set_at(&scan->roots, place->address);
+	if (range && range->kind == MT_HELD_STACK &&
+	    find_thread(scan, range->tid, &thread))
+		name_place(naming, root, thread, &place->address);
+}
+
+/* In the order of the roots, so that each thread is walked once or a few times. */
+void mt_heap_scan_name(struct mt_heap_scan *scan)
+{
+	struct naming naming = {.scan = scan, .frames = malloc(sizeof *naming.frames)};
+	uint8_t *is_holding = calloc(scan->root_count + 1, 1);
+	for (uint32_t i = 0; is_holding && i < scan->live.count; i++) {
+		uint32_t holder = scan->reach.holders[i];
+		if (holder != MT_HOLDER_NONE && holder & MT_HOLDER_ROOT)
+			is_holding[holder & ~MT_HOLDER_ROOT] = 1;
+	}
+	for (uint32_t i = 0; is_holding && naming.frames && i < scan->root_count; i++)
+		if (is_holding[i])
+			name_root(&naming, i);
+	free(is_holding);
+	free(naming.frames);
+}

@@ -1,0 +1,500 @@
+/*
+ * heap-scan-read.c - see heap-scan-read.h. Outside.
+ *
+ * Blocks are read in the order of their numbers, so that the graph's edges come in order;
+ * those that lie together are read at once.
+ */
+#include "tracer/collect/heap-scan-read.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum {
+	WINDOW_BYTES = 256 << 10,
+	WORD = 8,
+	CACHE_PAGES = 256, /* of blocks that are pointed into; a power of two */
+	PAGE = MT_MEMORY_PAGE_BYTES,
+	/* Where the C++ runtime's and CPython's pointers lead. */
+	ARRAY_COOKIE_BYTES = 8,
+	STRING_HEAD_BYTES = 24,
+	PYTHON_HEAD_BYTES = 16,
+};
+
+struct page {
+	uint64_t address;
+	bool is_known;
+	uint8_t data[PAGE];
+};
+
+struct reading {
+	struct mt_heap_scan *scan;
+	uint32_t python;
+	bool failed; /* no memory */
+
+	uint64_t window, window_end; /* what is in data */
+	uint8_t *data;
+	struct page *pages;
+
+	/* The block under way. */
+	uint32_t block;
+	uint64_t address, size;
+	uint64_t pointers;     /* in it */
+	uint64_t hash, hashed; /* as far as it went */
+	bool is_zero, has_contents;
+	size_t stack; /* the next of roots.stacks */
+	const struct mt_root_range *range;
+	bool is_of_libc; /* the range: its data */
+	uint8_t *begins; /* enum beginning of four blocks each, as far as was asked */
+};
+
+/* Whether a block begins as a C++ object does. */
+enum beginning {
+	BEGINNING_UNKNOWN = 0,
+	BEGINNING_OTHER = 1,
+	BEGINNING_OBJECT = 2,
+};
+
+/* A word of any block. */
+static uint64_t peek(struct reading *r, uint64_t address)
+{
+	struct page *page = &r->pages[address / PAGE % CACHE_PAGES];
+	uint64_t start = address & -(uint64_t)PAGE, word;
+	if (!page->is_known || page->address != start) {
+		page->address = start;
+		page->is_known =
+			mt_memory_read(&r->scan->memory, start, page->data, PAGE);
+		if (!page->is_known)
+			return 0;
+	}
+	memcpy(&word, page->data + ((address - start) & -(uint64_t)WORD), sizeof word);
+	return word;
+}
+
+static bool is_object(struct reading *r, uint32_t block, uint64_t start)
+{
+	uint8_t *place = &r->begins[block / 4];
+	unsigned shift = block % 4 * 2;
+	if ((*place >> shift & 3) == BEGINNING_UNKNOWN) {
+		bool is = mt_contents_is_vtable(&r->scan->contents, peek(r, start));
+		*place |= (uint8_t)((is ? BEGINNING_OBJECT : BEGINNING_OTHER) << shift);
+	}
+	return (*place >> shift & 3) == BEGINNING_OBJECT;
+}
+
+/*
+ * A pointer into the middle that is as good as one to the beginning, as it is the only
+ * one that the program keeps: to the elements of a new[] behind their number (or, the
+ * same, to what SQLite puts behind its size), to the characters of an old std::string, to
+ * a base that is not the first, and to an object of CPython behind what its collector
+ * needs.
+ */
+static bool is_ordinary(struct reading *r, uint32_t block, uint64_t address,
+			uint64_t offset, uint64_t size)
+{
+	uint64_t start = address - offset;
+	if (r->python == MT_PYTHON_OURS &&
+	    (offset == PYTHON_HEAD_BYTES || offset == 2 * PYTHON_HEAD_BYTES))
+		return true;
+	if (offset == ARRAY_COOKIE_BYTES) {
+		uint64_t count = peek(r, start);
+		if (count && count <= size && (size - offset) % count == 0)
+			return true;
+	}
+	if (offset == STRING_HEAD_BYTES) {
+		uint64_t length = peek(r, start), room = peek(r, start + WORD);
+		if (length <= room && room + offset + 1 == size)
+			return true;
+	}
+	return offset % WORD == 0 && offset + WORD <= size &&
+	       is_object(r, block, start) &&
+	       mt_contents_is_vtable(&r->scan->contents, peek(r, address));
+}
+
+static uint64_t size_of(const struct mt_heap_scan *scan, uint32_t block, uint64_t address)
+{
+	const struct mt_live *heap = &scan->live;
+	if (!mt_live_is_small(heap, block))
+		return mt_live_block(heap, block).size;
+	const struct mt_live_pool *pool =
+		&heap->pools[(address - heap->base) >> heap->pool_shift];
+	uint32_t slack = heap->words[block - heap->small_first] & MT_SLACK_MASK;
+	return (pool->class_index + 1u) * heap->geometry.alignment - slack;
+}
+
+/* The target of an edge for the word; MT_LIVE_NONE: it leads nowhere. */
+static uint32_t target_of(struct reading *r, uint64_t word)
+{
+	uint64_t offset = 0;
+	if (!mt_live_may_hold(&r->scan->live, word))
+		return MT_LIVE_NONE;
+	uint32_t block = mt_live_find(&r->scan->live, word, &offset);
+	if (block == MT_LIVE_NONE || !offset)
+		return block;
+	uint64_t size = size_of(r->scan, block, word);
+	return is_ordinary(r, block, word, offset, size) ? block
+							 : block | MT_GRAPH_INTERIOR;
+}
+
+static bool reserve_edges(struct mt_heap_scan *scan)
+{
+	size_t capacity = scan->edge_capacity + scan->edge_capacity / 4 + (256 << 10);
+	void *targets = reallocarray(scan->targets, capacity, sizeof *scan->targets);
+	scan->targets = targets ? targets : scan->targets;
+	void *offsets = reallocarray(scan->offsets, capacity, sizeof *scan->offsets);
+	scan->offsets = offsets ? offsets : scan->offsets;
+	if (!targets || !offsets || capacity > INT32_MAX)
+		return false;
+	scan->edge_capacity = capacity;
+	return true;
+}
+
+/* A block's pointers to itself say nothing. */
+static void add_edge(struct reading *r, uint32_t target, uint64_t offset)
+{
+	struct mt_heap_scan *scan = r->scan;
+	if (mt_graph_target(target) == r->block || r->failed)
+		return;
+	if (scan->edge_count == scan->edge_capacity && !reserve_edges(scan)) {
+		r->failed = true;
+		return;
+	}
+	scan->targets[scan->edge_count] = target;
+	scan->offsets[scan->edge_count++] = (uint32_t)(offset / WORD);
+	r->pointers++;
+}
+
+static void add_root(struct reading *r, uint32_t target, struct mt_heap_scan_root place)
+{
+	struct mt_heap_scan *scan = r->scan;
+	if (scan->root_count == scan->root_capacity) {
+		size_t capacity = scan->root_capacity * 2 + 4096;
+		void *targets =
+			reallocarray(scan->root_targets, capacity, sizeof(uint32_t));
+		scan->root_targets = targets ? targets : scan->root_targets;
+		void *places = reallocarray(scan->root_places, capacity, sizeof place);
+		scan->root_places = places ? places : scan->root_places;
+		if (!targets || !places || capacity > INT32_MAX) {
+			r->failed = true;
+			return;
+		}
+		scan->root_capacity = capacity;
+	}
+	scan->root_targets[scan->root_count] = target;
+	scan->root_places[scan->root_count++] = place;
+}
+
+/* Whole words of the block under way, from offset on. */
+static void read_words(struct reading *r, uint64_t offset, const uint8_t *data,
+		       size_t size)
+{
+	uint64_t any = 0, word;
+	for (size_t i = 0; i + WORD <= size; i += WORD) {
+		memcpy(&word, data + i, sizeof word);
+		any |= word;
+		uint32_t target = target_of(r, word);
+		if (target != MT_LIVE_NONE)
+			add_edge(r, target, offset + i);
+	}
+	for (size_t i = size & -(size_t)WORD; i < size; i++)
+		any |= data[i];
+	r->is_zero &= !any;
+}
+
+static void begin_block(struct reading *r, uint32_t block, uint64_t address,
+			uint64_t size)
+{
+	r->scan->first[block] = (uint32_t)r->scan->edge_count;
+	r->block = block;
+	r->address = address;
+	r->size = size;
+	r->pointers = r->hash = r->hashed = 0;
+	r->is_zero = true;
+	r->has_contents = false;
+}
+
+static void hash_more(struct reading *r, uint64_t offset, const uint8_t *data,
+		      size_t size)
+{
+	if (!r->scan->hashes)
+		return;
+	r->hash = mt_contents_hash_zeroes(r->hash, offset - r->hashed);
+	r->hash = mt_contents_hash(r->hash, data, size);
+	r->hashed = offset + size;
+}
+
+/* Of one that was read as a whole. */
+static void read_block(struct reading *r, uint32_t block, uint64_t address,
+		       const uint8_t *data, uint64_t size, uint64_t from)
+{
+	struct mt_heap_scan *scan = r->scan;
+	begin_block(r, block, address, size);
+	if (from < size)
+		read_words(r, from, data + from, size - from);
+	scan->words[block] = mt_contents_of(&scan->contents, data, size, size,
+					    r->pointers, r->is_zero && size);
+	if (scan->hashes)
+		scan->hashes[block] = mt_contents_hash(size, data, size);
+	scan->sums.heap_bytes += size;
+}
+
+/* How far into the block a stack begins that a thread runs on; else 0. */
+static uint64_t stack_offset(struct reading *r, uint32_t block, uint64_t address)
+{
+	const struct mt_root_set *roots = &r->scan->roots;
+	while (r->stack < roots->stack_count && roots->stacks[r->stack].block < block)
+		r->stack++;
+	if (r->stack == roots->stack_count || roots->stacks[r->stack].block != block)
+		return 0;
+	uint64_t from = roots->stacks[r->stack].from;
+	return from > address ? (from - address + WORD - 1) & -(uint64_t)WORD : 0;
+}
+
+/* Bytes from address on, read with what follows them up to end; NULL: not all there. */
+static const uint8_t *view(struct reading *r, uint64_t address, uint64_t size,
+			   uint64_t end)
+{
+	if (address < r->window || address + size > r->window_end) {
+		size_t most = end - address < WINDOW_BYTES ? (size_t)(end - address)
+							   : WINDOW_BYTES;
+		r->window = address;
+		r->window_end = address + mt_memory_read_some(&r->scan->memory, address,
+							      r->data, most);
+	}
+	if (address + size <= r->window_end)
+		return r->data + (address - r->window);
+	r->scan->memory.unreadable += size;
+	return NULL;
+}
+
+/* The part of a large block that visit_range has. */
+static void visit_block(void *context, uint64_t address, const uint8_t *data, size_t size)
+{
+	struct reading *r = context;
+	uint64_t offset = address - r->address;
+	if (size > r->size - offset)
+		size = r->size - offset;
+	if (!r->has_contents && !offset)
+		r->scan->words[r->block] =
+			mt_contents_of(&r->scan->contents, data,
+				       size < PAGE ? size : PAGE, r->size, 0, false);
+	r->has_contents |= !offset;
+	hash_more(r, offset, data, size);
+	uint64_t skipped = stack_offset(r, r->block, r->address);
+	if (offset + size <= skipped)
+		return;
+	if (offset < skipped) {
+		data += skipped - offset;
+		size -= skipped - offset;
+		offset = skipped;
+	}
+	read_words(r, offset, data, size);
+}
+
+/* Of more than a window: only what was ever touched. */
+static void read_huge_block(struct reading *r, uint32_t block, uint64_t address,
+			    uint64_t size)
+{
+	struct mt_heap_scan *scan = r->scan;
+	begin_block(r, block, address, size);
+	scan->words[block] = 0;
+	mt_memory_visit_range(&scan->memory, address,
+			      address + ((size + WORD - 1) & -(uint64_t)WORD),
+			      MT_MEMORY_TOUCHED, visit_block, r);
+	if (r->is_zero)
+		scan->words[block] = (uint32_t)MT_CONTENT_ZEROES << MT_CONTENTS_SHIFT;
+	else if (scan->words[block] >> MT_CONTENTS_SHIFT == MT_CONTENT_DATA &&
+		 r->pointers * 16 >= size)
+		scan->words[block] = (uint32_t)MT_CONTENT_POINTERS << MT_CONTENTS_SHIFT;
+	if (scan->hashes)
+		scan->hashes[block] =
+			mt_contents_hash_zeroes(r->hash,
+						size > r->hashed ? size - r->hashed : 0) +
+			size;
+	scan->sums.heap_bytes += size;
+}
+
+static void read_large(struct reading *r, uint32_t cluster_index)
+{
+	const struct mt_live *heap = &r->scan->live;
+	const struct mt_live_cluster *cluster = &heap->clusters[cluster_index];
+	for (uint32_t i = 0; i < cluster->count; i++) {
+		uint32_t index = cluster->first + i;
+		uint64_t address = heap->large[index].address;
+		uint32_t block = address < heap->base ? index : index + heap->small_count;
+		uint64_t size = mt_live_block(heap, block).size;
+		const uint8_t *data = NULL;
+		if (size > WINDOW_BYTES / 2) {
+			read_huge_block(r, block, address, size);
+			continue;
+		}
+		data = view(r, address, size, cluster->end);
+		if (data) {
+			read_block(r, block, address, data, size,
+				   stack_offset(r, block, address));
+			continue;
+		}
+		begin_block(r, block, address, size);
+		r->scan->words[block] = 0;
+	}
+}
+
+/*
+ * A block that may be free, or one that is live and was never recorded: its pointers
+ * count, and nothing is said of itself.
+ */
+static void read_unknown(struct reading *r, const uint8_t *data, uint64_t address,
+			 uint32_t size)
+{
+	uint64_t word;
+	for (uint32_t i = 0; i + WORD <= size; i += WORD) {
+		memcpy(&word, data + i, sizeof word);
+		uint32_t target = target_of(r, word);
+		if (target != MT_LIVE_NONE)
+			add_root(r, target,
+				 (struct mt_heap_scan_root){.address = address + i});
+	}
+}
+
+static void read_pool(struct reading *r, uint32_t index)
+{
+	const struct mt_live *heap = &r->scan->live;
+	const struct mt_live_pool *pool = &heap->pools[index];
+	const uint64_t *live = &heap->live[(size_t)index * heap->granules / 64];
+	uint32_t size = (pool->class_index + 1u) * heap->geometry.alignment;
+	uint64_t start = heap->base + ((uint64_t)index << heap->pool_shift);
+	uint64_t end = heap->base + ((uint64_t)heap->pool_count << heap->pool_shift);
+	const uint8_t *data = view(r, start, heap->geometry.pool_bytes, end);
+	uint32_t block = pool->first;
+	for (uint32_t at = heap->geometry.pool_header_bytes;
+	     at + size <= heap->geometry.pool_bytes; at += size) {
+		uint32_t granule = at / heap->geometry.alignment;
+		if (!(live[granule / 64] >> granule % 64 & 1)) {
+			if (pool->has_unknown && data)
+				read_unknown(r, data + at, start + at, size);
+			continue;
+		}
+		uint32_t slack = heap->words[block - heap->small_first] & MT_SLACK_MASK;
+		if (data) {
+			read_block(r, block, start + at, data + at, size - slack,
+				   stack_offset(r, block, start + at));
+		} else {
+			begin_block(r, block, start + at, size - slack);
+			r->scan->words[block] = 0;
+		}
+		block++;
+	}
+}
+
+static void read_heap(struct reading *r)
+{
+	const struct mt_live *heap = &r->scan->live;
+	uint32_t cluster = 0;
+	for (;
+	     cluster < heap->cluster_count && heap->clusters[cluster].start < heap->base;
+	     cluster++)
+		read_large(r, cluster);
+	for (uint32_t i = 0; i < heap->pool_count; i++)
+		if (heap->pools[i].live_count ||
+		    (heap->pools[i].is_used && heap->pools[i].has_unknown))
+			read_pool(r, i);
+	for (; cluster < heap->cluster_count; cluster++)
+		read_large(r, cluster);
+	r->scan->first[heap->count] = (uint32_t)r->scan->edge_count;
+}
+
+/*
+ * The C library's allocator has pointers to chunks, which begin within the last words of
+ * the block before; the other pointers of its data lead to beginnings. In a thread's struct
+ * and in the tables that hang there its pointers into the middle are as good as others.
+ */
+static void visit_root(void *context, uint64_t address, const uint8_t *data, size_t size)
+{
+	struct reading *r = context;
+	uint64_t word;
+	r->scan->sums.root_bytes += size;
+	for (size_t i = 0; i + WORD <= size; i += WORD) {
+		memcpy(&word, data + i, sizeof word);
+		uint32_t target = target_of(r, word);
+		if (target == MT_LIVE_NONE ||
+		    (r->is_of_libc && mt_graph_is_interior(target)))
+			continue;
+		if (r->range->kind == MT_HELD_LIBC)
+			target = mt_graph_target(target);
+		add_root(r, target, (struct mt_heap_scan_root){.address = address + i});
+	}
+}
+
+static bool is_of_libc(const struct mt_heap_scan *scan, const struct mt_root_range *range)
+{
+	const struct mt_object *object = mt_objects_at(&scan->objects, range->start);
+	return object && object->is_libc;
+}
+
+static void read_registers(struct reading *r, size_t index)
+{
+	const struct mt_stop_thread *thread = &r->scan->stop.threads[index];
+	for (uint32_t i = 0; i < MT_STOP_REGISTERS && thread->is_known; i++) {
+		if (i == MT_STOP_SP || i == MT_STOP_PC)
+			continue;
+		uint32_t target = target_of(r, thread->registers[i]);
+		if (target != MT_LIVE_NONE)
+			add_root(r, target,
+				 (struct mt_heap_scan_root){.address = i,
+							    .thread = (uint32_t)index + 1,
+							    .is_register = true});
+	}
+}
+
+static void read_roots(struct reading *r)
+{
+	struct mt_heap_scan *scan = r->scan;
+	r->block = MT_LIVE_NONE;
+	for (size_t i = 0; i < scan->roots.count; i++) {
+		r->range = &scan->roots.list[i];
+		r->is_of_libc = is_of_libc(scan, r->range);
+		mt_memory_visit_range(&scan->memory, r->range->start, r->range->end,
+				      r->range->pages, visit_root, r);
+	}
+	for (size_t i = 0; i < scan->roots.stack_count; i++) {
+		const struct mt_root_stack *stack = &scan->roots.stacks[i];
+		add_root(r, stack->block,
+			 (struct mt_heap_scan_root){.address = stack->from,
+						    .thread =
+							    (uint32_t)stack->thread + 1});
+	}
+	for (size_t i = 0; i < scan->stop.count; i++)
+		read_registers(r, i);
+}
+
+static bool make_room(struct mt_heap_scan *scan, struct reading *r)
+{
+	size_t count = scan->live.count;
+	scan->first = malloc((count + 1) * sizeof *scan->first);
+	scan->words = malloc((count + 1) * sizeof *scan->words);
+	r->data = malloc(WINDOW_BYTES);
+	r->pages = calloc(CACHE_PAGES, sizeof *r->pages);
+	r->begins = calloc(count / 4 + 1, 1);
+	return scan->first && scan->words && r->data && r->pages && r->begins;
+}
+
+int mt_heap_scan_read(struct mt_heap_scan *scan, uint32_t python, struct mt_error *err)
+{
+	struct reading r = {.scan = scan, .python = python};
+	scan->contents = (struct mt_contents){.memory = &scan->memory,
+					      .mappings = &scan->mappings};
+	r.failed = !make_room(scan, &r);
+	if (!r.failed) {
+		read_heap(&r);
+		read_roots(&r);
+	}
+	free(r.data);
+	free(r.pages);
+	free(r.begins);
+	scan->sums.unreadable_bytes = scan->memory.unreadable;
+	scan->graph = (struct mt_graph){.node_count = scan->live.count,
+					.root_count = (uint32_t)scan->root_count,
+					.first = scan->first,
+					.targets = scan->targets,
+					.roots = scan->root_targets};
+	return r.failed ? mt_fail(err, MT_ERR_NO_MEMORY, "out of memory") : 0;
+}

@@ -1,0 +1,221 @@
+/*
+ * heap-scan.c - see heap-scan.h. Outside.
+ */
+#include "tracer/collect/heap-scan.h"
+
+#include "tracer/collect/frames.h"
+#include "tracer/collect/heap-scan-name.h"
+#include "tracer/collect/heap-scan-read.h"
+#include "tracer/collect/trace.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+static int no_memory(struct mt_error *err)
+{
+	return mt_fail(err, MT_ERR_NO_MEMORY, "out of memory");
+}
+
+/* The thread that asks waits, and nobody else is there: nothing needs to be stopped. */
+static int add_waiting(struct mt_heap_scan *scan,
+		       const struct mt_heap_scan_request *request, struct mt_error *err)
+{
+	struct mt_stop_thread *thread = mt_stop_add(&scan->stop, request->pid);
+	if (!thread)
+		return no_memory(err);
+	thread->is_known = true;
+	thread->thread_pointer = request->thread_pointer;
+	scan->sums.method = MT_SCAN_WAITING;
+	return 0;
+}
+
+static int stop_threads(struct mt_heap_scan *scan,
+			const struct mt_heap_scan_request *request, struct mt_error *err)
+{
+	if (request->registers && mt_stop_count_threads(request->pid) == 1)
+		return add_waiting(scan, request, err);
+	return mt_stop_by_ptrace(&scan->stop, request->pid, err);
+}
+
+/*
+ * Of the thread that asked, what is above its call counts. At the end of a process that
+ * is who called exit; what main has left there after its return is nothing.
+ */
+static void place_asking(struct mt_heap_scan *scan,
+			 const struct mt_heap_scan_request *request)
+{
+	for (size_t i = 0; request->registers && i < scan->stop.count; i++) {
+		struct mt_stop_thread *thread = &scan->stop.threads[i];
+		if (thread->tid != request->tid)
+			continue;
+		memcpy(thread->registers, request->registers, sizeof thread->registers);
+		mt_frames_skip(&scan->memory, &scan->objects, thread, request->is_at_end);
+		thread->stack_from = thread->registers[MT_STOP_SP];
+	}
+}
+
+/* To tell later, and where it is asked for only, whose frames hold what. */
+static void keep_stacks(struct mt_heap_scan *scan)
+{
+	for (size_t i = 0; i < scan->stop.count; i++) {
+		struct mt_stop_thread *thread = &scan->stop.threads[i];
+		uint64_t sp = thread->registers[MT_STOP_SP];
+		const struct mt_root_range *range = mt_root_set_at(&scan->roots, sp);
+		if (thread->is_known && range)
+			mt_frames_keep(&scan->memory, thread, range->end);
+	}
+}
+
+static int read_process(struct mt_heap_scan *scan,
+			const struct mt_heap_scan_request *request, struct mt_error *err)
+{
+	if (!mt_image_refresh(request->image))
+		return mt_fail(err, MT_ERR_DAMAGED, "state: its header cannot be read");
+	int rc = mt_mappings_read(&scan->mappings, request->pid, err);
+	if (rc == 0)
+		rc = mt_objects_load(&scan->objects, request->image, err);
+	if (rc == 0)
+		rc = mt_live_load(&scan->live, request->image, err);
+	if (rc < 0)
+		return rc;
+	if (request->with_hashes) {
+		scan->hashes = calloc(scan->live.count + 1u, sizeof *scan->hashes);
+		if (!scan->hashes)
+			return no_memory(err);
+		scan->sums.flags |= MT_SCAN_HASHES;
+	}
+	place_asking(scan, request);
+	struct mt_root_set_question question = {.image = request->image,
+						.heap = &scan->live,
+						.mappings = &scan->mappings,
+						.stop = &scan->stop,
+						.memory = &scan->memory,
+						.pid = request->pid};
+	rc = mt_root_set_find(&scan->roots, &question, err);
+	if (rc == 0)
+		keep_stacks(scan);
+	return rc < 0 ? rc : mt_heap_scan_read(scan, request->image->header.python, err);
+}
+
+/* While it stands still. */
+static int hold_and_read(struct mt_heap_scan *scan,
+			 const struct mt_heap_scan_request *request, struct mt_error *err)
+{
+	uint64_t began = mt_clock_ns();
+	int rc = stop_threads(scan, request, err);
+	if (rc < 0)
+		return rc;
+	rc = read_process(scan, request, err);
+	scan->sums.threads = scan->stop.count;
+	scan->sums.threads_missed = scan->stop.missed;
+	mt_stop_release(&scan->stop);
+	scan->sums.pause_ns = mt_clock_ns() - began;
+	return rc;
+}
+
+static int find_cycles(struct mt_heap_scan *scan, struct mt_error *err)
+{
+	return mt_graph_find_lost(&scan->graph, &scan->reach, &scan->lost)
+		       ? 0
+		       : no_memory(err);
+}
+
+static int find_retained(struct mt_heap_scan *scan, struct mt_error *err)
+{
+	size_t count = scan->live.count;
+	struct mt_dominators dominators = {0};
+	if (count > MT_SCAN_BLOCKS_MAX)
+		return 0;
+	if (!mt_graph_dominate(&scan->graph, &scan->reach, &dominators))
+		return no_memory(err);
+	scan->retained = malloc((count + 1) * sizeof *scan->retained);
+	scan->retained_count = malloc((count + 1) * sizeof *scan->retained_count);
+	bool has_room = scan->retained && scan->retained_count;
+	for (uint32_t i = 0; has_room && i < count; i++) {
+		scan->retained[i] = mt_live_block(&scan->live, i).size;
+		scan->retained_count[i] = 1;
+	}
+	if (has_room) {
+		mt_dominators_retain(&dominators, scan->retained, scan->retained_count);
+		scan->sums.flags |= MT_SCAN_RETAINED;
+	}
+	mt_dominators_deinit(&dominators);
+	return has_room ? 0 : no_memory(err);
+}
+
+static void add_up(struct mt_heap_scan *scan)
+{
+	for (uint32_t i = 0; i < scan->live.count; i++) {
+		uint8_t kind = scan->reach.kinds[i];
+		scan->sums.kinds[kind].count++;
+		scan->sums.kinds[kind].bytes += mt_live_block(&scan->live, i).size;
+	}
+}
+
+static int follow(struct mt_heap_scan *scan, struct mt_error *err)
+{
+	if (!mt_graph_reach(&scan->graph, &scan->reach))
+		return no_memory(err);
+	int rc = find_cycles(scan, err);
+	if (rc == 0)
+		rc = find_retained(scan, err);
+	if (rc < 0)
+		return rc;
+	scan->references = malloc((scan->live.count + 1u) * sizeof *scan->references);
+	if (!scan->references)
+		return no_memory(err);
+	mt_graph_count_references(&scan->graph, scan->references);
+	for (size_t i = 0; i < scan->root_count; i++)
+		scan->references[mt_graph_target(scan->root_targets[i])]++;
+	add_up(scan);
+	mt_heap_scan_name(scan);
+	return 0;
+}
+
+int mt_heap_scan_take(struct mt_heap_scan *scan,
+		      const struct mt_heap_scan_request *request, struct mt_error *err)
+{
+	uint64_t began = mt_clock_ns();
+	*scan = (struct mt_heap_scan){.pid = request->pid};
+	if (request->is_at_end)
+		scan->sums.flags |= MT_SCAN_AT_END;
+	int rc = mt_memory_open(&scan->memory, request->pid, err);
+	if (rc == 0)
+		rc = hold_and_read(scan, request, err);
+	if (rc == 0)
+		rc = follow(scan, err);
+	scan->sums.span_ns = mt_clock_ns() - began;
+	return rc;
+}
+
+void mt_heap_scan_deinit(struct mt_heap_scan *scan)
+{
+	mt_stop_deinit(&scan->stop);
+	mt_memory_close(&scan->memory);
+	mt_mappings_deinit(&scan->mappings);
+	mt_objects_deinit(&scan->objects);
+	mt_live_deinit(&scan->live);
+	mt_root_set_deinit(&scan->roots);
+	mt_contents_deinit(&scan->contents);
+	mt_reach_deinit(&scan->reach);
+	mt_lost_deinit(&scan->lost);
+	free(scan->first);
+	free(scan->targets);
+	free(scan->offsets);
+	free(scan->root_targets);
+	free(scan->root_places);
+	free(scan->frames);
+	free(scan->words);
+	free(scan->hashes);
+	free(scan->references);
+	free(scan->retained);
+	free(scan->retained_count);
+	*scan = (struct mt_heap_scan){.memory = {.mem = -1, .pagemap = -1}};
+}
+
+uint64_t mt_heap_scan_leaked(const struct mt_heap_scan *scan)
+{
+	return scan->sums.kinds[MT_LEAK_DEFINITE].count +
+	       scan->sums.kinds[MT_LEAK_INDIRECT].count;
+}

@@ -1,0 +1,108 @@
+/*
+ * heap-scan.h - search a process's memory for pointers to its live blocks. Outside.
+ *
+ * The process stands still while its memory is read; what leads where is found out when
+ * it goes on again. Pointers are words at multiples of 8. The end of a block is not in
+ * it; a pointer into its middle makes it possible, unless programs are known to keep
+ * such ones: see heap-scan-read.c.
+ */
+#ifndef MT_TRACER_COLLECT_HEAP_SCAN_H
+#define MT_TRACER_COLLECT_HEAP_SCAN_H
+
+#include "formats/error.h"
+#include "formats/record.h"
+#include "tracer/collect/contents.h"
+#include "tracer/collect/graph.h"
+#include "tracer/collect/image.h"
+#include "tracer/collect/live-blocks.h"
+#include "tracer/collect/objects.h"
+#include "tracer/collect/root-set.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum {
+	/* Beyond, not every reachable block has a record, and none has what it retains. */
+	MT_SCAN_BLOCKS_MAX = 4 << 20,
+};
+
+/* A pointer outside the heap, by its place. */
+struct mt_heap_scan_root {
+	uint64_t address; /* of a register: its number */
+	uint32_t thread;  /* index + 1 in the stop's list; 0: see the range */
+	bool is_register;
+};
+
+/* The frame that holds such a place on a stack, or uses the register. */
+struct mt_heap_scan_frame {
+	uint32_t root; /* whose; in order */
+	bool is_innermost;
+	uint64_t pc;
+	uint64_t offset; /* of the place in the frame */
+};
+
+struct mt_heap_scan {
+	struct mt_record_scan sums;
+	uint32_t pid;
+	struct mt_memory memory;
+	struct mt_mappings mappings;
+	struct mt_stop stop; /* let go on: what was known of them */
+	struct mt_objects objects;
+	struct mt_live live;
+	struct mt_root_set roots;
+	struct mt_contents contents;
+
+	struct mt_graph graph;
+	uint32_t *first, *targets; /* the graph's own */
+	uint32_t *offsets;         /* by edge: its place in the block, in words of 8 */
+	size_t edge_count, edge_capacity;
+	uint32_t *root_targets;
+	struct mt_heap_scan_root *root_places;
+	size_t root_count, root_capacity;
+	struct mt_heap_scan_frame *frames;
+	size_t frame_count, frame_capacity;
+	mt_contents_word *words; /* by block */
+	uint64_t *hashes;        /* by block; NULL: not asked for */
+
+	struct mt_reach reach;
+	struct mt_lost lost;
+	uint32_t *references;     /* by block */
+	uint64_t *retained;       /* by block; NULL: too many */
+	uint32_t *retained_count; /* the same */
+};
+
+struct mt_heap_scan_request {
+	uint32_t pid;
+	struct mt_image *image;
+	bool with_hashes; /* --dup */
+	bool is_at_end;   /* the process is about to end */
+	/*
+	 * The thread that asks and waits: where it is, in DWARF's numbering. NULL: nobody
+	 * waits.
+	 */
+	const uint64_t *registers;
+	uint64_t thread_pointer;
+	uint32_t tid;
+};
+
+/*
+ * Search now. On failure *scan is to be deinit'ed as well; the process goes on in any
+ * case.
+ */
+int mt_heap_scan_take(struct mt_heap_scan *scan,
+		      const struct mt_heap_scan_request *request, struct mt_error *err);
+void mt_heap_scan_deinit(struct mt_heap_scan *scan);
+
+/*
+ * The records of the scan into the snapshot that is open. The process may be gone. The
+ * dictionary knows the state as it was then.
+ */
+struct mt_writer;
+int mt_heap_scan_write(struct mt_heap_scan *scan, struct mt_writer *writer,
+		       struct mt_dictionary *dictionary, struct mt_error *err);
+
+/* Definite and indirect ones. */
+uint64_t mt_heap_scan_leaked(const struct mt_heap_scan *scan);
+
+#endif

@@ -1,0 +1,524 @@
+/*
+ * live-blocks.c - see live-blocks.h. Outside.
+ */
+#include "tracer/collect/live-blocks.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum {
+	POOL_BATCH = 1024,
+	BLOCK_BATCH = 16 << 10,
+	BITS = 64,
+	DIGIT_BITS = 11, /* of the sort */
+	DIGITS = 1 << DIGIT_BITS,
+	PASSES = 5,
+	/* Large blocks further apart than this, or larger, are in clusters of their own. */
+	CLUSTER_GAP = 64 << 10,
+	START_SHIFT = 9, /* starts has an entry for this many bytes of a cluster */
+	RECIPROCAL_SHIFT = 26,
+};
+
+static int no_memory(struct mt_error *err)
+{
+	return mt_fail(err, MT_ERR_NO_MEMORY, "out of memory");
+}
+
+static size_t least(uint64_t a, uint64_t b)
+{
+	return (size_t)(a < b ? a : b);
+}
+
+static uint32_t class_bytes(const struct mt_live *heap, uint8_t class_index)
+{
+	return (class_index + 1u) * heap->geometry.alignment;
+}
+
+static uint64_t large_size(const struct mt_live_large *large)
+{
+	return (uint64_t)large->size_high << 16 | large->size_low;
+}
+
+/* n / size for all n within a pool. */
+static uint32_t block_index(const struct mt_live *heap, uint8_t class_index, uint32_t n)
+{
+	return (uint32_t)((uint64_t)n * heap->reciprocals[class_index] >>
+			  RECIPROCAL_SHIFT);
+}
+
+static bool begin(struct mt_live *heap, const struct mt_image *image)
+{
+	const struct mt_state_header *header = &image->header;
+	*heap = (struct mt_live){.geometry = header->geometry,
+				 .base = header->heap_base,
+				 .bytes = header->heap_bytes};
+	const struct mt_geometry *geometry = &heap->geometry;
+	heap->pool_shift = (uint32_t)__builtin_ctz(geometry->pool_bytes);
+	heap->granules = geometry->pool_bytes / geometry->alignment;
+	for (uint32_t i = 0; i < geometry->class_count; i++)
+		heap->reciprocals[i] =
+			(1u << RECIPROCAL_SHIFT) / class_bytes(heap, (uint8_t)i) + 1;
+	uint64_t most = heap->bytes >> heap->pool_shift;
+	uint64_t used = mt_image_clamp(image, MT_REGION_POOLS,
+				       sizeof(struct mt_state_pool), header->used.pools);
+	heap->pool_count = (uint32_t)(used < most ? used : most);
+	heap->pools = calloc(heap->pool_count + 1u, sizeof *heap->pools);
+	heap->live = calloc((size_t)heap->pool_count * heap->granules / BITS + 1,
+			    sizeof *heap->live);
+	return heap->pools && heap->live && heap->granules % BITS == 0 &&
+	       geometry->pool_bytes == 1u << heap->pool_shift;
+}
+
+static bool reserve_words(struct mt_live *heap, uint32_t more)
+{
+	if (heap->small_capacity - heap->small_count >= more)
+		return true;
+	uint64_t capacity = (uint64_t)heap->small_capacity + heap->small_capacity / 4 +
+			    more + (64 << 10);
+	if (capacity > INT32_MAX)
+		return false;
+	uint32_t *words = realloc(heap->words, capacity * sizeof *words);
+	if (!words)
+		return false;
+	heap->words = words;
+	heap->small_capacity = (uint32_t)capacity;
+	return true;
+}
+
+/* One pool's side words: blocks begin after the header, one word at each one's start. */
+static void load_pool(struct mt_live *heap, uint32_t index,
+		      const struct mt_state_pool *pool, const uint32_t *side)
+{
+	const struct mt_geometry *geometry = &heap->geometry;
+	struct mt_live_pool *own = &heap->pools[index];
+	uint64_t *live = &heap->live[(size_t)index * heap->granules / BITS];
+	uint32_t size = class_bytes(heap, pool->class_index);
+	*own = (struct mt_live_pool){.class_index = pool->class_index,
+				     .is_used = true,
+				     .has_unknown = pool->inherited || heap->is_partial};
+	for (uint32_t at = geometry->pool_header_bytes; at + size <= geometry->pool_bytes;
+	     at += size) {
+		uint32_t granule = at / geometry->alignment;
+		uint32_t word = side[granule];
+		if (!word || (word & MT_SLACK_MASK) >= size)
+			continue;
+		live[granule / BITS] |= UINT64_C(1) << granule % BITS;
+		heap->words[heap->small_count++] = word;
+		own->live_count++;
+	}
+}
+
+static int load_run(struct mt_live *heap, const struct mt_image *image,
+		    const struct mt_state_pool *pools, uint32_t first, size_t count,
+		    uint32_t *side, struct mt_error *err)
+{
+	size_t got = mt_image_read(image, MT_REGION_SIDE, sizeof *side,
+				   (uint64_t)first * heap->granules,
+				   count * heap->granules, side);
+	for (size_t i = 0; i < got / heap->granules; i++) {
+		bool is_used =
+			pools[i].state == MT_POOL_USED || pools[i].state == MT_POOL_FULL;
+		if (!is_used || pools[i].class_index >= heap->geometry.class_count)
+			continue;
+		if (!reserve_words(heap, heap->granules))
+			return no_memory(err);
+		load_pool(heap, first + (uint32_t)i, &pools[i],
+			  side + i * heap->granules);
+	}
+	return 0;
+}
+
+enum {
+	SIDE_POOLS = 64, /* pools whose side words are read at once */
+};
+
+static int load_small(struct mt_live *heap, const struct mt_image *image,
+		      struct mt_error *err)
+{
+	struct mt_state_pool pools[POOL_BATCH];
+	uint32_t *side = malloc((size_t)SIDE_POOLS * heap->granules * sizeof *side);
+	int rc = side ? 0 : no_memory(err);
+	for (uint32_t first = 0; rc == 0 && first < heap->pool_count;
+	     first += POOL_BATCH) {
+		size_t got =
+			mt_image_read(image, MT_REGION_POOLS, sizeof pools[0], first,
+				      least(heap->pool_count - first, POOL_BATCH), pools);
+		for (size_t i = 0; rc == 0 && i < got; i += SIDE_POOLS)
+			rc = load_run(heap, image, pools + i, first + (uint32_t)i,
+				      least(got - i, SIDE_POOLS), side, err);
+	}
+	free(side);
+	return rc;
+}
+
+static bool add_region(struct mt_live *heap, const struct mt_state_block *block)
+{
+	void *regions = reallocarray(heap->regions, heap->region_count + 1,
+				     sizeof *heap->regions);
+	if (!regions)
+		return false;
+	heap->regions = regions;
+	heap->regions[heap->region_count++] =
+		(struct mt_live_region){.address = block->address,
+					.size = block->size,
+					.traceback = block->traceback};
+	return true;
+}
+
+static bool add_large(struct mt_live *heap, uint32_t *capacity,
+		      const struct mt_state_block *block)
+{
+	if (heap->large_count == *capacity) {
+		uint32_t more = *capacity + *capacity / 4 + BLOCK_BATCH;
+		void *large = reallocarray(heap->large, more, sizeof *heap->large);
+		if (!large)
+			return false;
+		heap->large = large;
+		*capacity = more;
+	}
+	heap->large[heap->large_count++] =
+		(struct mt_live_large){.address = block->address,
+				       .size_low = block->size & 0xffff,
+				       .size_high = (uint32_t)(block->size >> 16),
+				       .traceback = block->traceback};
+	return true;
+}
+
+static bool is_place(const struct mt_state_block *block)
+{
+	const uint64_t limit = UINT64_C(1) << 47;
+	return block->address && block->address < limit &&
+	       block->size < limit - block->address;
+}
+
+static int load_blocks(struct mt_live *heap, const struct mt_image *image,
+		       struct mt_error *err)
+{
+	struct mt_state_block *blocks = malloc(BLOCK_BATCH * sizeof *blocks);
+	uint64_t used = mt_image_clamp(image, MT_REGION_BLOCKS, sizeof *blocks,
+				       image->header.used.blocks);
+	bool has_room = blocks != NULL;
+	uint32_t capacity = 0;
+	for (uint64_t first = 0; has_room && first < used; first += BLOCK_BATCH) {
+		size_t got = mt_image_read(image, MT_REGION_BLOCKS, sizeof *blocks, first,
+					   least(used - first, BLOCK_BATCH), blocks);
+		for (size_t i = 0; has_room && i < got; i++) {
+			if (!blocks[i].traceback || !is_place(&blocks[i]))
+				continue;
+			has_room = blocks[i].kind == MT_BLOCK_TRACKED
+					   ? add_region(heap, &blocks[i])
+					   : add_large(heap, &capacity, &blocks[i]);
+		}
+	}
+	free(blocks);
+	return has_room ? 0 : no_memory(err);
+}
+
+/* By address, digit by digit. */
+static bool sort_large(struct mt_live *heap)
+{
+	uint32_t counts[DIGITS];
+	struct mt_live_large *other = malloc(heap->large_count * sizeof *other + 1);
+	if (!other)
+		return false;
+	for (int pass = 0; pass < PASSES; pass++) {
+		int shift = pass * DIGIT_BITS;
+		memset(counts, 0, sizeof counts);
+		for (uint32_t i = 0; i < heap->large_count; i++)
+			counts[heap->large[i].address >> shift & (DIGITS - 1)]++;
+		uint32_t sum = 0;
+		for (int digit = 0; digit < DIGITS; digit++) {
+			uint32_t count = counts[digit];
+			counts[digit] = sum;
+			sum += count;
+		}
+		for (uint32_t i = 0; i < heap->large_count; i++) {
+			uint64_t digit = heap->large[i].address >> shift & (DIGITS - 1);
+			other[counts[digit]++] = heap->large[i];
+		}
+		struct mt_live_large *sorted = other;
+		other = heap->large;
+		heap->large = sorted;
+	}
+	free(other);
+	return true;
+}
+
+/* Entries of a process in the midst of an event, or of a hostile one, may overlap. */
+static void drop_overlapping(struct mt_live *heap)
+{
+	uint32_t kept = 0;
+	uint64_t end = 0;
+	for (uint32_t i = 0; i < heap->large_count; i++) {
+		struct mt_live_large block = heap->large[i];
+		uint64_t size = large_size(&block);
+		bool is_in_small = block.address + size > heap->base &&
+				   block.address < heap->base + heap->bytes;
+		if (block.address < end || is_in_small)
+			continue;
+		end = block.address + (size ? size : 1);
+		heap->large[kept++] = block;
+	}
+	heap->large_count = kept;
+}
+
+static uint32_t cluster_starts(const struct mt_live_cluster *cluster)
+{
+	return cluster->count < 2
+		       ? 0
+		       : (uint32_t)((cluster->end - cluster->start) >> START_SHIFT) + 1;
+}
+
+/* starts[k]: the last block that begins at or before the k-th step of the cluster. */
+static void fill_starts(struct mt_live *heap, const struct mt_live_cluster *cluster)
+{
+	uint32_t *starts = heap->starts + cluster->index;
+	uint32_t count = cluster_starts(cluster), block = cluster->first;
+	uint32_t end = cluster->first + cluster->count;
+	for (uint32_t k = 0; k < count; k++) {
+		uint64_t at = cluster->start + ((uint64_t)k << START_SHIFT);
+		while (block + 1 < end && heap->large[block + 1].address <= at)
+			block++;
+		starts[k] = block;
+	}
+}
+
+static bool joins(const struct mt_live_cluster *cluster,
+		  const struct mt_live_large *block)
+{
+	return cluster->count && block->address - cluster->end < CLUSTER_GAP &&
+	       large_size(block) < CLUSTER_GAP &&
+	       (cluster->count > 1 || cluster->end - cluster->start < CLUSTER_GAP);
+}
+
+static bool make_clusters(struct mt_live *heap)
+{
+	struct mt_live_cluster *cluster = NULL;
+	heap->clusters = calloc(heap->large_count + 1u, sizeof *heap->clusters);
+	if (!heap->clusters)
+		return false;
+	uint32_t total = 0;
+	for (uint32_t i = 0; i < heap->large_count; i++) {
+		const struct mt_live_large *block = &heap->large[i];
+		uint64_t size = large_size(block);
+		if (!cluster || !joins(cluster, block)) {
+			if (cluster)
+				total += cluster_starts(cluster);
+			cluster = &heap->clusters[heap->cluster_count++];
+			*cluster = (struct mt_live_cluster){
+				.start = block->address, .first = i, .index = total};
+		}
+		cluster->count++;
+		cluster->end = block->address + (size ? size : 1);
+	}
+	if (cluster)
+		total += cluster_starts(cluster);
+	heap->starts = malloc(((size_t)total + 1) * sizeof *heap->starts);
+	if (!heap->starts)
+		return false;
+	void *fitted = reallocarray(heap->clusters, heap->cluster_count + 1u,
+				    sizeof *heap->clusters);
+	heap->clusters = fitted ? fitted : heap->clusters;
+	for (uint32_t i = 0; i < heap->cluster_count; i++)
+		fill_starts(heap, &heap->clusters[i]);
+	return true;
+}
+
+/* All numbers, when it is known how many large blocks lie below the small ones. */
+static void number(struct mt_live *heap)
+{
+	heap->lowest = UINT64_MAX;
+	for (uint32_t i = 0; i < heap->large_count; i++)
+		heap->small_first += heap->large[i].address < heap->base;
+	uint32_t first = heap->small_first;
+	for (uint32_t i = 0; i < heap->pool_count; i++) {
+		heap->pools[i].first = first;
+		first += heap->pools[i].live_count;
+	}
+	heap->count = heap->small_count + heap->large_count;
+	if (heap->small_count) {
+		heap->lowest = heap->base;
+		heap->highest =
+			heap->base + ((uint64_t)heap->pool_count << heap->pool_shift);
+	}
+	if (!heap->cluster_count)
+		return;
+	uint64_t start = heap->clusters[0].start;
+	uint64_t end = heap->clusters[heap->cluster_count - 1].end;
+	heap->lowest = start < heap->lowest ? start : heap->lowest;
+	heap->highest = end > heap->highest ? end : heap->highest;
+}
+
+/* Where a table was full, or nothing was recorded for a while. */
+static bool has_unrecorded(const struct mt_state_header *header)
+{
+	return header->losses[MT_LOSS_TRACEBACKS_FULL] ||
+	       header->losses[MT_LOSS_NODES_FULL] ||
+	       header->losses[MT_LOSS_BLOCKS_FULL] ||
+	       header->losses[MT_LOSS_THREADS_FULL] || !header->totals.tracing;
+}
+
+int mt_live_load(struct mt_live *heap, const struct mt_image *image, struct mt_error *err)
+{
+	if (!begin(heap, image))
+		return no_memory(err);
+	heap->is_partial = has_unrecorded(&image->header);
+	heap->has_unknown =
+		heap->is_partial || image->header.arenas.inherited_total_count;
+	int rc = load_small(heap, image, err);
+	if (rc == 0)
+		rc = load_blocks(heap, image, err);
+	if (rc < 0)
+		return rc;
+	if ((uint64_t)heap->small_count + heap->large_count > INT32_MAX)
+		return mt_fail(err, MT_ERR_NO_MEMORY, "more than 2^31 blocks");
+	if (!sort_large(heap))
+		return no_memory(err);
+	drop_overlapping(heap);
+	if (!make_clusters(heap))
+		return no_memory(err);
+	number(heap);
+	return 0;
+}
+
+void mt_live_deinit(struct mt_live *heap)
+{
+	free(heap->pools);
+	free(heap->live);
+	free(heap->words);
+	free(heap->large);
+	free(heap->clusters);
+	free(heap->starts);
+	free(heap->regions);
+	*heap = (struct mt_live){0};
+}
+
+/* How many bits are set below bit n. */
+static uint32_t rank(const uint64_t *words, uint32_t n)
+{
+	uint32_t count = 0;
+	for (uint32_t i = 0; i < n / BITS; i++)
+		count += (uint32_t)__builtin_popcountll(words[i]);
+	uint64_t below = (UINT64_C(1) << n % BITS) - 1;
+	return count + (uint32_t)__builtin_popcountll(words[n / BITS] & below);
+}
+
+static uint32_t find_small(const struct mt_live *heap, uint64_t address, uint64_t *offset)
+{
+	uint64_t index = (address - heap->base) >> heap->pool_shift;
+	if (index >= heap->pool_count)
+		return MT_LIVE_NONE;
+	const struct mt_live_pool *pool = &heap->pools[index];
+	uint32_t in_pool =
+		(uint32_t)(address - heap->base) & ((1u << heap->pool_shift) - 1);
+	uint32_t header = heap->geometry.pool_header_bytes;
+	if (!pool->live_count || in_pool < header)
+		return MT_LIVE_NONE;
+	uint32_t size = class_bytes(heap, pool->class_index);
+	uint32_t start =
+		header + block_index(heap, pool->class_index, in_pool - header) * size;
+	const uint64_t *live = &heap->live[index * heap->granules / BITS];
+	uint32_t granule = start / heap->geometry.alignment;
+	if (!(live[granule / BITS] >> granule % BITS & 1))
+		return MT_LIVE_NONE;
+	uint32_t number = pool->first + rank(live, granule);
+	*offset = in_pool - start;
+	uint32_t slack = heap->words[number - heap->small_first] & MT_SLACK_MASK;
+	return *offset && *offset >= size - slack ? MT_LIVE_NONE : number;
+}
+
+static const struct mt_live_cluster *find_cluster(const struct mt_live *heap,
+						  uint64_t address)
+{
+	uint32_t low = 0, high = heap->cluster_count;
+	while (low < high) {
+		uint32_t middle = low + (high - low) / 2;
+		if (heap->clusters[middle].end <= address)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	const struct mt_live_cluster *cluster = &heap->clusters[low];
+	return low < heap->cluster_count && cluster->start <= address ? cluster : NULL;
+}
+
+static uint32_t large_number(const struct mt_live *heap, uint32_t index)
+{
+	return heap->large[index].address < heap->base ? index
+						       : index + heap->small_count;
+}
+
+static uint32_t find_large(const struct mt_live *heap, uint64_t address, uint64_t *offset)
+{
+	const struct mt_live_cluster *cluster = find_cluster(heap, address);
+	if (!cluster)
+		return MT_LIVE_NONE;
+	uint32_t index = cluster->first;
+	if (cluster->count > 1) {
+		uint32_t end = cluster->first + cluster->count;
+		index = heap->starts[cluster->index +
+				     ((address - cluster->start) >> START_SHIFT)];
+		while (index + 1 < end && heap->large[index + 1].address <= address)
+			index++;
+	}
+	const struct mt_live_large *block = &heap->large[index];
+	*offset = address - block->address;
+	return *offset && *offset >= large_size(block) ? MT_LIVE_NONE
+						       : large_number(heap, index);
+}
+
+uint32_t mt_live_find(const struct mt_live *heap, uint64_t address, uint64_t *offset)
+{
+	return address - heap->base < heap->bytes ? find_small(heap, address, offset)
+						  : find_large(heap, address, offset);
+}
+
+/* The pool of a small block: the last one whose first block is not behind it. */
+static uint32_t pool_of(const struct mt_live *heap, uint32_t number)
+{
+	uint32_t low = 0, high = heap->pool_count;
+	while (high - low > 1) {
+		uint32_t middle = low + (high - low) / 2;
+		if (heap->pools[middle].first <= number)
+			low = middle;
+		else
+			high = middle;
+	}
+	return low;
+}
+
+/* Which granule is the n-th that is live. */
+static uint32_t select_bit(const uint64_t *words, uint32_t n)
+{
+	uint32_t i = 0, here;
+	while (n >= (here = (uint32_t)__builtin_popcountll(words[i]))) {
+		n -= here;
+		i++;
+	}
+	uint64_t word = words[i];
+	while (n--)
+		word &= word - 1;
+	return i * BITS + (uint32_t)__builtin_ctzll(word);
+}
+
+struct mt_live_block mt_live_block(const struct mt_live *heap, uint32_t number)
+{
+	if (!mt_live_is_small(heap, number)) {
+		uint32_t index =
+			number < heap->small_first ? number : number - heap->small_count;
+		const struct mt_live_large *large = &heap->large[index];
+		return (struct mt_live_block){.address = large->address,
+					      .size = large_size(large),
+					      .traceback = large->traceback};
+	}
+	uint32_t index = pool_of(heap, number);
+	const struct mt_live_pool *pool = &heap->pools[index];
+	const uint64_t *live = &heap->live[(size_t)index * heap->granules / BITS];
+	uint32_t word = heap->words[number - heap->small_first];
+	return (struct mt_live_block){
+		.address = heap->base + ((uint64_t)index << heap->pool_shift) +
+			   (uint64_t)select_bit(live, number - pool->first) *
+				   heap->geometry.alignment,
+		.size = class_bytes(heap, pool->class_index) - (word & MT_SLACK_MASK),
+		.traceback = word >> MT_SLACK_BITS};
+}
