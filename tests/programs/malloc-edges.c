@@ -3,7 +3,7 @@
  * compared with the C library's own answers; and every alignment for every size.
  *
  *   malloc-edges ALIGNMENT     prints; what must hold anyway is only printed where it fails
- *   malloc-edges limit MIB     runs out of so much address space; 0: of what it was given
+ *   malloc-edges limit MIB ROUNDS  runs out of so much address space; 0: of what it was given
  */
 #include <errno.h>
 #include <limits.h>
@@ -310,12 +310,12 @@ static void fail_all(struct link *first)
 		broken("posix_memalign");
 }
 
-static int run_out(size_t mib)
+static int run_out(size_t mib, int rounds)
 {
 	struct rlimit limit = {.rlim_cur = mib << 20, .rlim_max = mib << 20};
 	if (mib && setrlimit(RLIMIT_AS, &limit))
 		broken("setrlimit");
-	for (int round = 0; round < 3; round++) {
+	for (int round = 0; round < rounds; round++) {
 		size_t bytes = 0;
 		struct link *first = fill_memory(&bytes);
 		fail_all(first);
@@ -333,8 +333,8 @@ static int run_out(size_t mib)
 
 int main(int argc, char **argv)
 {
-	if (argc == 3 && !strcmp(argv[1], "limit"))
-		return run_out((size_t)atol(argv[2]));
+	if (argc == 4 && !strcmp(argv[1], "limit"))
+		return run_out((size_t)atol(argv[2]), atoi(argv[3]));
 	if (argc != 2)
 		return 2;
 	usual_alignment = (size_t)atol(argv[1]);
