@@ -12,6 +12,9 @@
 #include <unistd.h>
 
 void *malloc_of(size_t size, const uintptr_t *slot, uintptr_t frame_pointer);
+void *calloc_of(size_t count, size_t size, const uintptr_t *slot,
+		uintptr_t frame_pointer);
+void *realloc_of(void *p, size_t size, const uintptr_t *slot, uintptr_t frame_pointer);
 void cfree(void *p);
 void free_sized(void *p, size_t size);
 void free_aligned_sized(void *p, size_t alignment, size_t size);
@@ -34,12 +37,13 @@ void *malloc_of(size_t size, const uintptr_t *slot, uintptr_t frame_pointer)
 			   (struct request){.size = size});
 }
 
-DOOR void *calloc(size_t count, size_t size)
+DOOR_OF(calloc, calloc_of, "%rdx", "%rcx")
+void *calloc_of(size_t count, size_t size, const uintptr_t *slot, uintptr_t frame_pointer)
 {
 	size_t bytes;
 	if (__builtin_mul_overflow(count, size, &bytes))
 		return fail(ENOMEM);
-	return serve_alloc(MT_CALLER(),
+	return serve_alloc((struct mt_caller){slot, frame_pointer},
 			   (struct request){.size = bytes, .is_zeroed = true});
 }
 
@@ -54,9 +58,10 @@ SERVE_INLINE void *resize(struct mt_caller caller, void *p, size_t size)
 	return NULL;
 }
 
-DOOR void *realloc(void *p, size_t size)
+DOOR_OF(realloc, realloc_of, "%rdx", "%rcx")
+void *realloc_of(void *p, size_t size, const uintptr_t *slot, uintptr_t frame_pointer)
 {
-	return resize(MT_CALLER(), p, size);
+	return resize((struct mt_caller){slot, frame_pointer}, p, size);
 }
 
 DOOR void *reallocarray(void *p, size_t count, size_t size)

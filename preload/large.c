@@ -146,6 +146,27 @@ void large_record(struct thread *thread, mt_traceback_id id, void *p, size_t siz
 		mt_counters_alloc(&thread->recorder, id, size);
 }
 
+static inline void count_alloc(struct mt_recorder *recorder, mt_traceback_id id,
+			       size_t size)
+{
+	struct mt_state_counter *counter = mt_counters_known(recorder, id);
+	if (__builtin_expect(counter && mt_counters_can_alloc(recorder, counter, size),
+			     1))
+		mt_counters_count_alloc(recorder, counter, size);
+	else
+		mt_counters_alloc(recorder, id, size);
+}
+
+static inline void count_free(struct mt_recorder *recorder, mt_traceback_id id,
+			      size_t size)
+{
+	struct mt_state_counter *counter = mt_counters_known(recorder, id);
+	if (__builtin_expect(counter && mt_counters_can_free(recorder, counter, size), 1))
+		mt_counters_count_free(recorder, counter, size);
+	else
+		mt_counters_free(recorder, id, size);
+}
+
 /* The usual case in one piece: place_headed and large_record, with one header written. */
 void *large_alloc(struct thread *thread, struct mt_caller caller, size_t size,
 		  bool is_zeroed)
@@ -173,7 +194,7 @@ void *large_alloc(struct thread *thread, struct mt_caller caller, size_t size,
 				      .shift = LARGE_ALIGNMENT_SHIFT});
 	count_large(thread, 1, size);
 	if (entry)
-		mt_counters_alloc(&thread->recorder, id, size);
+		count_alloc(&thread->recorder, id, size);
 	return p;
 }
 
@@ -247,10 +268,18 @@ void large_free(struct thread *thread, void *p)
 		large_release(p);
 		return;
 	}
-	struct mt_block block = headed_block(p);
-	void *start = start_of(p);
-	forget(thread, &block);
+	struct large_tag tag = large_tag(p);
+	size_t size = large_header(p)->size;
+	void *start = (char *)p - ((size_t)1 << tag.shift);
 	large_header(p)->tag = 0;
+	count_large(thread, -1, size);
+	if (__builtin_expect(tag.generation != generation(), 0)) {
+		inherited_remove(size);
+	} else {
+		mt_traceback_id id = mt_blocks_remove(&thread->recorder, tag.entry);
+		if (__builtin_expect(id, 1))
+			count_free(&thread->recorder, id, size);
+	}
 	__libc_free(start);
 }
 

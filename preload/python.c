@@ -6,6 +6,7 @@
 #include "preload/python.h"
 
 #include "preload/config.h"
+#include "preload/door.h"
 #include "preload/serve.h"
 #include "tracer/record/syscall.h"
 
@@ -34,34 +35,67 @@ struct allocator {
 extern void PyMem_SetAllocator(int domain, struct allocator *) __attribute__((weak));
 extern const char _Py_DecRefShared[] __attribute__((weak));
 
-/* The byte that nothing gets comes from the C library, as CPython's own. */
 SERVE_INLINE struct request request_of(void *context, size_t size, bool is_zeroed)
 {
-	return (struct request){.size = size ? size : 1,
-				.is_zeroed = is_zeroed,
-				.is_outside = !size,
-				.api = (uint8_t)(uintptr_t)context};
+	return (struct request){
+		.size = size, .is_zeroed = is_zeroed, .api = (uint8_t)(uintptr_t)context};
 }
 
-static __attribute__((noinline)) void *python_malloc(void *context, size_t size)
+/* The byte that nothing gets comes from the C library, as CPython's own. */
+static struct request request_of_nothing(void *context, bool is_zeroed)
 {
-	return serve_alloc(MT_CALLER(), request_of(context, size, false));
+	struct request request = request_of(context, 1, is_zeroed);
+	request.is_outside = true;
+	return request;
 }
 
-static __attribute__((noinline)) void *python_calloc(void *context, size_t count,
-						     size_t size)
+SERVE_INLINE void *allocate(void *context, struct mt_caller caller, size_t size,
+			    bool is_zeroed)
+{
+	if (__builtin_expect(!size, 0))
+		return serve_alloc_traced(caller, request_of_nothing(context, is_zeroed));
+	return serve_alloc(caller, request_of(context, size, is_zeroed));
+}
+
+__attribute__((visibility("hidden"))) void *python_malloc(void *context, size_t size);
+__attribute__((visibility("hidden"))) void *python_calloc(void *context, size_t count,
+							  size_t size);
+__attribute__((visibility("hidden"))) void *python_realloc(void *context, void *p,
+							   size_t size);
+void *python_malloc_of(void *context, size_t size, const uintptr_t *slot,
+		       uintptr_t frame_pointer);
+void *python_calloc_of(void *context, size_t count, size_t size, const uintptr_t *slot,
+		       uintptr_t frame_pointer);
+void *python_realloc_of(void *context, void *p, size_t size, const uintptr_t *slot,
+			uintptr_t frame_pointer);
+
+DOOR_OF(python_malloc, python_malloc_of, "%rdx", "%rcx")
+void *python_malloc_of(void *context, size_t size, const uintptr_t *slot,
+		       uintptr_t frame_pointer)
+{
+	return allocate(context, (struct mt_caller){slot, frame_pointer}, size, false);
+}
+
+DOOR_OF(python_calloc, python_calloc_of, "%rcx", "%r8")
+void *python_calloc_of(void *context, size_t count, size_t size, const uintptr_t *slot,
+		       uintptr_t frame_pointer)
 {
 	size_t bytes;
 	if (__builtin_mul_overflow(count, size, &bytes))
 		return NULL;
-	return serve_alloc(MT_CALLER(), request_of(context, bytes, true));
+	return allocate(context, (struct mt_caller){slot, frame_pointer}, bytes, true);
 }
 
-static __attribute__((noinline)) void *python_realloc(void *context, void *p, size_t size)
+DOOR_OF(python_realloc, python_realloc_of, "%rcx", "%r8")
+void *python_realloc_of(void *context, void *p, size_t size, const uintptr_t *slot,
+			uintptr_t frame_pointer)
 {
+	struct mt_caller caller = {slot, frame_pointer};
 	if (!p)
-		return serve_alloc(MT_CALLER(), request_of(context, size, false));
-	return serve_realloc(MT_CALLER(), p, request_of(context, size, false));
+		return allocate(context, caller, size, false);
+	return serve_realloc(caller, p,
+			     size ? request_of(context, size, false)
+				  : request_of_nothing(context, false));
 }
 
 static __attribute__((noinline)) void python_free(void *context, void *p)

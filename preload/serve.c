@@ -365,6 +365,32 @@ void serve_free_by(void *p, struct release release, const uintptr_t *slot,
 	thread_leave(thread);
 }
 
+void *serve_alloc_outside(struct thread *thread, struct mt_caller caller,
+			  struct request request)
+{
+	mt_guard_raise(&thread->recorder.guard);
+	if (thread->recorder.pass.generation != mt_modules_current() ||
+	    request.size <= PYMALLOC_THRESHOLD ||
+	    request.alignment_shift > LARGE_ALIGNMENT_SHIFT) {
+		thread_leave(thread);
+		return serve_alloc_traced(caller, request);
+	}
+	void *p = large_alloc(thread, caller, request.size, request.is_zeroed);
+	if (__builtin_expect(!mt_guard_leave_if_quiet(&thread->recorder.guard), 0))
+		serve_free_disturbed(thread);
+	return p;
+}
+
+void serve_free_outside(struct thread *thread, void *p)
+{
+	if (!p)
+		return;
+	mt_guard_raise(&thread->recorder.guard);
+	large_free(thread, p);
+	if (__builtin_expect(!mt_guard_leave_if_quiet(&thread->recorder.guard), 0))
+		serve_free_disturbed(thread);
+}
+
 void serve_free_slowly(struct thread *thread, void *p)
 {
 	serve_free_other(thread, p);

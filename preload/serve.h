@@ -83,6 +83,11 @@ void *serve_alloc_slowly(struct thread *thread, struct request request,
 			 mt_traceback_id id);
 void serve_free_slowly(struct thread *thread, void *p);
 
+/* What lies outside of the small heap, while the short way is open. */
+void *serve_alloc_outside(struct thread *thread, struct mt_caller caller,
+			  struct request request);
+void serve_free_outside(struct thread *thread, void *p);
+
 /* The end of an event whose guard was disturbed. */
 void *serve_leave_disturbed(struct thread *thread, void *p, struct request request);
 void serve_free_disturbed(struct thread *thread);
@@ -127,9 +132,10 @@ SERVE_INLINE void *serve_alloc_known(struct thread *thread, struct request reque
 SERVE_INLINE void *serve_alloc(struct mt_caller caller, struct request request)
 {
 	struct thread *thread = thread_self;
-	if (__builtin_expect(
-		    !thread || thread->recorder.guard.up || !serve_is_fast(request), 0))
+	if (__builtin_expect(!thread || thread->recorder.guard.up, 0))
 		return serve_alloc_traced(caller, request);
+	if (__builtin_expect(!serve_is_fast(request), 0))
+		return serve_alloc_outside(thread, caller, request);
 	mt_guard_raise(&thread->recorder.guard);
 	if (__builtin_expect(thread->recorder.pass.generation != mt_modules_current(), 0))
 		return serve_alloc_unpassed(thread, caller, request);
@@ -162,10 +168,13 @@ SERVE_INLINE void serve_free(void *p, struct release release)
 {
 	struct thread *thread = thread_self;
 	if (__builtin_expect(!thread || thread->recorder.guard.up ||
-				     !thread->recorder.pass.is_given ||
-				     !pymalloc_is_inside(p),
+				     !thread->recorder.pass.is_given,
 			     0)) {
 		serve_free_traced(p, release);
+		return;
+	}
+	if (__builtin_expect(!pymalloc_is_inside(p), 0)) {
+		serve_free_outside(thread, p);
 		return;
 	}
 	mt_guard_raise(&thread->recorder.guard);

@@ -13,23 +13,13 @@
 #include "tracer/record/state.h"
 
 enum {
-	BUNCH = 64,
 	SHARDS = 256,
 	LEAST_CAPACITY = 128, /* of a shard; a power of two */
 };
 
-/* Of one thread slot. */
-struct free_entries {
-	uint32_t first, count; /* being filled or emptied */
-	uint32_t full;         /* a bunch in reserve; 0: none */
-	uint32_t padding[13];
-};
-static_assert(sizeof(struct free_entries) == 64, "not shared between threads");
-
 static struct {
 	struct mt_lock lock;
-	struct free_entries *slots; /* by slot */
-	uint32_t bunches;           /* first entry of the first; linked by size */
+	uint32_t bunches; /* first entry of the first; linked by size */
 } entries;
 
 struct shard {
@@ -39,23 +29,6 @@ struct shard {
 };
 
 static struct shard shards[SHARDS];
-
-static struct free_entries *free_entries_of(const struct mt_recorder *recorder)
-{
-	if (__builtin_expect(!__atomic_load_n(&entries.slots, __ATOMIC_ACQUIRE), 0)) {
-		mt_lock_take(&entries.lock);
-		if (!entries.slots)
-			__atomic_store_n(
-				&entries.slots,
-				(struct free_entries *)mt_pages_map_sparse(
-					mt_state.max_threads * sizeof *entries.slots),
-				__ATOMIC_RELEASE);
-		mt_lock_give(&entries.lock);
-		if (!entries.slots)
-			return NULL;
-	}
-	return &entries.slots[recorder->slot];
-}
 
 /* Entry 0 counts as used. */
 static uint32_t first_use(void)
@@ -91,33 +64,27 @@ static void give_bunch(uint32_t bunch)
 	mt_lock_give(&entries.lock);
 }
 
-static uint32_t pop(struct mt_recorder *recorder)
+bool mt_blocks_fetch(struct mt_recorder *recorder)
 {
-	struct free_entries *mine = free_entries_of(recorder);
-	if (!mine)
-		return first_use();
-	if (!mine->count) {
-		mine->first = mine->full ? mine->full : take_bunch();
-		mine->full = 0;
-		mine->count = mine->first ? BUNCH : 0;
-		if (!mine->first)
-			return first_use();
+	struct mt_free_blocks *mine = &recorder->free_blocks;
+	mine->first = mine->full ? mine->full : take_bunch();
+	mine->full = 0;
+	mine->count = mine->first ? MT_BLOCKS_BUNCH : 0;
+	if (mine->first)
+		return true;
+	mine->first = first_use();
+	if (!mine->first) {
+		mt_state_lose(MT_LOSS_BLOCKS_FULL);
+		return false;
 	}
-	uint32_t index = mine->first;
-	mine->first = (uint32_t)mt_state.blocks[index].address;
-	mine->count--;
-	return index;
+	mt_state.blocks[mine->first].address = 0;
+	mine->count = 1;
+	return true;
 }
 
-static void push(struct mt_recorder *recorder, uint32_t index)
+void mt_blocks_bring(struct mt_recorder *recorder)
 {
-	struct free_entries *mine = free_entries_of(recorder);
-	if (!mine)
-		return;
-	mt_state.blocks[index].address = mine->first;
-	mine->first = index;
-	if (++mine->count < BUNCH)
-		return;
+	struct mt_free_blocks *mine = &recorder->free_blocks;
 	if (mine->full)
 		give_bunch(mine->full);
 	mine->full = mine->first;
@@ -125,63 +92,19 @@ static void push(struct mt_recorder *recorder, uint32_t index)
 	mine->count = 0;
 }
 
-/* The traceback comes last and goes first: the collector takes it for a valid entry. */
-static void fill(struct mt_recorder *recorder, uint32_t index, const void *address,
-		 size_t size, mt_traceback_id id)
-{
-	struct mt_state_block *entry = &mt_state.blocks[index];
-	entry->address = (uintptr_t)address;
-	entry->size = size;
-	entry->slot = recorder->slot & 0xffffff;
-	__atomic_store_n(&entry->traceback, id, __ATOMIC_RELEASE);
-}
-
-static mt_traceback_id empty(uint32_t index)
-{
-	mt_traceback_id *place = &mt_state.blocks[index].traceback;
-	mt_traceback_id id = __atomic_load_n(place, __ATOMIC_RELAXED);
-	__atomic_store_n(place, 0, __ATOMIC_RELAXED);
-	atomic_thread_fence(memory_order_release);
-	return id;
-}
-
-uint32_t mt_blocks_add(struct mt_recorder *recorder, const void *address, size_t size,
-		       mt_traceback_id id, enum mt_block_kind kind)
-{
-	if (!id)
-		return 0;
-	uint32_t index = pop(recorder);
-	if (!index) {
-		mt_state_lose(MT_LOSS_BLOCKS_FULL);
-		return 0;
-	}
-	mt_state.blocks[index].kind = kind;
-	fill(recorder, index, address, size, id);
-	return index;
-}
-
 mt_traceback_id mt_blocks_change(struct mt_recorder *recorder, uint32_t index,
 				 const void *address, size_t size, mt_traceback_id id)
 {
-	mt_traceback_id old = empty(index);
-	fill(recorder, index, address, size, id);
+	mt_traceback_id old = mt_blocks_empty(index);
+	mt_blocks_fill(recorder, index, address, size, id);
 	return old;
-}
-
-mt_traceback_id mt_blocks_remove(struct mt_recorder *recorder, uint32_t index)
-{
-	if (!index)
-		return 0;
-	mt_traceback_id id = empty(index);
-	push(recorder, index);
-	return id;
 }
 
 void mt_blocks_clear(void)
 {
 	uint32_t count = atomic_load(&mt_state.header->used.blocks);
 	for (uint32_t i = 1; i < count; i++)
-		empty(i);
+		mt_blocks_empty(i);
 }
 
 static uint64_t hash_of(uintptr_t address, uint32_t domain)
@@ -303,9 +226,6 @@ void mt_blocks_after_fork(void)
 
 void mt_blocks_reopen_after_fork(void)
 {
-	if (entries.slots)
-		mt_pages_discard(entries.slots,
-				 mt_state.max_threads * sizeof *entries.slots);
 	entries.bunches = 0;
 	entries.lock = (struct mt_lock){MT_LOCK_FREE};
 	for (int i = 0; i < SHARDS; i++)

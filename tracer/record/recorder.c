@@ -63,6 +63,7 @@ bool mt_recorder_reopen_after_fork(struct mt_recorder *recorder, uint32_t slot)
 	recorder->slot = slot;
 	recorder->shared = &mt_state.threads[slot];
 	recorder->pass = (struct mt_recorder_pass){0};
+	recorder->free_blocks = (struct mt_free_blocks){0};
 	mt_pages_discard(recorder->directory, directory_bytes);
 	mt_unwinder_attach(recorder->unwinder);
 	mt_unwinder_forget(recorder->unwinder);

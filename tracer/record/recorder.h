@@ -42,6 +42,12 @@ struct mt_recorder_pass {
 	uint32_t is_given; /* events of this thread are recorded */
 };
 
+/* Entries of MT_REGION_BLOCKS that the slot may use: blocks.h. */
+struct mt_free_blocks {
+	uint32_t first, count; /* being filled or emptied; chained by their addresses */
+	uint32_t full;         /* a bunch in reserve; 0: none */
+};
+
 struct mt_recorder {
 	struct mt_guard guard;
 	uint32_t slot;                  /* thread slot */
@@ -50,6 +56,7 @@ struct mt_recorder {
 	struct mt_state_counter **directory;
 	int64_t delta_high, delta_low; /* bounds of shared->delta_bytes: counters.h */
 	struct mt_unwinder *unwinder;
+	struct mt_free_blocks free_blocks;
 	_Alignas(4096) struct mt_recorder_pass pass; /* its owner says whether is_given */
 };
 
