@@ -403,6 +403,32 @@ TEST(what_was_kept_does_not_reach_beyond_itself)
 	is_int(mt_image_enter_start(&image), 0);
 }
 
+TEST(a_frozen_state_does_not_change)
+{
+	struct state state = make_state();
+	struct mt_image image;
+	struct mt_state_counter read[2];
+	mt_traceback_id id = add_id(&state, add_node(&state, 0x1000, MT_ROOT_COMPLETE));
+	count(&state, id, 3, 1, 100);
+	ok(mt_image_open(&image, state.fd, NULL) == 0);
+	ok(mt_image_freeze(&image));
+	ok(!mt_image_freeze(&image));
+	count(&state, id, 7, 0, 100);
+	state.header->used.nodes++;
+	ok(mt_image_refresh(&image));
+	is_int(image.header.used.nodes, MT_FIRST_NODE + 1);
+	is_int(mt_image_read(&image, MT_REGION_COUNTERS, sizeof read[0], 64 + id, 2,
+			     read),
+	       2);
+	is_int(read[0].alloc_count, 3);
+	is_int(read[0].free_bytes, 100);
+	mt_image_leave_start(&image);
+	is_int(mt_image_read(&image, MT_REGION_COUNTERS, sizeof read[0], 64 + id, 2,
+			     read),
+	       2);
+	is_int(read[0].alloc_count, 10);
+}
+
 TEST(a_state_is_mapped_until_the_last_mapping_goes)
 {
 	struct state state = make_state();

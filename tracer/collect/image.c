@@ -12,6 +12,7 @@
 
 enum {
 	THREAD_BATCH = 256,
+	MOST_FROZEN_BYTES = 256 << 20,
 };
 
 static bool read_all(int fd, void *buffer, size_t size, uint64_t offset)
@@ -50,9 +51,29 @@ static void lay_over(const struct mt_state_kept *kept, char *buffer, uint64_t of
 	}
 }
 
+/* Whether all of it lies in one extent: then the file need not be read. */
+static bool read_kept(const struct mt_state_kept *kept, void *buffer, size_t size,
+		      uint64_t offset)
+{
+	const unsigned char *bytes = kept->bytes;
+	for (uint32_t i = 0; i < kept->extents; i++) {
+		const struct mt_state_extent *extent = &kept->extent[i];
+		uint64_t from = offset - extent->offset;
+		if (offset >= extent->offset && from <= extent->stored &&
+		    size <= extent->stored - from) {
+			memcpy(buffer, bytes + from, size);
+			return true;
+		}
+		bytes += extent->stored;
+	}
+	return false;
+}
+
 static bool read_image(const struct mt_image *image, void *buffer, size_t size,
 		       uint64_t offset)
 {
+	if (image->kept && read_kept(image->kept, buffer, size, offset))
+		return true;
 	if (!read_all(image->fd, buffer, size, offset))
 		return false;
 	if (image->kept)
@@ -131,6 +152,72 @@ uint64_t mt_image_enter_start(struct mt_image *image)
 	}
 	image->kept = kept;
 	return kept->time_ns;
+}
+
+/* The entries of a region that are in use. */
+static struct mt_state_extent used_part(const struct mt_image *image,
+					enum mt_region_id id, uint64_t entry_bytes,
+					uint64_t used)
+{
+	uint64_t bytes =
+		mt_image_clamp(image, id, (size_t)entry_bytes, used) * entry_bytes;
+	uint32_t size = bytes < MOST_FROZEN_BYTES ? (uint32_t)bytes : MOST_FROZEN_BYTES;
+	return (struct mt_state_extent){
+		.offset = image->header.regions[id].offset, .size = size, .stored = size};
+}
+
+/* As mt_start_keep does, but of everything. Returns how many bytes. */
+static uint64_t plan_copy(const struct mt_image *image, struct mt_state_kept *plan)
+{
+	const struct mt_state_header *header = &image->header;
+	const struct mt_geometry *geometry = &header->geometry;
+	uint64_t counter = MT_COUNTERS_PER_CHUNK * sizeof(struct mt_state_counter);
+	uint64_t peak = MT_COUNTERS_PER_CHUNK * sizeof(struct mt_state_peak);
+	uint64_t words = geometry->pool_bytes / geometry->alignment * sizeof(uint32_t);
+	uint32_t pools = header->used.pools, chunks = header->used.chunks;
+	const struct mt_state_extent extents[] = {
+		used_part(image, MT_REGION_HEADER, sizeof *header, 1),
+		used_part(image, MT_REGION_THREADS, sizeof(struct mt_state_thread),
+			  header->used.slots),
+		used_part(image, MT_REGION_CHUNKS, sizeof(struct mt_state_chunk), chunks),
+		used_part(image, MT_REGION_COUNTERS, counter, chunks),
+		used_part(image, MT_REGION_PEAKS, peak, chunks),
+		used_part(image, MT_REGION_POOLS, sizeof(struct mt_state_pool), pools),
+		used_part(image, MT_REGION_SIDE, words, pools),
+		used_part(image, MT_REGION_BLOCKS, sizeof(struct mt_state_block),
+			  header->used.blocks),
+	};
+	uint64_t bytes = 0;
+	plan->extents = sizeof extents / sizeof *extents;
+	for (uint32_t i = 0; i < plan->extents; i++) {
+		plan->extent[i] = extents[i];
+		bytes += extents[i].size;
+	}
+	return bytes;
+}
+
+bool mt_image_freeze(struct mt_image *image)
+{
+	struct mt_state_kept plan = {0};
+	if (image->kept || !mt_image_refresh(image))
+		return false;
+	uint64_t bytes = plan_copy(image, &plan);
+	struct mt_state_kept *kept =
+		bytes < MOST_FROZEN_BYTES ? malloc(sizeof plan + bytes) : NULL;
+	if (!kept)
+		return false;
+	*kept = plan;
+	unsigned char *to = kept->bytes;
+	for (uint32_t i = 0; i < plan.extents; i++) {
+		if (!read_all(image->fd, to, plan.extent[i].size,
+			      plan.extent[i].offset)) {
+			free(kept);
+			return false;
+		}
+		to += plan.extent[i].size;
+	}
+	image->kept = kept;
+	return true;
 }
 
 void mt_image_leave_start(struct mt_image *image)

@@ -46,6 +46,12 @@ uint64_t mt_image_clamp(const struct mt_image *image, enum mt_region_id region,
 uint64_t mt_image_enter_start(struct mt_image *image);
 void mt_image_leave_start(struct mt_image *image);
 
+/*
+ * The same for now: copy what may change, so that the process need not wait while it is
+ * looked at. False: there is too much of it, or no memory. mt_image_leave_start ends it.
+ */
+bool mt_image_freeze(struct mt_image *image);
+
 /* A string of the string table into buffer, cut if need be; empty where there is none. */
 void mt_image_string(const struct mt_image *image, uint32_t at, char *buffer,
 		     size_t size);

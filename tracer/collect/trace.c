@@ -509,11 +509,12 @@ int mt_trace_file_snapshot(struct mt_trace_file *trace,
 		bool is_still = request->is_still &&
 				(!request->thread_name || has_one_thread(image));
 		uint64_t start = image->header.start_monotonic_ns;
+		uint64_t end = request->copied_ns ? request->copied_ns : mt_clock_ns();
 		struct mt_record_snapshot snapshot = {
 			.kind = (uint8_t)request->kind,
 			.label = {label, strlen(label)},
 			.time_ns = began > start ? began - start : 0,
-			.span_ns = is_still ? 0 : mt_clock_ns() - began + 1,
+			.span_ns = is_still ? 0 : end - began + 1,
 			.peak_bound_bytes = image->header.totals.peak_bound_bytes};
 		rc = put_census(trace, &census, &snapshot, request, err);
 	}

@@ -42,9 +42,10 @@ typedef bool mt_thread_name(uint32_t pid, uint32_t tid, char name[MT_NAME_BYTES]
 
 struct mt_snapshot_request {
 	enum mt_snapshot_kind kind;
-	const char *label;              /* "": none */
-	bool is_still;                  /* the process cannot change anything meanwhile */
-	uint64_t now_ns;                /* CLOCK_MONOTONIC; 0: ask the clock */
+	const char *label;  /* "": none */
+	bool is_still;      /* the process cannot change anything meanwhile */
+	uint64_t now_ns;    /* CLOCK_MONOTONIC; 0: ask the clock */
+	uint64_t copied_ns; /* when the state had been copied; 0: it is read live */
 	mt_thread_name *thread_name;    /* NULL: the process is gone */
 	const struct mt_layers *layers; /* what the kernel said last; NULL: nothing */
 	struct mt_heap_scan *scan;      /* made for it; NULL: none */

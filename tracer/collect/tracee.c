@@ -197,32 +197,76 @@ void mt_tracee_listen(struct mt_tracee *tracee, int notify_fd)
 	save_start(tracee);
 }
 
+/* What can be done only now, while the process is as it is to be shown. */
+static void prepare(struct mt_tracee *tracee, struct mt_snapshot_request *request)
+{
+	take_start(tracee);
+	enum mt_snapshot_kind kind = request->kind;
+	if (!tracee->is_gone && kind != MT_SNAPSHOT_PERIODIC && kind != MT_SNAPSHOT_START)
+		ask_kernel(tracee);
+	request->layers = &tracee->layers;
+	request->thread_name = tracee->is_gone ? NULL : mt_kernel_thread_name;
+	request->now_ns = mt_clock_ns();
+	if (!tracee->is_gone && mt_image_freeze(&tracee->image))
+		request->copied_ns = mt_clock_ns();
+}
+
+static int take(struct mt_tracee *tracee, const struct mt_snapshot_request *request,
+		struct mt_error *err)
+{
+	struct mt_error local = {0};
+	int rc = mt_trace_file_snapshot(tracee->trace, request, &local);
+	mt_image_leave_start(&tracee->image);
+	if (rc < 0)
+		mt_fail(err, local.code, "%s", local.message);
+	return note_failure(tracee, rc, &local);
+}
+
 static int take_snapshot(struct mt_tracee *tracee, enum mt_snapshot_kind kind,
 			 const char *label, bool is_still, struct mt_heap_scan *scan,
 			 struct mt_error *err)
 {
-	struct mt_error local = {0};
 	if (!tracee->trace)
 		return mt_fail(err, MT_ERR_MISSING, "%s",
 			       tracee->failure.code ? tracee->failure.message
 						    : "its trace has ended");
-	take_start(tracee);
-	if (!tracee->is_gone && kind != MT_SNAPSHOT_PERIODIC && kind != MT_SNAPSHOT_START)
-		ask_kernel(tracee);
 	struct mt_snapshot_request request = {
-		.kind = kind,
-		.layers = &tracee->layers,
-		.label = label,
-		.is_still = is_still,
-		.scan = scan,
-		.thread_name = tracee->is_gone ? NULL : mt_kernel_thread_name};
+		.kind = kind, .label = label, .is_still = is_still, .scan = scan};
+	prepare(tracee, &request);
 	/* Who asked from inside has had its blocks checked. */
 	if (!is_still && (kind == MT_SNAPSHOT_LABEL || kind == MT_SNAPSHOT_PERIODIC))
 		atomic_store(&tracee->control->check_wanted, 1);
-	int rc = mt_trace_file_snapshot(tracee->trace, &request, &local);
-	if (rc < 0)
-		mt_fail(err, local.code, "%s", local.message);
-	return note_failure(tracee, rc, &local);
+	return take(tracee, &request, err);
+}
+
+static void answer(struct mt_tracee *tracee, uint32_t request, int rc)
+{
+	struct mt_control *control = tracee->control;
+	control->result = rc < 0 ? -1 : rc;
+	atomic_store(&control->done, request);
+	futex(&control->done, FUTEX_WAKE, INT_MAX);
+}
+
+/*
+ * The process goes on as soon as the state is copied, so it hears of no failure to write
+ * the snapshot; nor would it have heard of one to write the next.
+ */
+static void answer_snapshot(struct mt_tracee *tracee, uint32_t number,
+			    enum mt_snapshot_kind kind, const char *label)
+{
+	if (!tracee->trace || tracee->failure.code) {
+		answer(tracee, number, -1);
+		return;
+	}
+	struct mt_snapshot_request request = {
+		.kind = kind, .label = label, .is_still = true};
+	prepare(tracee, &request);
+	bool is_copied = request.copied_ns != 0;
+	if (is_copied)
+		answer(tracee, number, 0);
+	int rc = take(tracee, &request, NULL);
+	if (!is_copied)
+		answer(tracee, number, rc);
 }
 
 int mt_tracee_snapshot(struct mt_tracee *tracee, enum mt_snapshot_kind kind,
@@ -334,26 +378,6 @@ static int take_error(struct mt_tracee *tracee, mt_name_frames *name_frames)
 	return note_failure(tracee, rc, &err);
 }
 
-static int answer_request(struct mt_tracee *tracee, uint32_t kind, const char *label,
-			  mt_name_frames *name_frames)
-{
-	switch (kind) {
-	case MT_REQUEST_SNAPSHOT_START:
-		return mt_tracee_snapshot(tracee, MT_SNAPSHOT_START, NULL, true, NULL);
-	case MT_REQUEST_LAYERS:
-		ask_kernel(tracee);
-		return 0;
-	case MT_REQUEST_ERROR:
-		return take_error(tracee, name_frames);
-	case MT_REQUEST_LEAKS:
-		return answer_leaks(tracee, false);
-	case MT_REQUEST_LEAKS_AT_END:
-		return answer_leaks(tracee, true);
-	default:
-		return mt_tracee_snapshot(tracee, MT_SNAPSHOT_LABEL, label, true, NULL);
-	}
-}
-
 void mt_tracee_answer(struct mt_tracee *tracee, mt_name_frames *name_frames)
 {
 	struct mt_control *control = tracee->control;
@@ -361,10 +385,26 @@ void mt_tracee_answer(struct mt_tracee *tracee, mt_name_frames *name_frames)
 	char label[MT_LABEL_BYTES];
 	memcpy(label, control->label, sizeof label);
 	label[sizeof label - 1] = '\0';
-	int rc = answer_request(tracee, control->kind, label, name_frames);
-	control->result = rc < 0 ? -1 : rc;
-	atomic_store(&control->done, request);
-	futex(&control->done, FUTEX_WAKE, INT_MAX);
+	switch (control->kind) {
+	case MT_REQUEST_SNAPSHOT_START:
+		answer_snapshot(tracee, request, MT_SNAPSHOT_START, NULL);
+		break;
+	case MT_REQUEST_LAYERS:
+		ask_kernel(tracee);
+		answer(tracee, request, 0);
+		break;
+	case MT_REQUEST_ERROR:
+		answer(tracee, request, take_error(tracee, name_frames));
+		break;
+	case MT_REQUEST_LEAKS:
+		answer(tracee, request, answer_leaks(tracee, false));
+		break;
+	case MT_REQUEST_LEAKS_AT_END:
+		answer(tracee, request, answer_leaks(tracee, true));
+		break;
+	default:
+		answer_snapshot(tracee, request, MT_SNAPSHOT_LABEL, label);
+	}
 }
 
 /* Ten a second while something changes; less and less often while nothing does. */
