@@ -371,6 +371,54 @@ TEST(holders_that_are_not_there_or_run_in_circles_end_every_chain)
 	made_end(&s.made);
 }
 
+/* Whatever blocks say of each other, all is answered, and the rows add up. */
+TEST(any_holders_kinds_and_cycles_are_answered)
+{
+	srand(20261120);
+	for (int run = 0; run < 100 && !tap_failures; run++) {
+		struct scanned s;
+		begin(&s);
+		for (uint32_t i = 0; i < 8; i++)
+			root(&s, (enum mt_root_kind)(rand() % 12), (uint64_t)rand());
+		int64_t bytes = 0;
+		for (uint32_t i = 0; i < 60; i++) {
+			uint32_t id = block(&s, (enum mt_leak_kind)(rand() % 4),
+					    rand() % 4, (uint64_t)(rand() % 100),
+					    (uint32_t)(rand() % 70), (uint64_t)rand());
+			struct mt_record_block *b = &s.blocks[id - 1];
+			b->held_by_root = b->holder && rand() % 4 == 0;
+			b->cycle = (uint32_t)(rand() % 4);
+			b->content = (uint8_t)(rand() % 8);
+			b->retained_bytes = (uint64_t)rand();
+			bytes += (int64_t)b->size;
+		}
+		for (int i = 0; i < 16; i++)
+			edge(&s, 1 + (uint32_t)(rand() % 70), 1 + (uint32_t)(rand() % 70),
+			     (uint64_t)rand());
+		const char *path = finish(&s, MT_SCAN_RETAINED | MT_SCAN_HASHES);
+		struct mt_leaks leaks;
+		struct mt_leaks_question question = {
+			.base = {.by = run % 2 ? MT_BY_TRACEBACK : MT_BY_TYPE},
+			.wants_reachable = true,
+			.wants_retained = true};
+		ask_leaks(&leaks, &question, path);
+		int64_t sum = 0;
+		for (size_t i = 0; i < leaks.order.count; i++)
+			sum += shown(&leaks, i)->counts.bytes;
+		is_int(sum, bytes);
+		mt_leaks_deinit(&leaks);
+		struct mt_why why;
+		struct mt_why_question asked = {0};
+		ask_why(&why, &asked, path);
+		sum = 0;
+		for (size_t i = 0; i < why.paths.count; i++)
+			sum += why.paths.list[i].counts.count;
+		is_int(sum, 60);
+		mt_why_deinit(&why);
+		made_end(&s.made);
+	}
+}
+
 TEST(long_chains_take_no_stack_and_no_square_of_time)
 {
 	enum {
