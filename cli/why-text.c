@@ -112,7 +112,8 @@ static void put_path(FILE *out, const struct mt_why *why, const struct mt_why_si
 {
 	uint32_t steps[MT_MAX_HOLDERS];
 	uint32_t count = mt_holders_steps(&why->holders, path->last, steps);
-	const char *root = why->holders.list.list[steps[0]].root;
+	const struct mt_holder *first = &why->holders.list.list[steps[0]];
+	const char *root = mt_why_root(why, steps[0]);
 	uint8_t kind = why->holders.list.list[path->last].kind;
 	put_how(out, site, path);
 	if (kind == MT_LEAK_DEFINITE) {
@@ -125,7 +126,8 @@ static void put_path(FILE *out, const struct mt_why *why, const struct mt_why_si
 	      out);
 	if (root) {
 		put_bold(out, options, root);
-		fprintf(out, " %s ", arrow(options));
+		fprintf(out, "%s %s ", first->has_offsets ? ", at several places" : "",
+			arrow(options));
 	}
 	put_steps(out, why, steps, count, options);
 	if (kind == MT_LEAK_POSSIBLE)

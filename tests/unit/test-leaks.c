@@ -320,6 +320,25 @@ TEST(paths_of_a_call_site_are_grouped_the_most_common_first)
 	made_end(&s.made);
 }
 
+TEST(places_of_one_kind_are_one_way_to_hold)
+{
+	struct scanned s;
+	begin(&s);
+	for (uint32_t i = 0; i < 4; i++) {
+		uint32_t place = root(&s, i < 2 ? MT_HELD_KEY : MT_HELD_STACK, i * 8);
+		held_by_root(&s, block(&s, MT_LEAK_REACHABLE, 0, 8, 0, 0), place);
+	}
+	struct mt_why why;
+	struct mt_why_question question = {0};
+	ask_why(&why, &question, finish(&s, 0));
+	is_int(why.paths.count, 2);
+	is_int(why.paths.list[0].counts.count, 2);
+	is_str(mt_why_root(&why, why.paths.list[0].last), "pthread key 0");
+	is_str(mt_why_root(&why, why.paths.list[1].last), "the stack");
+	mt_why_deinit(&why);
+	made_end(&s.made);
+}
+
 TEST(a_block_is_found_by_any_address_within_and_its_chain_ends_at_the_root)
 {
 	struct mt_why why;

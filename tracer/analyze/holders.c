@@ -57,6 +57,13 @@ static uint32_t find_passed(const struct mt_holders *holders, uint32_t parent,
 	return parent;
 }
 
+/* Its label takes the place of an offset: equal ones are one string. */
+static void add_root(const struct work *work, uint32_t root, struct mt_holder *wanted)
+{
+	wanted->root = work->roots->names[root];
+	wanted->offset = (uintptr_t)work->roots->labels[root];
+}
+
 static int add_step(struct work *work, uint32_t block, uint32_t parent,
 		    struct mt_error *err)
 {
@@ -78,7 +85,7 @@ static int add_step(struct work *work, uint32_t block, uint32_t parent,
 		return 0;
 	}
 	if (parent == MT_NO_HOLDER && b->root != MT_NO_ROOT)
-		wanted.root = work->roots->labels[b->root];
+		add_root(work, b->root, &wanted);
 	wanted.depth = parent == MT_NO_HOLDER ? 1 : holders->list.list[parent].depth + 1;
 	return intern(holders, &wanted, &holders->of_block[block], err);
 }

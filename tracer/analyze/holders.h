@@ -19,13 +19,13 @@ enum {
 struct mt_holder {
 	uint32_t parent;     /* step towards the root; MT_NO_HOLDER: this is the first */
 	mt_location_id site; /* of the block */
-	const char *root;    /* first step: what holds it; NULL: nothing does */
+	const char *root;    /* first step: the name of what holds it; NULL: nothing */
 	uint8_t kind;        /* enum mt_leak_kind of the block */
 	bool is_repeated;    /* some paths come by more than once */
 	uint32_t depth;
 	uint32_t block;   /* the first one that came by */
 	uint64_t offset;  /* of the pointer in the step before */
-	bool has_offsets; /* it differs */
+	bool has_offsets; /* it differs; first step: the places in root do */
 };
 
 struct mt_holders {

@@ -141,6 +141,18 @@ static void put_label(FILE *out, const struct mt_roots *roots,
 	put_function(out, roots, root, directory);
 }
 
+/* Only variables have places: other labels may have any "+". */
+static const char *name_of(struct mt_roots *roots, size_t i, char *label,
+			   struct mt_error *err)
+{
+	char *plus = strrchr(label, '+');
+	bool has_place = plus && is_variable(&roots->heap->roots.list[i]) &&
+			 strspn(plus + 1, "0123456789") == strlen(plus + 1);
+	if (has_place)
+		*plus = '\0';
+	return mt_locations_string(roots->frames->locations, label, err);
+}
+
 static int make_label(struct mt_roots *roots, size_t i, const char *directory,
 		      struct mt_error *err)
 {
@@ -150,12 +162,15 @@ static int make_label(struct mt_roots *roots, size_t i, const char *directory,
 	if (!out)
 		return mt_fail(err, MT_ERR_NO_MEMORY, "out of memory");
 	put_label(out, roots, &roots->heap->roots.list[i], directory);
-	bool is_whole = !fclose(out);
-	if (is_whole)
+	if (!fclose(out)) {
 		roots->labels[i] =
 			mt_locations_string(roots->frames->locations, text, err);
+		roots->names[i] = name_of(roots, i, text, err);
+	}
 	free(text);
-	return roots->labels[i] ? 0 : mt_fail(err, MT_ERR_NO_MEMORY, "out of memory");
+	return roots->labels[i] && roots->names[i]
+		       ? 0
+		       : mt_fail(err, MT_ERR_NO_MEMORY, "out of memory");
 }
 
 int mt_roots_init(struct mt_roots *roots, const struct mt_heap *heap,
@@ -164,7 +179,8 @@ int mt_roots_init(struct mt_roots *roots, const struct mt_heap *heap,
 {
 	*roots = (struct mt_roots){.heap = heap, .frames = frames};
 	roots->labels = calloc(heap->roots.count + 1, sizeof *roots->labels);
-	if (!roots->labels)
+	roots->names = calloc(heap->roots.count + 1, sizeof *roots->names);
+	if (!roots->labels || !roots->names)
 		return mt_fail(err, MT_ERR_NO_MEMORY, "out of memory");
 	int rc = want_symbols(heap, frames, err);
 	for (size_t i = 0; rc >= 0 && i < heap->roots.count; i++)
@@ -175,5 +191,6 @@ int mt_roots_init(struct mt_roots *roots, const struct mt_heap *heap,
 void mt_roots_deinit(struct mt_roots *roots)
 {
 	free(roots->labels);
+	free(roots->names);
 	*roots = (struct mt_roots){0};
 }

@@ -64,6 +64,18 @@ static void fill_root(const struct mt_why *why, uint32_t first, struct mt_value 
 	uint32_t root = heap->blocks.list[block].root;
 	if (root == MT_NO_ROOT)
 		return;
+	values[0] = mt_value_text(mt_why_root(why, first));
+	values[1] = mt_value_text(mt_root_kind_name(heap->roots.list[root].kind));
+}
+
+/* The same of one block. */
+static void fill_block_root(const struct mt_why *why, uint32_t block,
+			    struct mt_value *values)
+{
+	const struct mt_heap *heap = mt_why_heap(why);
+	uint32_t root = heap->blocks.list[block].root;
+	if (root == MT_NO_ROOT)
+		return;
 	values[0] = mt_value_text(why->roots.labels[root]);
 	values[1] = mt_value_text(mt_root_kind_name(heap->roots.list[root].kind));
 }
@@ -190,7 +202,7 @@ static int report_chain(struct mt_why *why, struct mt_error *err)
 	if (!chain)
 		return mt_fail(err, MT_ERR_NO_MEMORY, "out of memory");
 	mt_why_chain(why, why->block, chain, count);
-	fill_root(why, why->holders.of_block[chain[0]], root);
+	fill_block_root(why, chain[0], root);
 	struct mt_fact facts[] = {{.name = "root", .value = root[0]},
 				  {.name = "root_kind", .value = root[1]}};
 	int rc = mt_report_add_fact(&why->answer.report, facts[0], err);

@@ -204,3 +204,12 @@ size_t mt_why_chain(const struct mt_why *why, uint32_t block, uint32_t *blocks,
 			blocks[i] = at;
 	return count;
 }
+
+const char *mt_why_root(const struct mt_why *why, uint32_t first)
+{
+	const struct mt_holder *holder = &why->holders.list.list[first];
+	uint32_t root = mt_why_heap(why)->blocks.list[holder->block].root;
+	if (!holder->root || root == MT_NO_ROOT)
+		return NULL;
+	return holder->has_offsets ? holder->root : why->roots.labels[root];
+}
