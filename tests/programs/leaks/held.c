@@ -53,7 +53,7 @@ static NOINLINE void tagged(void)
 	expect("possible", 1, 64);
 }
 
-static __thread void *thread_local_slot;
+__thread void *volatile thread_local_slot;
 
 static NOINLINE void thread_local_of_main(void)
 {

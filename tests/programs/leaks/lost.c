@@ -117,7 +117,7 @@ static NOINLINE void exited_thread(void)
 	expect("definite", 1, 56);
 }
 
-static __thread void *thread_local_slot;
+__thread void *volatile thread_local_slot;
 
 static void *hold_in_thread_local(void *key)
 {
