@@ -51,6 +51,8 @@ __attribute__((unused)) static NOINLINE void forget(void)
 
 static inline void (*find_story(const struct story *stories, int argc, char **argv))(void)
 {
+	static char buffer[4096];
+	setvbuf(stdout, buffer, _IOFBF, sizeof buffer); /* no block of a story */
 	if (argc > 2 && !strcmp(argv[2], "threads"))
 		start_waiting();
 	for (; stories->name; stories++)

@@ -1,0 +1,287 @@
+#!/usr/bin/env bats
+# memtrace leaks, why and dup over programs whose leaks are known, and what top, diff and
+# the gate make of a scan.
+bats_require_minimum_version 1.5.0
+load setup
+
+setup_file() {
+	cd "$BATS_FILE_TMPDIR" || return
+	local programs=$BATS_TEST_DIRNAME/../programs/leaks level name
+	local flags="-Wall -Wextra -g -fno-builtin -pthread"
+	cp "$programs"/*.[ch] "$programs"/*.cc .
+	${CC:-cc} -std=gnu11 $flags -O1 -shared -fPIC plugin.c -o plugin.so
+	${CC:-cc} -std=gnu11 $flags -O1 cache.c -o cache
+	for level in 0 2; do
+		for name in lost held child; do
+			${CC:-cc} -std=gnu11 $flags -O$level $name.c -o $name-c$level -ldl
+			${CXX:-c++} $flags -O$level -x c++ $name.c -o $name-cc$level -ldl
+		done
+		${CXX:-c++} $flags -O$level objects.cc -o objects-cc$level
+	done
+	"$BATS_TEST_DIRNAME/../../${BUILD:-build}/memtrace" run -q --leaks --dup -o cache.mtz \
+		-- ./cache lose >address
+	"$BATS_TEST_DIRNAME/../../${BUILD:-build}/memtrace" run -q --leaks -o whole.mtz -- ./cache >/dev/null
+}
+
+prepare() {
+	cd "$BATS_FILE_TMPDIR" || return
+}
+
+check=$BATS_TEST_DIRNAME/check-stories.py
+
+# stories PROGRAM STORY,...: in C and C++, with and without optimization, and beside others.
+stories() {
+	local build status=0
+	for build in c0 c2 cc0 cc2; do
+		[ -e "$1-$build" ] || continue
+		"$check" "./$1-$build" "$2" || status=1
+	done
+	"$check" "./$1-$build" "$2" threads || status=1
+	return $status
+}
+
+line_of() {
+	grep -n "/\* $2 \*/" "$1" | cut -d: -f1
+}
+
+@test "leaks: blocks that were lost one by one, small and large" {
+	stories lost plain,large,in-threads
+}
+
+@test "leaks: of a list the head is definite, the rest is lost with it" {
+	stories lost list,two-heads
+}
+
+@test "leaks: cycles of one, two and a thousand" {
+	stories lost cycle-2,cycle-1000,own-cycle
+}
+
+@test "leaks: what only an ended thread held is lost" {
+	stories lost exited-thread,exited-thread-locals
+}
+
+@test "leaks: stale pointers in dead stack slots and in main's dead frame hold nothing" {
+	stories lost dead-slots,returned
+}
+
+@test "leaks: pointers past the end, and those in another form, are none" {
+	stories lost past-end,hidden
+}
+
+@test "leaks: variables hold, in the program and in an opened module" {
+	stories held global,below,opened-module
+}
+
+@test "leaks: a pointer to the middle, or a tagged one, leaves a block possible" {
+	stories held middle,below-middle,tagged
+}
+
+@test "leaks: thread-locals hold, of main and of another thread" {
+	stories held thread-local,thread-local-of-other
+}
+
+@test "leaks: registers and stacks of other threads hold" {
+	stories held register,saved-register,stack-of-other
+}
+
+@test "leaks: stacks of coroutines hold, in the heap and in a mapping" {
+	stories held coroutine-in-heap,coroutine-in-mapping
+}
+
+@test "leaks: values of keys hold" {
+	stories held key,late-key
+}
+
+@test "leaks: exit() within main leaves its frame alive; what atexit frees is no leak" {
+	stories held exits,freed-at-exit
+}
+
+@test "leaks: what the C library keeps is no leak" {
+	stories held environment,stream
+}
+
+@test "leaks: the leak of a closed library" {
+	stories child closed-library
+}
+
+@test "leaks: the leak of a forked child is in the child's trace, not in its parent's" {
+	stories child forked
+	memtrace run -q --leaks -o tree.mtz -- ./child-c2 forked
+	run -0 memtrace leaks --json tree.mtz.1
+	jq -e '.summary.definite == {"size":152,"count":1}' <<<"$output"
+}
+
+@test "leaks: shared pointers in a circle" {
+	stories objects shared-cycle,shared-cycle-in-four
+}
+
+@test "leaks: strings, vectors and maps of C++" {
+	stories objects unique,string-growth,lost-string,vector-growth,lost-vector,types,map
+}
+
+@test "leaks: text leads from the definite block to what is lost with it" {
+	memtrace run -q --leaks -o list.mtz -- ./lost-c2 list
+	run -0 --separate-stderr memtrace leaks list.mtz
+	[[ ${lines[0]} == "Scanned at the end, "*": paused "* ]]
+	[ "${lines[1]}" = "Definite:  16 B in 1 block" ]
+	[ "${lines[2]}" = "Indirect:  1584 B in 99 blocks" ]
+	node=$(line_of lost.c node)
+	[[ $output == *"definite lost.c:$node: size=16 B, count=1, average=16 B, leads to 1584 B in 99 blocks"* ]]
+	[[ $output == *"  indirect lost.c:$node: size=1584 B, count=99, average=16 B, references=99"* ]]
+	[[ $output == *"    lost.c:$node (story_node)"* ]]
+}
+
+@test "leaks: a cycle shows its members and the pointers that close it" {
+	memtrace run -q --leaks -o cycle.mtz -- ./lost-c2 cycle-2
+	run -0 memtrace leaks cycle.mtz
+	node=$(line_of lost.c node)
+	[[ $output == *"cycle of 32 B in 2 blocks"* ]]
+	[[ $output == *"  1 block of 16 B, +0 leads to lost.c:$node"* ]]
+	memtrace leaks --json cycle.mtz | jq -e --argjson node "$node" '
+		.cycles | length > 0 and all(.offset == 0 and .traceback[-1].line == $node
+			and .to[-1].line == $node and .each == {"size":32,"count":2})'
+}
+
+@test "leaks: JSON as in the contract" {
+	memtrace leaks --json cache.mtz >l.json
+	jq -e '.schema == "memtrace.leaks/1" and .trace == "cache.mtz" and
+		.snapshot.label == "exit" and
+		(.summary | keys) == ["definite","indirect","possible","reachable"] and
+		.summary.definite == {"size":56,"count":1} and
+		.summary.indirect == {"size":88,"count":3} and
+		.summary.reachable.count >= 825 and
+		all(.rows[]; .kind and .size and .count and (.traceback | type) == "array") and
+		all(.rows[] | select(.kind == "indirect"); .under == 0) and
+		.rows[0].leads_to == .summary.indirect and .omitted.rows == 0 and
+		.scan.pause_ns > 0 and .scan.threads == 1 and .scan.threads_missed == 0' l.json
+	memtrace leaks --json -n 1 --by lineno cache.mtz |
+		jq -e '.by == "lineno" and (.rows | length) == 2 and .omitted.rows == 1'
+}
+
+@test "leaks: filters and --reachable" {
+	run -0 memtrace leaks --json --function no_such_function cache.mtz
+	jq -e '.rows == [] and all(.summary[]; .count == 0)' <<<"$output"
+	memtrace leaks --json --reachable --function new_table cache.mtz |
+		jq -e '.rows | length == 1 and .[0].kind == "reachable" and .[0].size == 520'
+}
+
+@test "leaks: what would be freed with the table" {
+	memtrace leaks --json --reachable --retained --by function -n 0 cache.mtz |
+		jq -e '.rows[] | select(.function == "new_table") |
+			.retained == {"size": (520 + 400 * 72), "count": 801}'
+	memtrace top --json --metric retained --by function cache.mtz |
+		jq -e '.rows[] | select(.function == "new_table") | .size == 520 + 400 * 72 and .count == 801'
+}
+
+@test "leaks: without a scan status 3 and the next step" {
+	memtrace run -q --force -o plain.mtz -- ./cache >/dev/null
+	for command in leaks why dup; do
+		run -3 --separate-stderr memtrace $command plain.mtz
+		[ -z "$output" ]
+		[[ $stderr == *"memtrace $command: plain.mtz: "*"memtrace run --leaks"* ]]
+	done
+	run -3 --separate-stderr memtrace dup whole.mtz
+	[[ $stderr == *"memtrace run --leaks --dup"* ]]
+	run -2 memtrace leaks cache.mtz@peak
+	run -2 memtrace top --by type plain.mtz
+	run -2 memtrace top --metric retained plain.mtz
+}
+
+@test "why: groups the blocks of a line by how they are held" {
+	entry=$(line_of cache.c entry)
+	run -0 memtrace why --at cache.c:$entry cache.mtz
+	[[ $output == *"cache.c:$entry: 22.6 KiB in 414 blocks, of these lost: 112 B in 2 blocks"* ]]
+	[[ $output == *"  400 of 414 blocks are held through cache+8 "*" new_table (cache.c:$(line_of cache.c table)) "*" new_entry (cache.c:$entry), one after the other"* ]]
+	[[ $output == *"  12 of 414 blocks are held through others, at several places "* ]]
+	[[ $output == *"  1 of 414 blocks is lost: nothing points there"* ]]
+	memtrace why --json --function new_entry cache.mtz | jq -e '
+		.schema == "memtrace.why/1" and .rows[0].count == 414 and
+		.paths[0].count == 400 and .paths[0].root == "cache+8" and
+		.paths[0].root_kind == "global" and
+		[.steps[] | select(.path == 0) | .function] == ["new_table", "new_entry"]'
+}
+
+@test "why: without a selection the largest call sites" {
+	memtrace why --json -n 2 cache.mtz | jq -e '
+		(.rows | length) == 2 and .rows[0].size >= .rows[1].size'
+}
+
+@test "why: the path of one block" {
+	address=$(cat address)
+	run -0 memtrace why cache.mtz "$address"
+	[[ $output == *"Held through others+24"* ]]
+	[[ $output == *"$address: 16 B, string of 6, references=1, retains 16 B in 1 block"* ]]
+	[[ $output == *"  its pointer at +8"* ]]
+	memtrace why --json cache.mtz "$address" | jq -e --argjson address $((address)) '
+		.root == "others+24" and (.chain | length) == 2 and
+		.chain[1].address == $address and .chain[1].pointer_offset == 8'
+	run -0 memtrace why cache.mtz $((address + 3))
+	run -3 memtrace why cache.mtz 16
+	run -2 memtrace why cache.mtz nonsense
+	run -2 memtrace why --at cache.c cache.mtz
+	run -3 memtrace why --at cache.c:1 cache.mtz
+}
+
+@test "dup: copies, distinct contents, and what sharing saves" {
+	name=$(line_of cache.c name)
+	run -0 memtrace dup cache.mtz
+	[[ $output == *"Equal: 414 blocks with 5 distinct contents, 6624 B; sharing saves 6544 B"* ]]
+	[[ $output == *"cache.c:$name: 400 copies, 5 distinct, 6400 B; sharing saves 6320 B"* ]]
+	memtrace dup --json cache.mtz | jq -e '
+		.schema == "memtrace.dup/1" and
+		(.rows[] | select(.traceback[-1].function == "new_name" and .copies == 400) |
+			.distinct == 5 and .saving_bytes == 395 * 16)'
+}
+
+@test "top, diff and leaks --by type: classes of C++, strings, zeroes" {
+	memtrace run -q --leaks -o types.mtz -- ./objects-cc2 types
+	memtrace top --json --by type types.mtz | jq -e '
+		(.rows[] | select(.type == "shapes::Circle") | .count == 5 and .size == 80) and
+		(.rows[] | select(.type == "shapes::Square") | .count == 3 and .size == 96) and
+		.totals.size == ([.rows[].size] | add)'
+	memtrace diff --json --by type types.mtz types.mtz | jq -e 'all(.rows[]; .size_diff == 0)'
+	memtrace leaks --json --reachable --by type -n 0 cache.mtz | jq -e '
+		[.rows[].type] | index("string of 6") != null'
+}
+
+@test "gate: what leaked fails a scanned trace, without any limit" {
+	run -1 --separate-stderr memtrace gate cache.mtz
+	[[ $output == *"  max-leaked: failed: 144 B leaked in 4 blocks, more than 0 B"* ]]
+	[[ $output == *"cache.c:$(line_of cache.c entry)"* ]]
+	run -0 memtrace gate --max-leaked 144 cache.mtz
+	run -1 memtrace gate --max-leaked 143 cache.mtz
+	run -0 memtrace gate whole.mtz
+	[[ $output == *"  max-leaked: passed: 0 B leaked in 0 blocks, within 0 B"* ]]
+}
+
+@test "gate: the baseline's leaks and known ones do not count" {
+	run -0 memtrace gate --baseline cache.mtz --max-growth 1M cache.mtz
+	[[ $output == *"0 B leaked in 0 blocks beyond the baseline"* ]]
+	run -1 memtrace gate --baseline whole.mtz --max-growth 1M cache.mtz
+	[[ $output == *"144 B leaked in 4 blocks beyond the baseline, more than 0 B"* ]]
+	echo leak:lose >known.supp
+	run -0 memtrace gate --suppressions known.supp cache.mtz
+}
+
+@test "gate: JUnit, SARIF, GitHub and Markdown show the leaked lines" {
+	run -1 memtrace gate --junit j.xml --sarif s.json --markdown m.md --github cache.mtz
+	[[ $output == *"::error file=cache.c,line=$(line_of cache.c entry),title=memtrace max-leaked::"* ]]
+	grep -q 'name="max-leaked"' j.xml
+	jq -e '[.runs[0].results[] | select(.ruleId == "max-leaked")] | length >= 2' s.json
+	grep -q 'max.*leaked.*cache' m.md
+}
+
+@test "run --gate --leaks: 23 where something leaked" {
+	run -23 memtrace run -q --force -o g.mtz --gate --leaks -- ./cache lose
+	run -0 memtrace run -q --force -o g.mtz --gate --leaks -- ./cache
+}
+
+@test "leaks, why, dup: a damaged trace gives what is intact, with status 3" {
+	size=$(stat -c %s cache.mtz)
+	cp cache.mtz bent.mtz
+	printf 'xxxx' | dd of=bent.mtz bs=1 seek=$((size * 3 / 4)) conv=notrunc status=none
+	for command in leaks why dup; do
+		run -3 --separate-stderr timeout 20 memtrace $command bent.mtz
+		[[ $stderr == *bent.mtz* ]]
+	done
+}
