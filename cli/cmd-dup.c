@@ -64,8 +64,9 @@ static void put_text(FILE *out, const struct mt_duplicates *duplicates,
 	for (size_t i = 0; i < shown; i++)
 		put_row(out, duplicates, &duplicates->rows.list[i], question);
 	if (shown < duplicates->rows.count)
-		fprintf(out, "\n%zu more tracebacks (-n 0 shows all)\n",
-			duplicates->rows.count - shown);
+		fprintf(out, "\n%zu more traceback%s (-n 0 shows all)\n",
+			duplicates->rows.count - shown,
+			duplicates->rows.count - shown == 1 ? "" : "s");
 }
 
 static int print(const struct invocation *invocation, struct mt_duplicates *duplicates,

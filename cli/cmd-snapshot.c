@@ -3,26 +3,11 @@
  * Outside.
  */
 #include "cli/command.h"
+#include "cli/take-snapshot.h"
 #include "cli/values.h"
-#include "formats/control.h"
 
-#include <errno.h>
 #include <inttypes.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <sys/time.h>
-#include <unistd.h>
-
-enum {
-	TIMEOUT_SECONDS = 60,
-};
-
-struct snapshot_options {
-	const char *label;
-	bool leaks, dup;
-};
 
 static const struct command_option snapshot_table[] = {
 	{.name = "label",
@@ -30,111 +15,21 @@ static const struct command_option snapshot_table[] = {
 	 .argument = "LABEL",
 	 .help = "name it: TRACE@LABEL",
 	 .type = OPTION_STRING,
-	 .offset = offsetof(struct snapshot_options, label)},
+	 .offset = offsetof(struct snapshot_wish, label)},
 	{.name = "leaks",
 	 .help = "search its memory for leaks, while it stands still",
-	 .offset = offsetof(struct snapshot_options, leaks)},
+	 .offset = offsetof(struct snapshot_wish, leaks)},
 	{.name = "dup",
 	 .help = "with --leaks: also for blocks with equal contents",
-	 .offset = offsetof(struct snapshot_options, dup)},
+	 .offset = offsetof(struct snapshot_wish, dup)},
 	{0},
 };
 
-/* A collector that somebody stopped would never answer. */
-static bool is_stopped(pid_t pid)
-{
-	char path[64], state = '?';
-	snprintf(path, sizeof path, "/proc/%ld/stat", (long)pid);
-	FILE *stat = fopen(path, "re");
-	if (!stat)
-		return false;
-	if (fscanf(stat, "%*d (%*[^)]) %c", &state) != 1)
-		state = '?';
-	fclose(stat);
-	return state == 'T' || state == 't';
-}
-
-/* Anybody may listen on a name like ours: only our own user's or root's are asked. */
-static bool is_trusted(int fd)
-{
-	struct ucred peer;
-	socklen_t size = sizeof peer;
-	return getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) == 0 &&
-	       (peer.uid == geteuid() || peer.uid == 0) && !is_stopped(peer.pid);
-}
-
-/* 0: taken, and *answer says where; MT_ERR_MISSING: this collector does not know pid. */
-static int ask(const char *name, uint32_t pid, const struct snapshot_options *options,
-	       struct mt_packet *answer, struct mt_error *err)
-{
-	const char *label = options->label;
-	int wishes = (options->leaks ? MT_SNAPSHOT_WITH_LEAKS : 0) |
-		     (options->dup ? MT_SNAPSHOT_WITH_HASHES : 0);
-	struct mt_message message = {
-		.head = {.kind = MT_MESSAGE_SNAPSHOT, .pid = pid, .status = wishes}};
-	struct timeval limit = {.tv_sec = TIMEOUT_SECONDS};
-	int fd = mt_control_connect(name, NULL);
-	if (fd < 0)
-		return MT_ERR_MISSING;
-	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);
-	int rc = is_trusted(fd) ? 0 : MT_ERR_MISSING;
-	if (rc == 0 && label)
-		memcpy(message.text, label, strlen(label));
-	if (rc == 0)
-		rc = mt_control_send(fd, &message, label ? strlen(label) : 0, err);
-	if (rc == 0)
-		rc = mt_control_receive(fd, answer, err);
-	close(fd);
-	if (rc == 0 && answer->message.head.status < 0) {
-		rc = answer->message.head.status;
-		if (rc != MT_ERR_MISSING)
-			mt_fail(err, (enum mt_code)rc, "process %" PRIu32 ": %.*s", pid,
-				(int)answer->text_bytes, answer->message.text);
-	}
-	return rc;
-}
-
-/* The name of a collector's socket in a line of /proc/net/unix; false: another line. */
-static bool parse_name(char *line, char name[MT_SOCKET_NAME_BYTES])
-{
-	char *at = strstr(line, " @" MT_SOCKET_PREFIX);
-	if (!at)
-		return false;
-	at += 2;
-	at[strcspn(at, "\n")] = '\0';
-	return snprintf(name, MT_SOCKET_NAME_BYTES, "%s", at) < MT_SOCKET_NAME_BYTES;
-}
-
-/* Connections have the same name as their listener: each is asked once. */
-static int ask_all(uint32_t pid, const struct snapshot_options *options,
-		   struct mt_packet *answer, struct mt_error *err)
-{
-	FILE *sockets = fopen("/proc/net/unix", "re");
-	if (!sockets)
-		return mt_fail(err, MT_ERR_SYSTEM, "/proc/net/unix: %s", strerror(errno));
-	char *line = NULL;
-	size_t size = 0;
-	int rc = MT_ERR_MISSING;
-	char name[MT_SOCKET_NAME_BYTES], last[MT_SOCKET_NAME_BYTES] = "";
-	while (rc == MT_ERR_MISSING && getline(&line, &size, sockets) > 0) {
-		if (!parse_name(line, name) || !strcmp(name, last))
-			continue;
-		memcpy(last, name, sizeof last);
-		rc = ask(name, pid, options, answer, err);
-	}
-	free(line);
-	fclose(sockets);
-	if (rc == MT_ERR_MISSING)
-		return mt_fail(err, MT_ERR_MISSING, "process %" PRIu32 " is not recorded",
-			       pid);
-	return rc;
-}
-
 static int snapshot_run(const struct invocation *invocation, struct mt_error *err)
 {
-	const struct snapshot_options *options = invocation->options;
+	const struct snapshot_wish *options = invocation->options;
 	uint64_t pid;
-	struct mt_packet answer;
+	struct snapshot_taken taken;
 	int rc = mt_value_integer(invocation->operands[0], &pid, err);
 	if (rc < 0)
 		return rc;
@@ -149,10 +44,11 @@ static int snapshot_run(const struct invocation *invocation, struct mt_error *er
 			       options->label);
 	if (options->dup && !options->leaks)
 		return mt_fail(err, MT_ERR_USAGE, "--dup needs --leaks");
-	rc = ask_all((uint32_t)pid, options, &answer, err);
+	rc = take_snapshot((uint32_t)pid, options, &taken, err);
 	if (rc == 0 && !invocation->quiet)
-		mt_command_say(invocation->command, "process %" PRIu64 ": taken, in %.*s",
-			       pid, (int)answer.text_bytes, answer.message.text);
+		mt_command_say(invocation->command,
+			       "process %" PRIu64 ": taken, in %s%s%s", pid, taken.file,
+			       *taken.words ? ": " : "", taken.words);
 	return rc;
 }
 
@@ -163,6 +59,6 @@ const struct command cmd_snapshot = {
 	.min_operands = 1,
 	.max_operands = 1,
 	.options = snapshot_table,
-	.options_bytes = sizeof(struct snapshot_options),
+	.options_bytes = sizeof(struct snapshot_wish),
 	.run = snapshot_run,
 };

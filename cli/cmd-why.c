@@ -3,11 +3,15 @@
  */
 #include "cli/ask.h"
 #include "cli/render.h"
+#include "cli/take-snapshot.h"
 #include "cli/values.h"
 #include "cli/why-text.h"
 
+#include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 struct why_options {
 	struct ask ask;
@@ -75,12 +79,39 @@ static int print(const struct invocation *invocation, struct mt_why *why,
 	return rc < 0 ? rc : ask_finish(invocation, &why->answer.remark, err);
 }
 
+/* A number that no file has as its name is a process: it is scanned now. */
+static bool is_process(const char *operand, uint64_t *pid)
+{
+	struct mt_error none = {0};
+	return access(operand, F_OK) != 0 && mt_value_integer(operand, pid, &none) >= 0 &&
+	       *pid && *pid <= INT32_MAX;
+}
+
+static int scan_process(const struct invocation *invocation, uint32_t pid, char **trace,
+			struct mt_error *err)
+{
+	struct snapshot_taken taken;
+	const struct snapshot_wish wish = {.label = "why", .leaks = true};
+	int rc = take_snapshot(pid, &wish, &taken, err);
+	if (rc < 0)
+		return rc;
+	if (!invocation->quiet)
+		mt_command_say(invocation->command,
+			       "process %" PRIu32 ": scanned, in %s: %s", pid, taken.file,
+			       taken.words);
+	if (asprintf(trace, "%s@%s", taken.file, wish.label) < 0)
+		return mt_fail(err, MT_ERR_NO_MEMORY, "out of memory");
+	return 0;
+}
+
 static int why_run(const struct invocation *invocation, struct mt_error *err)
 {
 	const struct why_options *options = invocation->options;
 	struct ask_question asked;
 	struct mt_why_question question;
 	struct mt_why why = {0};
+	char *scanned = NULL;
+	uint64_t pid;
 	int rc = ask_question_init(&asked, invocation, &options->ask, err);
 	if (rc >= 0 && options->at)
 		rc = ask_question_at(&asked, options->at, err);
@@ -91,21 +122,29 @@ static int why_run(const struct invocation *invocation, struct mt_error *err)
 		rc = mt_fail(err, MT_ERR_USAGE,
 			     "an address names one block: without --at, --function and "
 			     "--module");
+	if (rc >= 0 && is_process(invocation->operands[0], &pid))
+		rc = scan_process(invocation, (uint32_t)pid, &scanned, err);
 	if (rc >= 0)
-		rc = mt_why_init(&why, &question, invocation->operands[0], err);
+		rc = mt_why_init(&why, &question,
+				 scanned ? scanned : invocation->operands[0], err);
+	/* The trace of a process that runs has no end yet. */
+	if (scanned && why.answer.remark.code == MT_ERR_INCOMPLETE)
+		mt_error_clear(&why.answer.remark);
 	if (rc >= 0)
 		rc = print(invocation, &why, &question, err);
 	mt_why_deinit(&why);
 	ask_question_deinit(&asked);
+	free(scanned);
 	return rc;
 }
 
 const struct command cmd_why = {
 	.name = "why",
-	.args = "TRACE[@SNAP] [ADDRESS]",
+	.args = "TRACE[@SNAP]|PID [ADDRESS]",
 	.summary = "show which pointers keep blocks alive",
 	.notes =
-		"Without --at, --function, --module or ADDRESS: the largest call sites.\n"
+		"Without --at, --function, --module or ADDRESS: the largest call sites. The process\n"
+		"PID is scanned now.\n"
 		"The program must have been run with 'memtrace run --leaks', or scanned "
 		"with\n'memtrace snapshot --leaks PID'.\n",
 	.min_operands = 1,

@@ -252,6 +252,7 @@ void why_text_print(FILE *out, const struct mt_why *why, const struct why_text *
 	for (size_t i = 0; i < sites; i++)
 		put_site_paths(out, why, &why->sites.list[i], options);
 	if (sites < why->sites.count)
-		fprintf(out, "\n%zu more call sites (-n 0 shows all)\n",
-			why->sites.count - sites);
+		fprintf(out, "\n%zu more call site%s (-n 0 shows all)\n",
+			why->sites.count - sites,
+			why->sites.count - sites == 1 ? "" : "s");
 }

@@ -5,6 +5,7 @@ bats_require_minimum_version 1.5.0
 load setup
 
 setup_file() {
+	[ -z "${BUILD##*asan*}" ] && [ -n "$BUILD" ] && skip "the library is not preloaded"
 	cd "$BATS_FILE_TMPDIR" || return
 	local programs=$BATS_TEST_DIRNAME/../programs/leaks level name
 	local flags="-Wall -Wextra -g -fno-builtin -pthread"
@@ -220,6 +221,26 @@ line_of() {
 	run -2 memtrace why cache.mtz nonsense
 	run -2 memtrace why --at cache.c cache.mtz
 	run -3 memtrace why --at cache.c:1 cache.mtz
+}
+
+@test "why: a process is scanned now" {
+	mkfifo in
+	memtrace run -q --leaks -o waits.mtz -- ./cache wait <in >out &
+	job=$!
+	exec 9>in
+	until [ "$(wc -l <out)" = 2 ]; do kill -0 $job; done
+	pid=$(tail -1 out)
+	run -0 --separate-stderr memtrace why --function new_table "$pid"
+	[[ $output == *"the block is held through cache+8 "* ]]
+	[[ $stderr == "memtrace why: process $pid: scanned, in "*waits.mtz": 0 leaked blocks; it stood still for "* ]]
+	[[ $stderr != *ends* ]]
+	run -0 --separate-stderr memtrace why "$pid" "$(head -1 out)"
+	[[ $output == *"Held through others+24"* ]]
+	exec 9>&-
+	wait $job
+	run -0 memtrace why --function new_table waits.mtz@why
+	run -3 --separate-stderr memtrace why "$pid"
+	[[ $stderr == *"process $pid is not recorded"* ]]
 }
 
 @test "dup: copies, distinct contents, and what sharing saves" {

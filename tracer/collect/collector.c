@@ -129,7 +129,7 @@ static void greet(struct collector *collector, const struct client *client,
 		watch_fd(collector, tracee->pidfd, tracee);
 }
 
-/* What was asked for, and words about it. */
+/* What was asked for; the trace's name and, on the last line, words about a scan. */
 static int take_for(struct mt_tracee *tracee, uint32_t wishes, const char *label,
 		    char text[MT_MESSAGE_TEXT_BYTES], struct mt_error *err)
 {
@@ -142,7 +142,7 @@ static int take_for(struct mt_tracee *tracee, uint32_t wishes, const char *label
 				err);
 	if (rc == 0)
 		snprintf(text, MT_MESSAGE_TEXT_BYTES,
-			 "%s: %" PRIu64 " leaked blocks; it stood still for %.3f s",
+			 "%s\n%" PRIu64 " leaked blocks; it stood still for %.3f s",
 			 tracee->file, result.leaked, (double)result.pause_ns / 1e9);
 	return rc;
 }

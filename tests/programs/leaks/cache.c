@@ -1,10 +1,12 @@
 /*
  * cache.c - a hash table that a variable holds, with entries that it holds; a few entries
- * that something else holds; names that are copies of each other; and two leaks.
+ * that something else holds; names that are copies of each other; with `lose` two leaks;
+ * with `wait` it says its process id and waits for a line.
  */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 enum {
 	SLOTS = 64,
@@ -67,8 +69,13 @@ int main(int argc, char **argv)
 	}
 	for (int i = 0; i < OTHERS; i++)
 		others[i] = new_entry(i);
-	if (argc > 1)
+	if (argc > 1 && !strcmp(argv[1], "lose"))
 		lose();
 	printf("%p\n", (void *)others[3]->name);
-	return argv[0] ? 0 : 1;
+	if (argc > 1 && !strcmp(argv[1], "wait")) {
+		printf("%d\n", (int)getpid());
+		fflush(stdout);
+		getchar();
+	}
+	return 0;
 }
