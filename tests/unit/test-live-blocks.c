@@ -152,8 +152,12 @@ static void check_all(const struct mt_geometry *geometry)
 	make_large(0x7f0000000010, LARGE / 2, LARGE - LARGE / 2);
 	is_int(mt_live_load(&live, &known.image, NULL), 0);
 	is_int(live.count, known.count);
-	for (uint32_t i = 0; i < known.count; i++)
+	struct mt_live_cursor cursor = {0};
+	for (uint32_t i = 0; i < known.count; i++) {
 		check_block(&live, i);
+		if (mt_live_next(&live, &cursor).address != known.blocks[i].address)
+			ok(false);
+	}
 	uint64_t offset;
 	is_int(mt_live_find(&live, 0, &offset), MT_LIVE_NONE);
 	is_int(mt_live_find(&live, UINT64_MAX, &offset), MT_LIVE_NONE);

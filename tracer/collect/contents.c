@@ -14,10 +14,14 @@ enum {
 	STRING_LEAST = 4, /* shorter ones may be anything */
 };
 
-static const struct mt_mapping *module_mapping(const struct mt_contents *contents,
+static const struct mt_mapping *module_mapping(struct mt_contents *contents,
 					       uint64_t address)
 {
-	const struct mt_mapping *mapping = mt_mappings_find(contents->mappings, address);
+	const struct mt_mapping *mapping = contents->last;
+	if (!mapping || address < mapping->start || address >= mapping->end)
+		mapping = mt_mappings_find(contents->mappings, address);
+	if (mapping)
+		contents->last = mapping;
 	return mapping && mapping->inode && !(mapping->flags & MT_MAPPING_SHARED)
 		       ? mapping
 		       : NULL;

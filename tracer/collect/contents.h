@@ -24,8 +24,9 @@ enum {
 struct mt_contents {
 	struct mt_memory *memory;
 	const struct mt_mappings *mappings;
-	struct mt_key_table known; /* by address: number + 2; 1: no vtable */
-	uint64_t *vtables;         /* by number */
+	const struct mt_mapping *last; /* that was found */
+	struct mt_key_table known;     /* by address: number + 2; 1: no vtable */
+	uint64_t *vtables;             /* by number */
 	uint32_t vtable_count, vtable_capacity;
 };
 

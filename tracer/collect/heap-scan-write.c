@@ -17,7 +17,8 @@ struct writing {
 	struct mt_heap_scan *scan;
 	struct mt_writer *writer;
 	struct mt_dictionary *dictionary;
-	uint32_t *ids; /* by block, 0: it has no record; NULL: block + 1 */
+	uint32_t *ids;     /* by block, 0: it has no record; NULL: block + 1 */
+	uint32_t *sources; /* by block: that holds it, if a block does */
 	struct mt_frames *frames;
 	size_t walked;    /* index + 1 of the thread that they are of */
 	bool is_counting; /* edges are to be counted, not written */
@@ -39,6 +40,22 @@ static bool is_held_by_root(const struct mt_heap_scan *scan, uint32_t block)
 	return holder != MT_HOLDER_NONE && holder & MT_HOLDER_ROOT;
 }
 
+/* Who holds whom, in one pass over all pointers. */
+static int find_sources(struct writing *w, struct mt_error *err)
+{
+	const struct mt_heap_scan *scan = w->scan;
+	w->sources = malloc((scan->live.count + 1u) * sizeof *w->sources);
+	if (!w->sources)
+		return no_memory(err);
+	for (uint32_t i = 0; i < scan->live.count; i++)
+		for (uint32_t edge = scan->first[i]; edge < scan->first[i + 1]; edge++) {
+			uint32_t target = mt_graph_target(scan->targets[edge]);
+			if (scan->reach.holders[target] == edge)
+				w->sources[target] = i;
+		}
+	return 0;
+}
+
 /* A block and all that are on the way to it. */
 static void select_path(struct writing *w, uint32_t block)
 {
@@ -48,7 +65,7 @@ static void select_path(struct writing *w, uint32_t block)
 		w->ids[block] = 1;
 		if (holder == MT_HOLDER_NONE || holder & MT_HOLDER_ROOT)
 			return;
-		block = mt_graph_source(&scan->graph, holder);
+		block = w->sources[block];
 	}
 }
 
@@ -212,7 +229,7 @@ static void describe_holder(struct writing *w, uint32_t number, uint32_t root,
 			scan->root_targets[holder & ~MT_HOLDER_ROOT]);
 		return;
 	}
-	block->holder = id_of(w, mt_graph_source(&scan->graph, holder));
+	block->holder = id_of(w, w->sources[number]);
 	block->offset = (uint64_t)scan->offsets[holder] * 8;
 	block->is_interior = mt_graph_is_interior(scan->targets[holder]);
 }
@@ -232,13 +249,13 @@ static uint32_t find_lost(const struct mt_lost *lost, uint32_t block)
 }
 
 static int describe_block(struct writing *w, uint32_t number, uint32_t root,
-			  struct mt_record_block *block, struct mt_error *err)
+			  const struct mt_live_block *own, struct mt_record_block *block,
+			  struct mt_error *err)
 {
 	const struct mt_heap_scan *scan = w->scan;
-	struct mt_live_block own = mt_live_block(&scan->live, number);
 	*block = (struct mt_record_block){.id = id_of(w, number),
-					  .address = own.address,
-					  .size = own.size,
+					  .address = own->address,
+					  .size = own->size,
 					  .kind = scan->reach.kinds[number],
 					  .in_degree = scan->references[number]};
 	if (scan->retained) {
@@ -254,7 +271,7 @@ static int describe_block(struct writing *w, uint32_t number, uint32_t root,
 	block->has_hash = scan->hashes != NULL;
 	if (scan->hashes)
 		block->hash = scan->hashes[number];
-	return mt_dictionary_traceback(w->dictionary, own.traceback, &block->traceback,
+	return mt_dictionary_traceback(w->dictionary, own->traceback, &block->traceback,
 				       err);
 }
 
@@ -264,11 +281,13 @@ static int write_blocks(struct writing *w, struct mt_error *err)
 	struct mt_record record = {.kind = MT_RECORD_BLOCK};
 	int rc = 0;
 	uint32_t root = 0;
+	struct mt_live_cursor cursor = {0};
 	for (uint32_t i = 0; rc == 0 && i < scan->live.count; i++) {
+		struct mt_live_block own = mt_live_next(&scan->live, &cursor);
 		if (!id_of(w, i))
 			continue;
 		root += is_held_by_root(scan, i);
-		rc = describe_block(w, i, root, &record.block, err);
+		rc = describe_block(w, i, root, &own, &record.block, err);
 		if (rc == 0)
 			rc = mt_writer_put(w->writer, &record, err);
 	}
@@ -319,7 +338,9 @@ static int write_edges(struct writing *w, struct mt_error *err)
 
 static int write_all(struct writing *w, struct mt_error *err)
 {
-	int rc = choose_blocks(w, err);
+	int rc = find_sources(w, err);
+	if (rc == 0)
+		rc = choose_blocks(w, err);
 	if (rc < 0)
 		return rc;
 	count_roots(w);
@@ -343,5 +364,6 @@ int mt_heap_scan_write(struct mt_heap_scan *scan, struct mt_writer *writer,
 	scan->sums.roots = scan->sums.edges = 0;
 	int rc = write_all(&writing, err);
 	free(writing.ids);
+	free(writing.sources);
 	return rc;
 }

@@ -132,8 +132,9 @@ static int find_retained(struct mt_heap_scan *scan, struct mt_error *err)
 	scan->retained = malloc((count + 1) * sizeof *scan->retained);
 	scan->retained_count = malloc((count + 1) * sizeof *scan->retained_count);
 	bool has_room = scan->retained && scan->retained_count;
+	struct mt_live_cursor cursor = {0};
 	for (uint32_t i = 0; has_room && i < count; i++) {
-		scan->retained[i] = mt_live_block(&scan->live, i).size;
+		scan->retained[i] = mt_live_next(&scan->live, &cursor).size;
 		scan->retained_count[i] = 1;
 	}
 	if (has_room) {
@@ -146,10 +147,11 @@ static int find_retained(struct mt_heap_scan *scan, struct mt_error *err)
 
 static void add_up(struct mt_heap_scan *scan)
 {
+	struct mt_live_cursor cursor = {0};
 	for (uint32_t i = 0; i < scan->live.count; i++) {
 		uint8_t kind = scan->reach.kinds[i];
 		scan->sums.kinds[kind].count++;
-		scan->sums.kinds[kind].bytes += mt_live_block(&scan->live, i).size;
+		scan->sums.kinds[kind].bytes += mt_live_next(&scan->live, &cursor).size;
 	}
 }
 

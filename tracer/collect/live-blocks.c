@@ -63,9 +63,10 @@ static bool begin(struct mt_live *heap, const struct mt_image *image)
 				       sizeof(struct mt_state_pool), header->used.pools);
 	heap->pool_count = (uint32_t)(used < most ? used : most);
 	heap->pools = calloc(heap->pool_count + 1u, sizeof *heap->pools);
-	heap->live = calloc((size_t)heap->pool_count * heap->granules / BITS + 1,
-			    sizeof *heap->live);
-	return heap->pools && heap->live && heap->granules % BITS == 0 &&
+	size_t words = (size_t)heap->pool_count * heap->granules / BITS + 1;
+	heap->live = calloc(words, sizeof *heap->live);
+	heap->ranks = calloc(words, sizeof *heap->ranks);
+	return heap->pools && heap->live && heap->ranks && heap->granules % BITS == 0 &&
 	       geometry->pool_bytes == 1u << heap->pool_shift;
 }
 
@@ -83,6 +84,16 @@ static bool reserve_words(struct mt_live *heap, uint32_t more)
 	heap->words = words;
 	heap->small_capacity = (uint32_t)capacity;
 	return true;
+}
+
+static void rank_words(struct mt_live *heap, uint32_t index)
+{
+	size_t first = (size_t)index * heap->granules / BITS;
+	uint32_t count = 0;
+	for (uint32_t i = 0; i < heap->granules / BITS; i++) {
+		heap->ranks[first + i] = (uint16_t)count;
+		count += (uint32_t)__builtin_popcountll(heap->live[first + i]);
+	}
 }
 
 /* One pool's side words: blocks begin after the header, one word at each one's start. */
@@ -106,6 +117,7 @@ static void load_pool(struct mt_live *heap, uint32_t index,
 		heap->words[heap->small_count++] = word;
 		own->live_count++;
 	}
+	rank_words(heap, index);
 }
 
 static int load_run(struct mt_live *heap, const struct mt_image *image,
@@ -385,22 +397,13 @@ void mt_live_deinit(struct mt_live *heap)
 {
 	free(heap->pools);
 	free(heap->live);
+	free(heap->ranks);
 	free(heap->words);
 	free(heap->large);
 	free(heap->clusters);
 	free(heap->starts);
 	free(heap->regions);
 	*heap = (struct mt_live){0};
-}
-
-/* How many bits are set below bit n. */
-static uint32_t rank(const uint64_t *words, uint32_t n)
-{
-	uint32_t count = 0;
-	for (uint32_t i = 0; i < n / BITS; i++)
-		count += (uint32_t)__builtin_popcountll(words[i]);
-	uint64_t below = (UINT64_C(1) << n % BITS) - 1;
-	return count + (uint32_t)__builtin_popcountll(words[n / BITS] & below);
 }
 
 static uint32_t find_small(const struct mt_live *heap, uint64_t address, uint64_t *offset)
@@ -421,7 +424,10 @@ static uint32_t find_small(const struct mt_live *heap, uint64_t address, uint64_
 	uint32_t granule = start / heap->geometry.alignment;
 	if (!(live[granule / BITS] >> granule % BITS & 1))
 		return MT_LIVE_NONE;
-	uint32_t number = pool->first + rank(live, granule);
+	uint64_t below = live[granule / BITS] & ((UINT64_C(1) << granule % BITS) - 1);
+	uint32_t number = pool->first +
+			  heap->ranks[index * heap->granules / BITS + granule / BITS] +
+			  (uint32_t)__builtin_popcountll(below);
 	*offset = in_pool - start;
 	uint32_t slack = heap->words[number - heap->small_first] & MT_SLACK_MASK;
 	return *offset && *offset >= size - slack ? MT_LIVE_NONE : number;
@@ -501,24 +507,59 @@ static uint32_t select_bit(const uint64_t *words, uint32_t n)
 	return i * BITS + (uint32_t)__builtin_ctzll(word);
 }
 
-struct mt_live_block mt_live_block(const struct mt_live *heap, uint32_t number)
+static struct mt_live_block large_block(const struct mt_live *heap, uint32_t number)
 {
-	if (!mt_live_is_small(heap, number)) {
-		uint32_t index =
-			number < heap->small_first ? number : number - heap->small_count;
-		const struct mt_live_large *large = &heap->large[index];
-		return (struct mt_live_block){.address = large->address,
-					      .size = large_size(large),
-					      .traceback = large->traceback};
-	}
-	uint32_t index = pool_of(heap, number);
-	const struct mt_live_pool *pool = &heap->pools[index];
-	const uint64_t *live = &heap->live[(size_t)index * heap->granules / BITS];
+	uint32_t index = number < heap->small_first ? number : number - heap->small_count;
+	const struct mt_live_large *large = &heap->large[index];
+	return (struct mt_live_block){.address = large->address,
+				      .size = large_size(large),
+				      .traceback = large->traceback};
+}
+
+static struct mt_live_block small_block(const struct mt_live *heap, uint32_t number,
+					uint32_t pool, uint32_t granule)
+{
 	uint32_t word = heap->words[number - heap->small_first];
 	return (struct mt_live_block){
-		.address = heap->base + ((uint64_t)index << heap->pool_shift) +
-			   (uint64_t)select_bit(live, number - pool->first) *
-				   heap->geometry.alignment,
-		.size = class_bytes(heap, pool->class_index) - (word & MT_SLACK_MASK),
+		.address = heap->base + ((uint64_t)pool << heap->pool_shift) +
+			   (uint64_t)granule * heap->geometry.alignment,
+		.size = class_bytes(heap, heap->pools[pool].class_index) -
+			(word & MT_SLACK_MASK),
 		.traceback = word >> MT_SLACK_BITS};
+}
+
+struct mt_live_block mt_live_block(const struct mt_live *heap, uint32_t number)
+{
+	if (!mt_live_is_small(heap, number))
+		return large_block(heap, number);
+	uint32_t index = pool_of(heap, number);
+	const uint64_t *live = &heap->live[(size_t)index * heap->granules / BITS];
+	return small_block(heap, number, index,
+			   select_bit(live, number - heap->pools[index].first));
+}
+
+struct mt_live_block mt_live_next(const struct mt_live *heap,
+				  struct mt_live_cursor *cursor)
+{
+	uint32_t number = cursor->next++;
+	if (!mt_live_is_small(heap, number))
+		return large_block(heap, number);
+	for (;;) {
+		const uint64_t *live =
+			&heap->live[(size_t)cursor->pool * heap->granules / BITS];
+		while (cursor->granule < heap->granules) {
+			uint64_t rest =
+				live[cursor->granule / BITS] >> cursor->granule % BITS;
+			if (!rest) {
+				cursor->granule = (cursor->granule / BITS + 1) * BITS;
+				continue;
+			}
+			uint32_t granule =
+				cursor->granule + (uint32_t)__builtin_ctzll(rest);
+			cursor->granule = granule + 1;
+			return small_block(heap, number, cursor->pool, granule);
+		}
+		cursor->pool++;
+		cursor->granule = 0;
+	}
 }

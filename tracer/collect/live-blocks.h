@@ -54,7 +54,8 @@ struct mt_live {
 	uint32_t reciprocals[MT_MAX_CLASSES];
 
 	struct mt_live_pool *pools;
-	uint64_t *live; /* granules / 64 words for each pool: blocks begin here */
+	uint64_t *live;  /* granules / 64 words for each pool: blocks begin here */
+	uint16_t *ranks; /* by word of live: how many begin in the words before */
 	uint32_t pool_count;
 	uint32_t *words; /* side words of the small blocks */
 	uint32_t small_count, small_capacity;
@@ -98,6 +99,15 @@ static inline bool mt_live_may_hold(const struct mt_live *heap, uint64_t address
 }
 
 struct mt_live_block mt_live_block(const struct mt_live *heap, uint32_t number);
+
+/* One after the other: begins zeroed, before the first. */
+struct mt_live_cursor {
+	uint32_t next;    /* number */
+	uint32_t pool;    /* that the next small one is looked for in */
+	uint32_t granule; /* from which on */
+};
+struct mt_live_block mt_live_next(const struct mt_live *heap,
+				  struct mt_live_cursor *cursor);
 
 /* Whether it is one of the small-object heap, and the pool that it is in. */
 static inline bool mt_live_is_small(const struct mt_live *heap, uint32_t number)
