@@ -472,6 +472,30 @@ enum mt_hello {
 	MT_HELLO_NO_FILE = 2, /* taken over, but the trace cannot be written */
 };
 
+/*
+ * How a process is stopped that ptrace cannot stop: the collector makes `round` odd and
+ * sends the signal to every thread; each puts a note on the list and waits until the round
+ * is another. The thread named in `copier` forks a copy of the process, which lives as long
+ * as `copy` has its pid.
+ */
+struct mt_control_halt {
+	uint32_t signal;          /* that was taken for it; 0: none */
+	_Atomic uint32_t round;   /* futex; odd: threads are to wait */
+	_Atomic uint32_t waiting; /* how many do, in this round */
+	_Atomic uint32_t copier;  /* futex, as round: a thread's id; 0: none yet */
+	_Atomic int32_t copy;     /* pid; -1: it could not be made */
+	_Atomic uint64_t notes; /* address of the first struct mt_control_note; 0: none */
+};
+
+/* On the stack of a thread that waits. */
+struct mt_control_note {
+	uint64_t next; /* address; 0: the last */
+	uint32_t tid;
+	uint32_t round;
+	uint64_t thread_pointer;
+	uint64_t registers[MT_CONTROL_REGISTERS]; /* in DWARF's numbering */
+};
+
 struct mt_control {
 	_Atomic uint32_t request;         /* futex for the collector */
 	_Atomic uint32_t done;            /* futex for the library */
@@ -487,6 +511,7 @@ struct mt_control {
 	char label[MT_LABEL_BYTES];
 	struct mt_state_error error;
 	struct mt_control_thread asking; /* LEAKS */
+	struct mt_control_halt halt;
 	/*
 	 * ERROR: what the library says of the block, and then the collector's answer: the
 	 * tracebacks in words. NUL-terminated.

@@ -12,6 +12,7 @@
 #include "preload/config.h"
 #include "preload/control.h"
 #include "preload/door.h"
+#include "preload/halt.h"
 #include "preload/process.h"
 #include "tracer/record/state.h"
 #include "tracer/record/syscall.h"
@@ -51,14 +52,17 @@ void leaks_start(void)
 	if (!config.finds_leaks)
 		return;
 	let_collector_look();
+	halt_start();
 	__cxa_atexit(scan_at_end, NULL, NULL);
 	__cxa_at_quick_exit(scan_at_end, NULL);
 }
 
 void leaks_start_child(void)
 {
-	if (config.finds_leaks)
-		let_collector_look();
+	if (!config.finds_leaks)
+		return;
+	let_collector_look();
+	halt_start_child();
 }
 
 __attribute__((noreturn)) static void end_process(int status)

@@ -80,6 +80,35 @@ pid_of_scanned() {
 	memtrace why --json t.mtz | grep -q wait_with_a_block
 }
 
+# what it found, and that no copy of the program stays behind.
+is_from_copy() {
+	[ "$(summary "$1" definite)" = 11 ]
+	[ "$(method "$1")" = fork ]
+	while pgrep -x scanned; do :; done
+}
+
+@test "scan: where ptrace is denied a signal and a copy do" {
+	"$scanned" confined "$build/memtrace" run -q --leaks -o t.mtz -- "$scanned" threads 5
+	is_from_copy t.mtz
+	memtrace leaks --json t.mtz | jq -e '.scan.threads == 6'
+	memtrace why --json t.mtz | grep -q wait_with_a_block
+}
+
+@test "scan: where another tracer is there a signal and a copy do" {
+	command -v strace || skip "strace is not installed"
+	strace -f -o /dev/null true || skip "no tracing here"
+	strace -f -o /dev/null "$build/memtrace" run -q --leaks -o t.mtz -- "$scanned" threads
+	is_from_copy t.mtz
+}
+
+@test "scan: where ptrace is denied and no signal was taken there is none, and it is said" {
+	begin "$scanned" confined "$build/memtrace" run -q -o t.mtz -- "$scanned" threads-waits
+	run -3 memtrace snapshot --leaks "$(pid_of_scanned)"
+	[[ $output == *"no scan is possible: "*"not started with --leaks"* ]]
+	finish
+	run -3 memtrace leaks t.mtz
+}
+
 @test "scan: memtrace_check_leaks counts, and the program goes on" {
 	run -0 memtrace run -q -o t.mtz -- "$scanned" checks
 	[ "$output" = 10 ]

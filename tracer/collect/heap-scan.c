@@ -6,6 +6,7 @@
 #include "tracer/collect/frames.h"
 #include "tracer/collect/heap-scan-name.h"
 #include "tracer/collect/heap-scan-read.h"
+#include "tracer/collect/kernel.h"
 #include "tracer/collect/trace.h"
 
 #include <inttypes.h>
@@ -35,7 +36,32 @@ static int stop_threads(struct mt_heap_scan *scan,
 {
 	if (request->registers && mt_stop_count_threads(request->pid) == 1)
 		return add_waiting(scan, request, err);
-	return mt_stop_by_ptrace(&scan->stop, request->pid, err);
+	struct mt_error why = {0};
+	if (!mt_stop_by_ptrace(&scan->stop, request->pid, &why))
+		return 0;
+	scan->sums.method = MT_SCAN_FORK;
+	struct mt_error why_not = {0};
+	int rc = mt_stop_by_signal(&scan->stop, request->pid, request->control,
+				   &scan->copy, &why_not);
+	if (rc < 0)
+		return mt_fail(err, MT_ERR_SYSTEM, "%s; %s", why.message,
+			       why_not.message);
+	if (!mt_kernel_maps(scan->copy, request->image->inode, "memtrace"))
+		return mt_fail(err, MT_ERR_DAMAGED, "what is said to be a copy is none");
+	mt_memory_close(&scan->memory);
+	return mt_memory_open(&scan->memory, scan->copy, err);
+}
+
+/* From now on nobody needs the process itself, if there is a copy of it. */
+static void let_go(struct mt_heap_scan *scan, const struct mt_heap_scan_request *request,
+		   uint64_t began)
+{
+	if (scan->sums.pause_ns)
+		return;
+	mt_stop_release(&scan->stop);
+	if (scan->copy)
+		mt_stop_end_round(request->control);
+	scan->sums.pause_ns = mt_clock_ns() - began;
 }
 
 /*
@@ -68,17 +94,21 @@ static void keep_stacks(struct mt_heap_scan *scan)
 }
 
 static int read_process(struct mt_heap_scan *scan,
-			const struct mt_heap_scan_request *request, struct mt_error *err)
+			const struct mt_heap_scan_request *request, uint64_t began,
+			struct mt_error *err)
 {
 	if (!mt_image_refresh(request->image))
 		return mt_fail(err, MT_ERR_DAMAGED, "state: its header cannot be read");
-	int rc = mt_mappings_read(&scan->mappings, request->pid, err);
+	int rc = mt_mappings_read(&scan->mappings, scan->memory.pid, err);
 	if (rc == 0)
 		rc = mt_objects_load(&scan->objects, request->image, err);
 	if (rc == 0)
 		rc = mt_live_load(&scan->live, request->image, err);
 	if (rc < 0)
 		return rc;
+	/* The state is the process's own: that has been read. */
+	if (scan->copy)
+		let_go(scan, request, began);
 	if (request->with_hashes) {
 		scan->hashes = calloc(scan->live.count + 1u, sizeof *scan->hashes);
 		if (!scan->hashes)
@@ -104,13 +134,11 @@ static int hold_and_read(struct mt_heap_scan *scan,
 {
 	uint64_t began = mt_clock_ns();
 	int rc = stop_threads(scan, request, err);
-	if (rc < 0)
-		return rc;
-	rc = read_process(scan, request, err);
+	if (rc == 0)
+		rc = read_process(scan, request, began, err);
 	scan->sums.threads = scan->stop.count;
 	scan->sums.threads_missed = scan->stop.missed;
-	mt_stop_release(&scan->stop);
-	scan->sums.pause_ns = mt_clock_ns() - began;
+	let_go(scan, request, began);
 	return rc;
 }
 
@@ -187,6 +215,8 @@ int mt_heap_scan_take(struct mt_heap_scan *scan,
 		rc = hold_and_read(scan, request, err);
 	if (rc == 0)
 		rc = follow(scan, err);
+	if (scan->copy)
+		mt_stop_end_copy(request->control);
 	scan->sums.span_ns = mt_clock_ns() - began;
 	return rc;
 }

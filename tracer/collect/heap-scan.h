@@ -45,6 +45,7 @@ struct mt_heap_scan_frame {
 struct mt_heap_scan {
 	struct mt_record_scan sums;
 	uint32_t pid;
+	uint32_t copy; /* a forked one, that is read in its place; 0: none */
 	struct mt_memory memory;
 	struct mt_mappings mappings;
 	struct mt_stop stop; /* let go on: what was known of them */
@@ -75,6 +76,7 @@ struct mt_heap_scan {
 struct mt_heap_scan_request {
 	uint32_t pid;
 	struct mt_image *image;
+	struct mt_control *control;
 	bool with_hashes; /* --dup */
 	bool is_at_end;   /* the process is about to end */
 	/*

@@ -41,6 +41,18 @@ struct mt_stop {
  */
 int mt_stop_by_ptrace(struct mt_stop *stop, uint32_t pid, struct mt_error *err);
 
+/*
+ * Stop all threads by the signal that the library has taken, and have it make a copy of the
+ * process: *copy is its pid. Threads that have blocked the signal are missed.
+ */
+struct mt_control;
+int mt_stop_by_signal(struct mt_stop *stop, uint32_t pid, struct mt_control *control,
+		      uint32_t *copy, struct mt_error *err);
+
+/* Let the threads go on; and, when it is not needed any more, the copy end. */
+void mt_stop_end_round(struct mt_control *control);
+void mt_stop_end_copy(struct mt_control *control);
+
 /* Another thread that needs not be stopped. NULL: out of memory. */
 struct mt_stop_thread *mt_stop_add(struct mt_stop *stop, uint32_t tid);
 

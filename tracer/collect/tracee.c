@@ -310,8 +310,10 @@ static int scan_and_write(struct mt_tracee *tracee, enum mt_snapshot_kind kind,
 int mt_tracee_scan(struct mt_tracee *tracee, const char *label, bool with_hashes,
 		   struct mt_scan_result *result, struct mt_error *err)
 {
-	struct mt_heap_scan_request request = {
-		.pid = tracee->pid, .image = &tracee->image, .with_hashes = with_hashes};
+	struct mt_heap_scan_request request = {.pid = tracee->pid,
+					       .image = &tracee->image,
+					       .control = tracee->control,
+					       .with_hashes = with_hashes};
 	return scan_and_write(tracee, MT_SNAPSHOT_LABEL, label, &request, result, err);
 }
 
@@ -347,6 +349,7 @@ static int answer_leaks(struct mt_tracee *tracee, bool is_at_end)
 	struct mt_control_thread asking = tracee->control->asking;
 	struct mt_heap_scan_request request = {.pid = tracee->pid,
 					       .image = &tracee->image,
+					       .control = tracee->control,
 					       .with_hashes = asking.wants_hashes,
 					       .is_at_end = is_at_end,
 					       .registers = asking.registers,
