@@ -12,10 +12,12 @@ warnings := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wfo
 base     := -std=gnu11 -D_GNU_SOURCE -I. -g -O2 $(warnings) -MMD -MP \
             -DMT_VERSION='"$(VERSION)"'
 
-# The library in the traced process: libc and the loader only, nothing exported but the map.
+# The library in the traced process: libc and the loader only, nothing exported but the map. No
+# vector registers: they want an aligned stack, which not all callers of malloc have.
 inside_flags := $(base) -fPIC -fvisibility=hidden -fno-builtin-malloc -fno-builtin-calloc \
                 -fno-builtin-realloc -fno-builtin-free -ftls-model=initial-exec \
                 -fno-omit-frame-pointer -fno-plt -fno-stack-protector \
+                -mgeneral-regs-only \
                 $(if $(CHECK_TRACEBACKS),-DMT_CHECK)
 
 # SANITIZE=-fsanitize=... applies to everything outside.

@@ -35,6 +35,8 @@ comm -3 "$scratch/exported" "$scratch/mapped" | tr -d '\t' |
 
 readelf -d "$library" | grep -E 'TEXTREL|EXEC.?STACK' |
 	check "no text relocations"
+objdump -d --no-show-raw-insn "$library" | grep -E '%[xyz]mm' | head -3 |
+	check "no vector registers, which want an aligned stack"
 readelf -lW "$library" | grep 'GNU_STACK.*RWE' | check "no executable stack"
 readelf -rW "$library" | grep -E 'DTPMOD|TLSDESC' |
 	check "thread-locals use the initial-exec model"

@@ -233,9 +233,10 @@ static void compare(const struct recorded *r, struct oracle *o, const uintptr_t 
 						 .ending = ending});
 }
 
-__attribute__((noinline)) void mt_check_traceback(const struct mt_recorder *recorder,
-						  struct mt_caller caller,
-						  mt_traceback_id id)
+/* The stack of an event may be misaligned, which libunwind does not expect. */
+__attribute__((noinline, force_align_arg_pointer)) void
+mt_check_traceback(const struct mt_recorder *recorder, struct mt_caller caller,
+		   mt_traceback_id id)
 {
 	if (!id || !atomic_load(&is_open) || !is_chosen())
 		return;
