@@ -65,7 +65,7 @@ static inline struct debug_word debug_word_of(uint64_t word)
 
 static inline struct debug_word debug_record_word(const struct debug_record *record)
 {
-	return debug_word_of(__atomic_load_n(&record->word, __ATOMIC_ACQUIRE));
+	return debug_word_of(atomic_load_explicit(&record->word, memory_order_acquire));
 }
 
 static inline size_t debug_record_size(const struct debug_record *record)
