@@ -44,6 +44,7 @@ struct mt_reader {
 	bool is_repeated; /* the chunk's ids were counted in an earlier pass */
 	uint64_t counted[MT_CHUNK_TYPE_COUNT]; /* chunks below were, by type */
 	uint64_t unknown_before;               /* as counted, for unknown chunks */
+	uint64_t checked_before;               /* and for those that nobody wanted */
 
 	uint32_t snapshot;    /* ordinal of the open one; 0: none */
 	bool is_any_snapshot; /* after a seek: the first row tells */
@@ -381,20 +382,31 @@ static bool is_of_open_snapshot(struct mt_reader *reader)
 	return chunk->stream && chunk->stream == reader->snapshot;
 }
 
+/* Damage is told whatever is asked for; the checksum of a chunk is reckoned once. */
+static int check_once(struct mt_reader *reader, struct mt_damage *damage,
+		      struct mt_error *err)
+{
+	uint64_t place = reader->scan.place;
+	if (place < reader->checked_before)
+		return 0;
+	reader->checked_before = place + 1;
+	return mt_scan_check(&reader->scan, damage, err);
+}
+
 static int enter_chunk(struct mt_reader *reader, struct mt_error *err)
 {
 	struct mt_scan *scan = &reader->scan;
 	uint16_t type = scan->chunk.type;
-	if (!is_type_decoded(reader, type))
-		return 1;
+	bool is_wanted = is_type_decoded(reader, type);
 	struct mt_damage damage = {0};
-	int rc = mt_scan_load(scan, &reader->payload, &damage, err);
+	int rc = is_wanted ? mt_scan_load(scan, &reader->payload, &damage, err)
+			   : check_once(reader, &damage, err);
 	if (rc == MT_ERR_DAMAGED)
 		return report_damage(reader, &damage, mt_chunk_name(type), err);
-	if (rc < 0) {
+	if (rc < 0)
 		reader->has_ended = true;
-		return rc;
-	}
+	if (rc < 0 || !is_wanted)
+		return rc < 0 ? rc : 1;
 	reader->is_repeated = scan->place < reader->counted[type];
 	if (!reader->is_repeated)
 		reader->counted[type] = scan->place + 1;

@@ -48,6 +48,7 @@ int mt_reader_open_source(struct mt_reader **reader, struct mt_source source,
 void mt_reader_close(struct mt_reader *reader);
 
 /*
+ * Of all chunks the checksums are checked, once; damage is reported wherever it is.
  * Only chunks that may hold one of these kinds (bits 1 << enum mt_record_kind) are
  * inflated from now on; records of other kinds are not returned. Default: all.
  * Snapshot headers, snapshot rows and the dictionaries are in chunks of their own, so

@@ -229,8 +229,7 @@ static int report_payload(const struct mt_scan *scan, struct mt_damage *damage)
 	return MT_ERR_DAMAGED;
 }
 
-int mt_scan_load(struct mt_scan *scan, struct mt_cursor *payload,
-		 struct mt_damage *damage, struct mt_error *err)
+int mt_scan_check(struct mt_scan *scan, struct mt_damage *damage, struct mt_error *err)
 {
 	const struct mt_chunk *chunk = &scan->chunk;
 	const char *fault = mt_chunk_fault(chunk);
@@ -238,11 +237,7 @@ int mt_scan_load(struct mt_scan *scan, struct mt_cursor *payload,
 		snprintf(damage->text, sizeof damage->text, "%s", fault);
 		return report_payload(scan, damage);
 	}
-	if (!scan->codec)
-		scan->codec = mt_codec_create(0);
-	if (!scan->codec ||
-	    !reserve(&scan->stored, &scan->stored_capacity, chunk->stored_bytes) ||
-	    !reserve(&scan->raw, &scan->raw_capacity, chunk->raw_bytes))
+	if (!reserve(&scan->stored, &scan->stored_capacity, chunk->stored_bytes))
 		return mt_fail(err, MT_ERR_NO_MEMORY, "%s: out of memory",
 			       scan->source.name);
 	int rc = mt_scan_read(scan, scan->stored, chunk->stored_bytes,
@@ -250,13 +245,27 @@ int mt_scan_load(struct mt_scan *scan, struct mt_cursor *payload,
 	if (rc < 0)
 		return rc;
 	uint32_t crc = mt_crc32(scan->stored, chunk->stored_bytes);
-	if (crc != chunk->stored_crc) {
-		snprintf(damage->text, sizeof damage->text,
-			 "expected the checksum %08" PRIx32 ", found %08" PRIx32,
-			 chunk->stored_crc, crc);
-		return report_payload(scan, damage);
-	}
-	fault = mt_codec_load(scan->codec, chunk, scan->stored, scan->raw);
+	if (crc == chunk->stored_crc)
+		return 0;
+	snprintf(damage->text, sizeof damage->text,
+		 "expected the checksum %08" PRIx32 ", found %08" PRIx32,
+		 chunk->stored_crc, crc);
+	return report_payload(scan, damage);
+}
+
+int mt_scan_load(struct mt_scan *scan, struct mt_cursor *payload,
+		 struct mt_damage *damage, struct mt_error *err)
+{
+	const struct mt_chunk *chunk = &scan->chunk;
+	int rc = mt_scan_check(scan, damage, err);
+	if (rc < 0)
+		return rc;
+	if (!scan->codec)
+		scan->codec = mt_codec_create(0);
+	if (!scan->codec || !reserve(&scan->raw, &scan->raw_capacity, chunk->raw_bytes))
+		return mt_fail(err, MT_ERR_NO_MEMORY, "%s: out of memory",
+			       scan->source.name);
+	const char *fault = mt_codec_load(scan->codec, chunk, scan->stored, scan->raw);
 	if (fault) {
 		snprintf(damage->text, sizeof damage->text, "%s", fault);
 		return report_payload(scan, damage);

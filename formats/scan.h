@@ -41,6 +41,9 @@ void mt_scan_deinit(struct mt_scan *scan);
  */
 int mt_scan_next(struct mt_scan *scan, struct mt_damage *damage, struct mt_error *err);
 
+/* Its checksum, for a chunk that nobody wants. 0 or negative as above. */
+int mt_scan_check(struct mt_scan *scan, struct mt_damage *damage, struct mt_error *err);
+
 /* The payload of the chunk, valid until the next load. 0 or negative as above. */
 int mt_scan_load(struct mt_scan *scan, struct mt_cursor *payload,
 		 struct mt_damage *damage, struct mt_error *err);

@@ -320,3 +320,29 @@ assert int(sys.argv[1]) == 0 or j["incomplete"] is True' $status
 	[[ $output == *$'\e['* ]]
 	[ "$(sed 's/\x1b\[[0-9]*m//g' <<<"$output")" = "$(memtrace top plain.mtz)" ]
 }
+
+@test "damage: top, diff, stats and frag tell of it in any chunk, needed or not" {
+	memtrace run -q -o a.mtz -- sh -c 'ls / >/dev/null; true'
+	cat >damage.py <<-'END'
+		import struct
+		data = bytearray(open("a.mtz", "rb").read())
+		at = number = 0
+		while (at := data.find(b"MCHK", at)) >= 0:
+		    payload = at + 48
+		    if payload < len(data) and data[payload:payload + 4] != b"MCHK":
+		        bent = bytearray(data)
+		        bent[payload] ^= 255
+		        open(f"bent-{number}.mtz", "wb").write(bent)
+		        number += 1
+		    at += 4
+		print(number)
+	END
+	[ "$(python3 damage.py)" -ge 5 ]
+	for bent in bent-*.mtz; do
+		for command in top stats frag "diff a.mtz"; do
+			run -3 --separate-stderr memtrace $command --json $bent
+			[[ $stderr == *"$bent: "*" at byte "*": expected the checksum "*", found "* ]]
+			[ -z "$output" ] || [ "$(jq .incomplete <<<"$output")" = true ]
+		done
+	done
+}

@@ -93,7 +93,7 @@ static const struct mt_subject *find_opened(const struct mt_answer *answer,
 }
 
 static int open_trace(const struct mt_answer *answer, struct mt_subject *subject,
-		      const char *path, bool checks_all, struct mt_error *err)
+		      const char *path, struct mt_error *err)
 {
 	subject->name = strdup(path);
 	if (!subject->name)
@@ -104,9 +104,7 @@ static int open_trace(const struct mt_answer *answer, struct mt_subject *subject
 		return 0;
 	}
 	subject->owns_trace = true;
-	return mt_trace_open(&subject->trace, path,
-			     checks_all ? MT_TRACE_LOAD_ALL : MT_TRACE_LOAD_PROFILES,
-			     err);
+	return mt_trace_open(&subject->trace, path, MT_TRACE_LOAD_PROFILES, err);
 }
 
 static int open_frames(struct mt_answer *answer, struct mt_subject *subject,
@@ -179,7 +177,7 @@ int mt_answer_open(struct mt_answer *answer, const struct mt_question *question,
 	if (rc < 0)
 		return rc;
 	struct mt_moment moment;
-	rc = open_trace(answer, subject, name.path, question->checks_all, err);
+	rc = open_trace(answer, subject, name.path, err);
 	if (rc >= 0)
 		rc = mt_moment_find(subject->trace, name.snapshot, &moment, err);
 	mt_moment_name_deinit(&name);

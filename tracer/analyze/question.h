@@ -17,7 +17,6 @@ struct mt_question {
 	bool is_cumulative;
 	bool has_raw_frames;
 	bool matches_functions;      /* diff by lineno: see match.h */
-	bool checks_all;             /* every chunk of the traces, needed or not */
 	bool needs_all_frames;       /* of every traceback, for other reasons than by */
 	bool is_of_scan;             /* live are the blocks of the scan, and only they */
 	size_t limit;                /* rows; 0: all */

@@ -134,7 +134,7 @@ struct mt_trace {
 
 enum mt_trace_load {
 	MT_TRACE_LOAD_PROFILES = 0, /* all that answers about profiles need */
-	MT_TRACE_LOAD_ALL = 1,      /* the timeline too, and every chunk is checked */
+	MT_TRACE_LOAD_ALL = 1,      /* the processes and the timeline too */
 };
 
 /*
