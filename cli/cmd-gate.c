@@ -6,7 +6,10 @@
 static int gate_run(const struct invocation *invocation, struct mt_error *err)
 {
 	struct gate gate;
-	int rc = gate_init(&gate, invocation, invocation->options, err);
+	int rc = gate_check(invocation->options, false, err);
+	if (rc < 0)
+		return rc;
+	rc = gate_init(&gate, invocation, invocation->options, err);
 	if (rc >= 0)
 		rc = gate_judge(&gate, invocation->operands[0], (struct mt_names){0},
 				err);
@@ -26,6 +29,6 @@ const struct command cmd_gate = {
 	.prints_results = true,
 	.options = gate_table,
 	.options_bytes = sizeof(struct gate_options),
-	.defaults = &(const struct gate_options){.warmup = 1},
+	.defaults = &(const struct gate_options){.warmup = GATE_WARMUP},
 	.run = gate_run,
 };

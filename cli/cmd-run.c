@@ -289,8 +289,9 @@ const struct command cmd_run = {
 	.max_operands = ANY_NUMBER,
 	.options = run_table,
 	.options_bytes = sizeof(struct run_options),
-	.defaults = &(const struct run_options){.gate = {.failed_status = 23,
-							 .gate = {.warmup = 1}}},
+	.defaults =
+		&(const struct run_options){
+			.gate = {.failed_status = 23, .gate = {.warmup = GATE_WARMUP}}},
 	.stops_at_operand = true,
 	.failure_status = STATUS_OURS,
 	.run = run_run,

@@ -72,6 +72,8 @@ struct command_option {
 	char short_name;      /* 'n' for -n; 0: only the long one */
 	const char *argument; /* what help calls it: "N"; NULL for flags */
 	const char *help;     /* a phrase, lower case, without full stop */
+	bool joins_next;      /* --help has it in one line with the next option */
+	const char *together; /* what that line says, at its last option; NULL: help */
 	enum option_type type;
 	size_t offset; /* of the target in the command's options struct */
 	const struct option_choice *choices; /* ends with a NULL name */

@@ -98,6 +98,18 @@ static bool is_same_file(const char *a, const char *b)
 	       x.st_ino == y.st_ino;
 }
 
+static bool others_pass(const struct mt_gate *gate)
+{
+	const struct mt_table *checks = &gate->report.tables[MT_GATE_CHECKS];
+	const struct mt_value *values = checks->values;
+	for (size_t i = 0; i < checks->row_count; i++, values += checks->column_count)
+		if (strcmp(values[MT_CHECK_NAME].text, "baseline") != 0 &&
+		    strcmp(values[MT_CHECK_STATE].text,
+			   mt_gate_state_name(MT_GATE_PASSED)) != 0)
+			return false;
+	return true;
+}
+
 /* NULL: replace it. */
 static const char *why_keep(const struct mt_gate *gate, const char *trace,
 			    const char *baseline, bool allows_looser)
@@ -106,6 +118,8 @@ static const char *why_keep(const struct mt_gate *gate, const char *trace,
 		return "the new trace is not whole";
 	if (is_same_file(trace, baseline))
 		return "it is the trace itself";
+	if (!others_pass(gate))
+		return "other checks did not pass";
 	if (access(baseline, F_OK) != 0 || allows_looser)
 		return NULL;
 	if (gate->is_looser)
@@ -122,6 +136,7 @@ int gate_update_baseline(const struct invocation *invocation,
 	*is_new = false;
 	int rc = split_names(question, &trace, &baseline, err);
 	if (rc >= 0) {
+		bool was_there = access(baseline.path, F_OK) == 0;
 		const char *kept =
 			why_keep(gate, trace.path, baseline.path, allows_looser);
 		if (!kept)
@@ -129,7 +144,10 @@ int gate_update_baseline(const struct invocation *invocation,
 		*is_new = rc >= 0 && !kept;
 		if (rc >= 0 && !invocation->quiet)
 			mt_command_say(invocation->command, "baseline %s%s%s",
-				       baseline.path, kept ? " kept: " : " replaced",
+				       baseline.path,
+				       was_there ? kept ? " kept: " : " replaced"
+				       : kept    ? " not made: "
+						 : " made",
 				       kept ? kept : "");
 	}
 	mt_moment_name_deinit(&trace);

@@ -19,28 +19,32 @@ const struct command_option gate_table[] = {
 	{.name = "max-live",
 	 .argument = "SIZE",
 	 .help = "limit of what is live at the snapshot",
+	 .joins_next = true,
 	 .type = OPTION_STRING,
 	 .offset = offsetof(struct gate_options, max_live)},
 	{.name = "max-peak",
 	 .argument = "SIZE",
 	 .help = "limit of the peak",
+	 .joins_next = true,
 	 .type = OPTION_STRING,
 	 .offset = offsetof(struct gate_options, max_peak)},
 	{.name = "max-total",
 	 .argument = "SIZE",
 	 .help = "limit of all allocations together",
+	 .joins_next = true,
 	 .type = OPTION_STRING,
 	 .offset = offsetof(struct gate_options, max_total)},
+	{.name = "max-leaked",
+	 .argument = "SIZE",
+	 .help = "limit of what leaked; the trace needs a scan",
+	 .together = "limits in bytes",
+	 .type = OPTION_STRING,
+	 .offset = offsetof(struct gate_options, max_leaked)},
 	{.name = "max-count",
 	 .argument = "N",
 	 .help = "limit of the number of live blocks",
 	 .type = OPTION_STRING,
 	 .offset = offsetof(struct gate_options, max_count)},
-	{.name = "max-leaked",
-	 .argument = "SIZE",
-	 .help = "limit of what leaked; the trace needs a scan",
-	 .type = OPTION_STRING,
-	 .offset = offsetof(struct gate_options, max_leaked)},
 	{.name = "baseline",
 	 .argument = "TRACE[@SNAP]",
 	 .help = "no call site may hold more than there",
@@ -48,21 +52,23 @@ const struct command_option gate_table[] = {
 	 .offset = offsetof(struct gate_options, baseline)},
 	{.name = "max-growth",
 	 .argument = "SIZE|PERCENT",
-	 .help = "what a call site may grow by: 4KiB, 5% (default 0)",
+	 .help = "what a call site may grow by (default 0)",
 	 .type = OPTION_STRING,
 	 .offset = offsetof(struct gate_options, max_growth)},
 	{.name = "match",
 	 .argument = "HOW",
-	 .help = "what pairs call sites with the baseline's",
+	 .help = "how call sites are paired",
 	 .type = OPTION_CHOICE,
 	 .choices = ask_match_choices,
 	 .offset = offsetof(struct gate_options, match)},
 	{.name = "iterations",
 	 .help = "judge growth over the snapshots \"iteration\"",
+	 .joins_next = true,
 	 .offset = offsetof(struct gate_options, per_iteration)},
 	{.name = "warmup",
 	 .argument = "K",
 	 .help = "iterations or runs that do not count (default 1)",
+	 .together = "growth over iterations, after K (default 1)",
 	 .type = OPTION_NUMBER,
 	 .max = UINT32_MAX,
 	 .offset = offsetof(struct gate_options, warmup)},
@@ -78,9 +84,11 @@ const struct command_option gate_table[] = {
 	 .offset = offsetof(struct gate_options, new_suppressions)},
 	{.name = "update-baseline",
 	 .help = "replace it where nothing holds more",
+	 .joins_next = true,
 	 .offset = offsetof(struct gate_options, updates_baseline)},
 	{.name = "allow-looser",
 	 .help = "replace it in any case",
+	 .together = "replace it if nothing grew; or anyway",
 	 .offset = offsetof(struct gate_options, allows_looser)},
 	{.name = "self-test",
 	 .help = "a block leaked on purpose must be found",
@@ -88,29 +96,34 @@ const struct command_option gate_table[] = {
 	{.name = "junit",
 	 .argument = "FILE",
 	 .help = "write the verdict as JUnit XML",
+	 .joins_next = true,
 	 .type = OPTION_STRING,
 	 .offset = offsetof(struct gate_options, junit)},
 	{.name = "sarif",
 	 .argument = "FILE",
 	 .help = "write what fails as SARIF 2.1.0",
+	 .joins_next = true,
 	 .type = OPTION_STRING,
 	 .offset = offsetof(struct gate_options, sarif)},
 	{.name = "markdown",
 	 .argument = "FILE",
 	 .help = "write a summary of at most 60 lines",
+	 .together = "write the verdict",
 	 .type = OPTION_STRING,
 	 .offset = offsetof(struct gate_options, markdown)},
 	{.name = "github",
 	 .help = "print annotations for a GitHub workflow",
 	 .offset = offsetof(struct gate_options, github)},
+	{.name = "raw-frames",
+	 .help = "the innermost frame is the call site",
+	 .joins_next = true,
+	 .offset = offsetof(struct gate_options, has_raw_frames)},
 	{.name = "wrapper",
 	 .argument = "NAME",
 	 .help = "pass over this function too",
+	 .together = "which frame is the call site",
 	 .type = OPTION_STRINGS,
 	 .offset = offsetof(struct gate_options, wrappers)},
-	{.name = "raw-frames",
-	 .help = "the innermost frame is the call site",
-	 .offset = offsetof(struct gate_options, has_raw_frames)},
 	{0},
 };
 
@@ -197,8 +210,18 @@ static void set_today(char today[11])
 		strcpy(today, "9999-12-31");
 }
 
-static int check_options(const struct gate_options *o, struct mt_error *err)
+int gate_check(const struct gate_options *o, bool has_runs, struct mt_error *err)
 {
+	bool has_series = o->per_iteration || has_runs;
+	if (o->max_growth && !o->baseline && !has_series)
+		return mt_fail(err, MT_ERR_USAGE,
+			       "--max-growth goes with --baseline, --iterations or "
+			       "run's --repeat");
+	if (o->warmup != GATE_WARMUP && !has_series)
+		return mt_fail(err, MT_ERR_USAGE,
+			       "--warmup goes with --iterations or run's --repeat");
+	if (o->match && !o->baseline)
+		return mt_fail(err, MT_ERR_USAGE, "--match goes with --baseline");
 	if (o->updates_baseline && !o->baseline)
 		return mt_fail(err, MT_ERR_USAGE, "--update-baseline needs --baseline");
 	if (o->allows_looser && !o->updates_baseline)
@@ -228,9 +251,7 @@ int gate_init(struct gate *gate, const struct invocation *invocation,
 		.notice = say_notice,
 		.notice_context = (void *)invocation,
 	};
-	int rc = check_options(options, err);
-	if (rc >= 0)
-		rc = parse_limits(gate, err);
+	int rc = parse_limits(gate, err);
 	for (size_t i = 0; rc >= 0 && i < options->suppressions.count; i++)
 		rc = mt_suppressions_read(&gate->suppressions,
 					  options->suppressions.list[i], err);
@@ -295,9 +316,6 @@ int gate_judge(struct gate *gate, const char *trace, struct mt_names runs,
 	struct mt_gate_question question = gate->question;
 	question.trace = trace;
 	question.runs = runs;
-	/* Growth without a baseline is growth from iteration to iteration. */
-	if (question.max_growth.is_given && !question.baseline && !runs.count)
-		question.per_iteration = true;
 	if (!gate->verdict_count)
 		return judge_first(gate, &question, err);
 	question.baseline = NULL;

@@ -36,13 +36,20 @@ struct gate {
 	size_t verdict_count;
 };
 
+enum {
+	GATE_WARMUP = 1, /* unless --warmup says otherwise */
+};
+
 enum gate_status {
 	GATE_WITHIN = 0,
 	GATE_NOT_WITHIN = 1,
 	GATE_NOT_JUDGED = 3,
 };
 
-/* Check the options and read the files that they name. Deinit in either case. */
+/* Whether the options go together; has_runs: --repeat was given. */
+int gate_check(const struct gate_options *options, bool has_runs, struct mt_error *err);
+
+/* Read the options and the files that they name. Deinit in either case. */
 int gate_init(struct gate *gate, const struct invocation *invocation,
 	      const struct gate_options *options, struct mt_error *err);
 void gate_deinit(struct gate *gate);

@@ -11,6 +11,7 @@
 enum {
 	HELP_WIDTH = 80,
 	HELP_COLUMN = 26, /* where the explanation of an option begins */
+	EXPLANATION_BYTES = 1024,
 };
 
 static size_t longest_name(void)
@@ -61,46 +62,65 @@ static void print_wrapped(FILE *out, const char *text, size_t column)
 }
 
 /* The phrase of the table, with the choices behind it. */
-static void print_explanation(FILE *out, const struct command_option *option)
+static void explain(char text[EXPLANATION_BYTES], const struct command_option *option)
 {
-	char text[1024];
-	size_t length = (size_t)snprintf(text, sizeof text, "%s", option->help);
+	const char *help = option->together ? option->together : option->help;
+	size_t length = (size_t)snprintf(text, EXPLANATION_BYTES, "%s", help);
 	const struct option_choice *choice = option->choices;
-	for (; choice && choice->name && length < sizeof text; choice++)
-		length += (size_t)snprintf(text + length, sizeof text - length, "%s%s%s",
+	for (; choice && choice->name && length < EXPLANATION_BYTES; choice++)
+		length += (size_t)snprintf(text + length, EXPLANATION_BYTES - length,
+					   "%s%s%s",
 					   choice == option->choices ? " (" : ", ",
 					   choice->name, choice[1].name ? "" : ")");
-	print_wrapped(out, text, HELP_COLUMN);
 }
 
-static void print_option(FILE *out, const struct command_option *option)
+/* "-q, --quiet"; an argument that the next option has too stands behind that one. */
+static size_t print_flags(FILE *out, const struct command_option *option,
+			  const struct command_option *next)
 {
-	char flags[128], letter[] = {'-', option->short_name, '\0'};
 	const char *argument = option->argument ? option->argument : "";
-	int length = snprintf(flags, sizeof flags, "  %s%s%s%s%s%s",
-			      option->short_name ? letter : "  ",
-			      option->short_name && option->name ? ", " : "",
-			      !option->short_name ? "  " : "", option->name ? "--" : "",
-			      option->name ? option->name : "", *argument ? " " : "");
-	fprintf(out, "%s%s", flags, argument);
-	length += (int)strlen(argument);
-	if (length + 2 > HELP_COLUMN) {
+	const char *following = next && next->argument ? next->argument : "";
+	char letter[] = {'-', option->short_name, '\0'};
+	int length = fprintf(out, "%s%s%s%s", option->short_name ? letter : "",
+			     option->short_name && option->name ? ", " : "",
+			     option->name ? "--" : "", option->name ? option->name : "");
+	if (*argument && strcmp(argument, following) != 0)
+		length += fprintf(out, " %s", argument);
+	return (size_t)(length + (next ? fprintf(out, ", ") : 0));
+}
+
+/* The options of one line; the last of them. */
+static const struct command_option *print_line(FILE *out, const struct command *command,
+					       const struct command_option *option)
+{
+	size_t column = option->short_name ? 2 : 6;
+	fprintf(out, "%*s", (int)column, "");
+	for (; option->joins_next; option = mt_options_next(command, option))
+		column += print_flags(out, option, mt_options_next(command, option));
+	column += print_flags(out, option, NULL);
+	char text[EXPLANATION_BYTES];
+	explain(text, option);
+	bool fits = column + 2 <= HELP_COLUMN;
+	bool fits_behind = column + 2 + strlen(text) <= HELP_WIDTH;
+	if (!fits && !fits_behind) {
 		fputc('\n', out);
-		length = 0;
+		column = 0;
 	}
-	fprintf(out, "%*s", HELP_COLUMN - length, "");
-	print_explanation(out, option);
+	size_t from = fits || !fits_behind ? HELP_COLUMN : column + 2;
+	fprintf(out, "%*s", (int)(from - column), "");
+	print_wrapped(out, text, from);
+	return option;
 }
 
 void mt_help_command(FILE *out, const struct command *command)
 {
-	fprintf(out, "Usage: memtrace %s [OPTIONS]%s%s\n\n", command->name,
+	fprintf(out, "Usage: memtrace %s [OPTIONS]%s%s\n", command->name,
 		*command->args ? " " : "", command->args);
 	print_wrapped(out, command->summary, 0);
 	fputs("\nOptions:\n", out);
 	const struct command_option *option = NULL;
 	while ((option = mt_options_next(command, option)))
-		print_option(out, option);
+		option = print_line(out, command, option);
 	if (command->notes)
 		fprintf(out, "\n%s", command->notes);
 }

@@ -28,7 +28,7 @@ static const char *given_option(const struct run_gate_options *options)
 		{"max-growth", o->max_growth},
 		{"match", o->match},
 		{"iterations", o->per_iteration},
-		{"warmup", o->warmup != 1},
+		{"warmup", o->warmup != GATE_WARMUP},
 		{"suppressions", o->suppressions.count},
 		{"write-suppressions", o->new_suppressions},
 		{"update-baseline", o->updates_baseline},
@@ -55,7 +55,7 @@ int run_gate_check(const struct run_gate_options *options, struct mt_error *err)
 	if (options->repeat && options->judges_all)
 		return mt_fail(err, MT_ERR_USAGE,
 			       "--repeat and --gate-all cannot be used together");
-	return 0;
+	return gate_check(&options->gate, options->repeat, err);
 }
 
 static bool is_recorded(const struct mt_run_result *run)

@@ -21,6 +21,11 @@ load setup
 	done
 }
 
+@test "help: that of gate fits a screen" {
+	[ "$(memtrace help gate | wc -l)" -lt 24 ]
+	[[ $(memtrace help gate) == *" --max-live, --max-peak, --max-total, --max-leaked SIZE  limits in "* ]]
+}
+
 @test "version: on stdout, with status 0" {
 	run -0 --separate-stderr memtrace --version
 	[[ $output =~ ^memtrace\ [0-9]+\.[0-9]+\.[0-9]+$ ]]

@@ -41,6 +41,11 @@ record() {
 	[[ ${lines[1]} == "program.c:6: size=1400 B (+300 B),"*", spread=400 B, unchanged" ]]
 }
 
+@test "diff: a median between two numbers is rounded up" {
+	memtrace diff --json old1.mtz old3.mtz -- new1.mtz new2.mtz >answer
+	[ "$(jq -c '.rows[] | select(.line == 6) | [.size, .count, .size_diff, .count_diff]' answer)" = "[1250,13,200,2]" ]
+}
+
 @test "diff: JSON has arrays of traces, spreads, the change, and totals that add up" {
 	memtrace diff --json -n 1 old1.mtz old2.mtz old3.mtz -- new2.mtz new3.mtz >answer
 	python3 - <<-'END'

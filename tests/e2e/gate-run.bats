@@ -53,7 +53,7 @@ prepare() {
 
 @test "run --gate: wrong options are found before the program starts" {
 	for options in "--gate --max-live lots" "--max-live 1M" "--junit x" "--repeat 3" \
-		"--gate --suppressions none" "--gate-all --repeat 3" "--gate --gate-exit-code 256"; do
+		"--gate --suppressions none" "--gate --max-growth 1k" "--gate-all --repeat 3" "--gate --gate-exit-code 256"; do
 		run -125 memtrace run $options touch started
 		[ ! -e started ]
 	done

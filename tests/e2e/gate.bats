@@ -47,6 +47,8 @@ record() {
 	[ "${lines[3]}" = "    program.c:12: size=500 B, count=1, average=500 B" ]
 	[ "${lines[4]}" = "The whole report: memtrace top -n 0 a.mtz" ]
 	run -1 memtrace gate --max-count 10 a.mtz
+	run -1 memtrace gate --max-count 1 a.mtz
+	[[ ${lines[1]} == *"11 blocks live, more than 1 block" ]]
 	run -1 memtrace gate --max-peak 51499 a.mtz
 	[[ ${lines[2]} == "    program.c:13: size=48.8 KiB, "* ]]
 	run -1 memtrace gate --max-total 50k a.mtz
@@ -87,6 +89,11 @@ record() {
 	[[ $output == *"neither"* || $output == *"is not a size"* ]]
 	run -2 memtrace gate --max-count 1.5 a.mtz
 	run -2 memtrace gate --update-baseline a.mtz
+	run -2 memtrace gate --max-growth 1k --max-live 1M a.mtz
+	[[ $output == *"--max-growth goes with --baseline, --iterations or run's --repeat"* ]]
+	run -2 memtrace gate --warmup 3 --max-live 1M a.mtz
+	run -2 memtrace gate --match function --max-live 1M a.mtz
+	run -2 memtrace gate --allow-looser --baseline a.mtz a.mtz
 	run -2 memtrace gate --max-total 1M a.mtz@peak
 	run -2 memtrace gate
 	echo "lek:x" >bad.supp
@@ -229,7 +236,17 @@ record() {
 	record some 10 500
 	record less 8 500
 	record more 12 400
+	run -3 memtrace gate --baseline base.mtz some.mtz
+	[[ $output == *"  baseline: could not judge: base.mtz: "* ]]
+	# Where another check does not pass there is none to begin with either.
+	run -1 memtrace gate --baseline base.mtz --update-baseline --max-live 1 some.mtz
+	[[ $output == *"baseline base.mtz not made: other checks did not pass"* ]]
+	[ ! -e base.mtz ]
 	run -0 memtrace gate --baseline base.mtz --update-baseline some.mtz
+	[[ $output == *"baseline base.mtz made"* ]]
+	cmp some.mtz base.mtz
+	run -1 memtrace gate --baseline base.mtz --update-baseline --allow-looser --max-live 1 less.mtz
+	[[ $output == *"baseline base.mtz kept: other checks did not pass"* ]]
 	cmp some.mtz base.mtz
 	run -0 memtrace gate --baseline base.mtz --update-baseline less.mtz
 	cmp less.mtz base.mtz
@@ -375,8 +392,8 @@ record() {
 	[[ ${lines[2]} == "    loop.c:10: size=960 B (+744 B), count=40 (+31), average=24 B, +24 B each time" ]]
 	run -1 memtrace gate --iterations --warmup 8 every3.mtz
 	[[ $output == *"+8 B each"* ]]
-	run -0 memtrace gate --max-growth 24 every1.mtz
-	run -1 memtrace gate --max-growth 20 every1.mtz
+	run -0 memtrace gate --iterations --max-growth 24 every1.mtz
+	run -1 memtrace gate --iterations --max-growth 20 every1.mtz
 	run -3 memtrace gate --iterations --warmup 38 every1.mtz
 	[[ $output == *"40 iterations, of which 38 to warm up: at least 3 must be left"* ]]
 	record a 10 500

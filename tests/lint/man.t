@@ -4,11 +4,10 @@
 memtrace=$build/memtrace
 command -v mandoc >/dev/null || skip_all "mandoc is not installed"
 
-# The first column of --help, one flag a line.
+# What stands before two spaces in the lines of --help, one flag a line.
 help_flags() {
 	"$memtrace" help "$1" | sed -n 's/^  \( \{4\}\)\{0,1\}\(-.*\)/\2/p' |
-		grep -oE '^(-[a-zA-Z])?(, )?(--[a-z-]+)?' | tr -d ' ' | tr ',' '\n' |
-		grep . | sort
+		sed 's/   *.*//' | grep -oE '(^|, )--?[a-zA-Z][a-z-]*' | tr -d ', ' | sort
 }
 
 # `.It Fl o , Fl -output Ar FILE`: what stands at the head of a list item.

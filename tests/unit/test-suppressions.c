@@ -56,6 +56,32 @@ TEST(both_kinds_are_read_with_names_places_and_bounds)
 	mt_suppressions_deinit(&s);
 }
 
+TEST(a_comment_behind_a_leak_line_is_none_of_the_pattern)
+{
+	struct mt_suppressions s;
+	struct mt_error err;
+	is_int(parse(&s,
+		     "leak:one # max-bytes=4096 until=2027-01-31\n"
+		     "leak:two\t# of old\n"
+		     "leak:c#three\n"
+		     "# max-count=2\nleak:four  # max-bytes=8\n",
+		     &err),
+	       0);
+	if (!is_int(s.count, 4))
+		return;
+	is_str(s.list[0].name, "leak:one");
+	is_str(s.list[0].patterns[0].text, "*one*");
+	ok(s.list[0].has_max_bytes && s.list[0].max_bytes == 4096);
+	is_str(s.list[0].until, "2027-01-31");
+	is_str(s.list[1].patterns[0].text, "*two*");
+	ok(!s.list[1].has_max_bytes);
+	is_str(s.list[2].patterns[0].text, "*c#three*");
+	ok(s.list[3].has_max_count && s.list[3].has_max_bytes);
+	mt_suppressions_deinit(&s);
+	is_refused("leak:one # max-bytes=many\n",
+		   "known.supp:1: no such number or date: 'max-bytes=many'");
+}
+
 TEST(what_nobody_understands_is_refused_with_its_line)
 {
 	is_refused(

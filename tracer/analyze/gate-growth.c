@@ -47,7 +47,7 @@ static int open_baseline(struct mt_judging *j, struct mt_error *why, struct mt_e
 	if (rc < 0 && mt_gate_is_fatal(rc))
 		return mt_fail(err, rc, "%s", local.message);
 	if (rc < 0) {
-		mt_fail(why, rc, "baseline: %s", local.message);
+		mt_fail(why, rc, "%s", local.message);
 		return 0;
 	}
 	struct mt_subject *subject = &answer->subjects[1];
@@ -56,7 +56,7 @@ static int open_baseline(struct mt_judging *j, struct mt_error *why, struct mt_e
 	mt_trace_remark(subject->trace, why);
 	if (subject->profile.is_short)
 		mt_fail(why, MT_ERR_DAMAGED,
-			"baseline: %s: the snapshot's rows do not add up to its totals",
+			"%s: the snapshot's rows do not add up to its totals",
 			subject->trace->path);
 	struct mt_counts dropped;
 	return mt_gate_suppress(j, subject, &dropped, err);

@@ -18,7 +18,6 @@ static int open_side(struct mt_judging *j, enum mt_side side, const char *name,
 	struct mt_question question = j->question;
 	struct mt_counts dropped;
 	question.is_of_scan = true;
-	question.checks_all = false;
 	question.notice = NULL; /* said when the trace was opened for the rest */
 	int rc = mt_answer_open(answer, &question, side, name, err);
 	if (rc < 0)

@@ -45,7 +45,8 @@ static void amount_text(char text[MT_SIZE_TEXT_BYTES], const struct limit *limit
 			uint64_t amount)
 {
 	if (limit->counts_blocks)
-		snprintf(text, MT_SIZE_TEXT_BYTES, "%" PRIu64 " blocks", amount);
+		snprintf(text, MT_SIZE_TEXT_BYTES, "%" PRIu64 " block%s", amount,
+			 amount == 1 ? "" : "s");
 	else
 		mt_size_text(text, (double)amount, false);
 }

@@ -61,12 +61,13 @@ static int compare(const void *left, const void *right)
 	return a < b ? -1 : a > b;
 }
 
-/* Sorts the numbers. Of an even count: between the two in the middle, rounded down. */
+/* Sorts the numbers. Of an even count: the mean of the two in the middle, halves up. */
 static int64_t median(int64_t *numbers, size_t count)
 {
 	qsort(numbers, count, sizeof *numbers, compare);
 	int64_t low = numbers[(count - 1) / 2], high = numbers[count / 2];
-	return low + (int64_t)(((uint64_t)high - (uint64_t)low) / 2);
+	uint64_t apart = (uint64_t)high - (uint64_t)low;
+	return (int64_t)((uint64_t)low + apart / 2 + apart % 2);
 }
 
 /* The numbers of one group, to be sorted. */

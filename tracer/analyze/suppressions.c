@@ -183,8 +183,27 @@ static char *place_of(const struct parsing *p)
 	return asprintf(&place, "%s:%u", p->name, p->line) < 0 ? NULL : place;
 }
 
-static int parse_leak_line(struct parsing *p, const char *line, struct mt_error *err)
+/* A comment behind the rule, after a space, may bound it too. */
+static int parse_comment_behind(struct parsing *p, char *line, struct mt_error *err)
 {
+	char *comment = strstr(line, " #");
+	char *tab = strstr(line, "\t#");
+	if (!comment || (tab && tab < comment))
+		comment = tab;
+	if (!comment)
+		return 0;
+	int rc = parse_comment(p, comment + 1, err);
+	while (comment > line && isspace((unsigned char)comment[-1]))
+		comment--;
+	*comment = '\0';
+	return rc;
+}
+
+static int parse_leak_line(struct parsing *p, char *line, struct mt_error *err)
+{
+	int commented = parse_comment_behind(p, line, err);
+	if (commented < 0)
+		return commented;
 	if (!line[5] || !strcmp(line + 5, "^") || !strcmp(line + 5, "$"))
 		return fail(p, "a pattern is missing", line, err);
 	struct mt_suppression rule = {

@@ -248,7 +248,9 @@ static void drop_known(struct module *module)
 static void notice(const struct mt_symbolizer *symbolizer, struct module *module,
 		   const char *text)
 {
-	if (!module->is_noticed && symbolizer->options.notice)
+	/* Where damage took a module's record there is nothing to name. */
+	bool has_name = module->recorded.path && *module->recorded.path;
+	if (!module->is_noticed && has_name && symbolizer->options.notice)
 		symbolizer->options.notice(symbolizer->options.notice_context,
 					   module->recorded.path, text);
 	module->is_noticed = true;

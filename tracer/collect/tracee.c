@@ -498,10 +498,12 @@ uint64_t mt_tracee_tick(struct mt_tracee *tracee, const struct mt_schedule *sche
 bool mt_tracee_has_execed(struct mt_tracee *tracee)
 {
 	struct mt_kernel_stat now;
-	if (!mt_image_is_mapped(&tracee->image))
-		return true;
+	bool is_mapped = mt_image_is_mapped(&tracee->image);
 	if (!mt_kernel_stat(tracee->pid, &now))
 		return false;
+	/* A process that is about to end has no memory at all for a while. */
+	if (!is_mapped)
+		return now.resident_bytes > 0;
 	bool is_same = now.code == tracee->code && now.stack == tracee->stack;
 	if (!is_same && !mt_kernel_maps(tracee->pid, tracee->image.inode, "memtrace"))
 		return true;
