@@ -137,6 +137,10 @@ line_of() {
 	run -0 memtrace leaks cycle.mtz
 	node=$(line_of lost.c node)
 	[[ $output == *"cycle of 32 B in 2 blocks"* ]]
+	for by in lineno function module type domain; do
+		run -0 memtrace leaks --by "$by" cycle.mtz
+		[[ $output == *"cycle of 32 B in 2 blocks"*"leads to "*lost.c:* ]]
+	done
 	[[ $output == *"  1 block of 16 B, +0 leads to lost.c:$node"* ]]
 	memtrace leaks --json cycle.mtz | jq -e --argjson node "$node" '
 		.cycles | length > 0 and all(.offset == 0 and .traceback[-1].line == $node

@@ -17,7 +17,7 @@ static bool filters_need_sites(const struct mt_question *question)
 static bool needs_sites(const struct mt_question *question)
 {
 	return mt_by_is_location(question->by) || question->by == MT_BY_TRACEBACK ||
-	       filters_need_sites(question);
+	       question->needs_all_frames || filters_need_sites(question);
 }
 
 static bool needs_chains(const struct mt_question *question)
