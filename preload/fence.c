@@ -23,6 +23,7 @@ enum {
 	LEAST_RANGE_BYTES = 64 << 20,
 	MAPPINGS_PER_BLOCK = 2, /* its data, and the fence before the next one */
 	DEFAULT_MAPPINGS = 65530,
+	FENCE_MAPPING = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE,
 	SPARE_PAGES = 256, /* as many mappings, for the program when there are no more */
 	SCAN_CELLS =
 		1024, /* looked at for a place, at most; the next search goes on there */
@@ -68,9 +69,10 @@ static uint64_t read_mapping_limit(void)
 	return limit ? limit : DEFAULT_MAPPINGS;
 }
 
+/* No advice about it: the kernel joins only mappings that are alike. */
 static bool reserve(size_t bytes)
 {
-	char *pages = mt_pages_reserve(bytes);
+	char *pages = mt_pages_mmap(bytes, PROT_NONE, FENCE_MAPPING);
 	if (!pages)
 		return false;
 	size_t cells = bytes / CELL_BYTES;
@@ -293,8 +295,7 @@ void fence_forget(struct thread *thread, struct fence_block *block)
 static bool close_pages(unsigned char *first, size_t bytes)
 {
 	long result = mt_syscall6(SYS_mmap, (long)first, (long)bytes, PROT_NONE,
-				  MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED,
-				  -1, 0);
+				  FENCE_MAPPING | MAP_FIXED, -1, 0);
 	if (mt_syscall_is_address(result))
 		return true;
 	mt_syscall3(SYS_mprotect, (long)first, (long)bytes, PROT_NONE);

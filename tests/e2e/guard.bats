@@ -101,6 +101,14 @@ lost() {
 	[ $((count + lost)) -ge 3001 ]
 }
 
+@test "guard: freed blocks take no mapping of the kernel's" {
+	compile many-blocks
+	plain=$(memtrace run -q -o p.mtz -- ./many-blocks 10000)
+	ours=$(memtrace run -q -o t.mtz --malloc guard -- ./many-blocks 10000)
+	[ "$(guarded)" -gt 9000 ]
+	[ "$ours" -lt $((plain + 400)) ]
+}
+
 @test "guard: a third of the kernel's mappings is left to the program, and that is said" {
 	compile many-blocks
 	limit=$(cat /proc/sys/vm/max_map_count)

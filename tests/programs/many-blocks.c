@@ -4,7 +4,7 @@
  *   many-blocks COUNT [MAPPINGS]
  *
  * First it makes so many mappings, or as many as the kernel allows; then so many blocks of
- * 100 bytes; then all are freed.
+ * 100 bytes; then all are freed. Prints how many mappings it has in the end.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -31,6 +31,15 @@ static long make_mappings(long wanted)
 	return made * 2;
 }
 
+static int count_mappings(void)
+{
+	int count = 0, c;
+	FILE *file = fopen("/proc/self/maps", "r");
+	while (file && (c = getc(file)) != EOF)
+		count += c == '\n';
+	return count;
+}
+
 int main(int argc, char **argv)
 {
 	long count = argc > 1 ? atol(argv[1]) : 0;
@@ -47,5 +56,6 @@ int main(int argc, char **argv)
 			return 2;
 		free(blocks[i]);
 	}
+	printf("%d\n", count_mappings());
 	return 0;
 }
