@@ -148,6 +148,22 @@ static bool reserve_edges(struct mt_heap_scan *scan)
 	return true;
 }
 
+/* Of the edge that comes next. */
+static bool add_far(struct mt_heap_scan *scan, uint64_t words)
+{
+	if (scan->far_count == scan->far_capacity) {
+		size_t capacity = scan->far_capacity * 2 + 1024;
+		void *far = reallocarray(scan->far, capacity, sizeof *scan->far);
+		if (!far)
+			return false;
+		scan->far = far;
+		scan->far_capacity = capacity;
+	}
+	scan->far[scan->far_count++] = (struct mt_heap_scan_far){
+		.edge = (uint32_t)scan->edge_count, .words = (uint32_t)words};
+	return true;
+}
+
 /* A block's pointers to itself say nothing. */
 static void add_edge(struct reading *r, uint32_t target, uint64_t offset)
 {
@@ -159,7 +175,13 @@ static void add_edge(struct reading *r, uint32_t target, uint64_t offset)
 		return;
 	}
 	scan->targets[scan->edge_count] = target;
-	scan->offsets[scan->edge_count++] = (uint32_t)(offset / WORD);
+	bool is_far = offset / WORD >= MT_SCAN_FAR;
+	if (is_far && !add_far(scan, offset / WORD)) {
+		r->failed = true;
+		return;
+	}
+	scan->offsets[scan->edge_count++] =
+		is_far ? MT_SCAN_FAR : (uint16_t)(offset / WORD);
 	r->pointers++;
 }
 

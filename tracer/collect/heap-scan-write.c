@@ -17,7 +17,8 @@ struct writing {
 	struct mt_heap_scan *scan;
 	struct mt_writer *writer;
 	struct mt_dictionary *dictionary;
-	uint32_t *ids;     /* by block, 0: it has no record; NULL: block + 1 */
+	uint64_t *chosen;  /* by block, a bit: it has a record; NULL: all have */
+	uint32_t *ranks;   /* by word of chosen: how many in the words before */
 	uint32_t *sources; /* by block: that holds it, if a block does */
 	struct mt_frames *frames;
 	size_t walked;    /* index + 1 of the thread that they are of */
@@ -29,9 +30,17 @@ static int no_memory(struct mt_error *err)
 	return mt_fail(err, MT_ERR_NO_MEMORY, "out of memory");
 }
 
+static bool is_chosen(const struct writing *w, uint32_t block)
+{
+	return !w->chosen || w->chosen[block / 64] >> block % 64 & 1;
+}
+
 static uint32_t id_of(const struct writing *w, uint32_t block)
 {
-	return w->ids ? w->ids[block] : block + 1;
+	if (!w->chosen)
+		return block + 1;
+	uint64_t below = w->chosen[block / 64] & ((UINT64_C(1) << block % 64) - 1);
+	return w->ranks[block / 64] + (uint32_t)__builtin_popcountll(below) + 1;
 }
 
 static bool is_held_by_root(const struct mt_heap_scan *scan, uint32_t block)
@@ -60,9 +69,9 @@ static int find_sources(struct writing *w, struct mt_error *err)
 static void select_path(struct writing *w, uint32_t block)
 {
 	const struct mt_heap_scan *scan = w->scan;
-	while (!w->ids[block]) {
+	while (!is_chosen(w, block)) {
 		uint32_t holder = scan->reach.holders[block];
-		w->ids[block] = 1;
+		w->chosen[block / 64] |= UINT64_C(1) << block % 64;
 		if (holder == MT_HOLDER_NONE || holder & MT_HOLDER_ROOT)
 			return;
 		block = w->sources[block];
@@ -77,19 +86,22 @@ static int choose_blocks(struct writing *w, struct mt_error *err)
 	scan->sums.blocks = count;
 	if (count <= MT_SCAN_BLOCKS_MAX)
 		return 0;
-	w->ids = calloc(count, sizeof *w->ids);
-	if (!w->ids)
+	size_t words = count / 64 + 1;
+	w->chosen = calloc(words, sizeof *w->chosen);
+	w->ranks = calloc(words, sizeof *w->ranks);
+	if (!w->chosen || !w->ranks)
 		return no_memory(err);
 	scan->sums.flags |= MT_SCAN_SAMPLED;
 	uint32_t step = count / SAMPLE_BLOCKS + 1;
 	for (uint32_t i = 0; i < count; i++)
 		if (i % step == 0 || scan->reach.kinds[i] != MT_LEAK_REACHABLE)
 			select_path(w, i);
-	uint32_t id = 0;
-	for (uint32_t i = 0; i < count; i++)
-		if (w->ids[i])
-			w->ids[i] = ++id;
-	scan->sums.blocks = id;
+	uint32_t chosen = 0;
+	for (size_t i = 0; i < words; i++) {
+		w->ranks[i] = chosen;
+		chosen += (uint32_t)__builtin_popcountll(w->chosen[i]);
+	}
+	scan->sums.blocks = chosen;
 	return 0;
 }
 
@@ -97,7 +109,7 @@ static void count_roots(struct writing *w)
 {
 	struct mt_heap_scan *scan = w->scan;
 	for (uint32_t i = 0; i < scan->live.count; i++)
-		scan->sums.roots += id_of(w, i) && is_held_by_root(scan, i);
+		scan->sums.roots += is_chosen(w, i) && is_held_by_root(scan, i);
 }
 
 static const struct mt_heap_scan_frame *find_frame(const struct mt_heap_scan *scan,
@@ -185,7 +197,7 @@ static int write_roots(struct writing *w, struct mt_error *err)
 	int rc = 0;
 	uint32_t id = 0;
 	for (uint32_t i = 0; rc == 0 && i < scan->live.count; i++) {
-		if (!id_of(w, i) || !is_held_by_root(scan, i))
+		if (!is_chosen(w, i) || !is_held_by_root(scan, i))
 			continue;
 		record.root = (struct mt_record_root){.id = ++id};
 		rc = describe_root(w, scan->reach.holders[i] & ~MT_HOLDER_ROOT,
@@ -230,7 +242,7 @@ static void describe_holder(struct writing *w, uint32_t number, uint32_t root,
 		return;
 	}
 	block->holder = id_of(w, w->sources[number]);
-	block->offset = (uint64_t)scan->offsets[holder] * 8;
+	block->offset = mt_heap_scan_offset(scan, holder);
 	block->is_interior = mt_graph_is_interior(scan->targets[holder]);
 }
 
@@ -284,7 +296,7 @@ static int write_blocks(struct writing *w, struct mt_error *err)
 	struct mt_live_cursor cursor = {0};
 	for (uint32_t i = 0; rc == 0 && i < scan->live.count; i++) {
 		struct mt_live_block own = mt_live_next(&scan->live, &cursor);
-		if (!id_of(w, i))
+		if (!is_chosen(w, i))
 			continue;
 		root += is_held_by_root(scan, i);
 		rc = describe_block(w, i, root, &own, &record.block, err);
@@ -311,7 +323,7 @@ static int write_edges_of(struct writing *w, uint32_t lost, struct mt_error *err
 		record.edge = (struct mt_record_edge){
 			.from = id_of(w, from),
 			.to = id_of(w, to),
-			.offset = (uint64_t)scan->offsets[edge] * 8};
+			.offset = mt_heap_scan_offset(scan, edge)};
 		if (w->is_counting)
 			w->scan->sums.edges++;
 		else
@@ -363,7 +375,8 @@ int mt_heap_scan_write(struct mt_heap_scan *scan, struct mt_writer *writer,
 		.scan = scan, .writer = writer, .dictionary = dictionary};
 	scan->sums.roots = scan->sums.edges = 0;
 	int rc = write_all(&writing, err);
-	free(writing.ids);
+	free(writing.chosen);
+	free(writing.ranks);
 	free(writing.sources);
 	return rc;
 }

@@ -235,6 +235,7 @@ void mt_heap_scan_deinit(struct mt_heap_scan *scan)
 	free(scan->first);
 	free(scan->targets);
 	free(scan->offsets);
+	free(scan->far);
 	free(scan->root_targets);
 	free(scan->root_places);
 	free(scan->frames);
@@ -244,6 +245,21 @@ void mt_heap_scan_deinit(struct mt_heap_scan *scan)
 	free(scan->retained);
 	free(scan->retained_count);
 	*scan = (struct mt_heap_scan){.memory = {.mem = -1, .pagemap = -1}};
+}
+
+uint64_t mt_heap_scan_offset(const struct mt_heap_scan *scan, uint32_t edge)
+{
+	size_t low = 0, high = scan->far_count;
+	if (scan->offsets[edge] != MT_SCAN_FAR)
+		return (uint64_t)scan->offsets[edge] * 8;
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+		if (scan->far[middle].edge < edge)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return (uint64_t)scan->far[low].words * 8;
 }
 
 uint64_t mt_heap_scan_leaked(const struct mt_heap_scan *scan)

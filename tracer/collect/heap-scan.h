@@ -23,6 +23,7 @@
 #include <stdint.h>
 
 enum {
+	MT_SCAN_FAR = UINT16_MAX,
 	/* Beyond, not every reachable block has a record, and none has what it retains. */
 	MT_SCAN_BLOCKS_MAX = 4 << 20,
 };
@@ -42,6 +43,12 @@ struct mt_heap_scan_frame {
 	uint64_t offset; /* of the place in the frame */
 };
 
+/* Of an edge that lies far within a large block. */
+struct mt_heap_scan_far {
+	uint32_t edge; /* in order */
+	uint32_t words;
+};
+
 struct mt_heap_scan {
 	struct mt_record_scan sums;
 	uint32_t pid;
@@ -56,7 +63,10 @@ struct mt_heap_scan {
 
 	struct mt_graph graph;
 	uint32_t *first, *targets; /* the graph's own */
-	uint32_t *offsets;         /* by edge: its place in the block, in words of 8 */
+	/* By edge: its place in the block, in words of 8; MT_SCAN_FAR: see far. */
+	uint16_t *offsets;
+	struct mt_heap_scan_far *far;
+	size_t far_count, far_capacity;
 	size_t edge_count, edge_capacity;
 	uint32_t *root_targets;
 	struct mt_heap_scan_root *root_places;
@@ -103,6 +113,9 @@ void mt_heap_scan_deinit(struct mt_heap_scan *scan);
 struct mt_writer;
 int mt_heap_scan_write(struct mt_heap_scan *scan, struct mt_writer *writer,
 		       struct mt_dictionary *dictionary, struct mt_error *err);
+
+/* Where the pointer of an edge is in its block, in bytes. */
+uint64_t mt_heap_scan_offset(const struct mt_heap_scan *scan, uint32_t edge);
 
 /* Definite and indirect ones. */
 uint64_t mt_heap_scan_leaked(const struct mt_heap_scan *scan);
