@@ -8,6 +8,7 @@
 #include "preload/large.h"
 #include "preload/probe.h"
 #include "preload/thread.h"
+#include "tracer/record/modules.h"
 #include "tracer/record/pages.h"
 #include "tracer/record/unwind.h"
 
@@ -251,30 +252,18 @@ static bool is_on_own_stack(const void *p)
 	       (uintptr_t)p < thread->recorder.unwinder->stack_high;
 }
 
-static const struct mt_state_module *module_of(const void *p)
-{
-	uint32_t count = atomic_load(&mt_state.header->used.modules);
-	for (uint32_t i = 1; i < count && i < mt_state.max_modules; i++) {
-		const struct mt_state_module *module = &mt_state.modules[i];
-		if (module->ready && !(module->flags & MT_MODULE_UNLOADED) &&
-		    (uintptr_t)p >= module->start && (uintptr_t)p < module->end)
-			return module;
-	}
-	return NULL;
-}
-
 static void describe_stray(struct text *text, const struct report *report)
 {
 	const void *p = report->address;
-	const struct mt_state_module *module = module_of(p);
+	uint32_t module = mt_modules_id((uintptr_t)p);
 	text_put(text, "    It points ");
 	if (is_on_own_stack(p)) {
 		text_put(text, "to the stack of this thread");
 	} else if (module) {
 		text_put(text, "into ");
-		text_put(text, mt_state.strings + module->path);
+		text_put(text, mt_state.strings + mt_state.modules[module].path);
 		text_put(text, " at ");
-		text_hex(text, (uintptr_t)p - module->bias);
+		text_hex(text, (uintptr_t)p - mt_state.modules[module].bias);
 	} else if (!probe_is_readable(p)) {
 		text_put(text, "to where there is no memory");
 	} else if (pymalloc_is_inside(p)) {
@@ -328,8 +317,8 @@ static bool is_chunk(const char *p)
 
 bool debug_is_foreign(const void *p)
 {
-	if ((uintptr_t)p % LARGE_ALIGNMENT || is_on_own_stack(p) || module_of(p) ||
-	    !probe_is_readable((const char *)p - 16) ||
+	if ((uintptr_t)p % LARGE_ALIGNMENT || is_on_own_stack(p) ||
+	    mt_modules_id((uintptr_t)p) || !probe_is_readable((const char *)p - 16) ||
 	    !probe_is_readable((const char *)p - 8))
 		return false;
 	return large_kind(p) == LARGE_BUMP || is_chunk(p);

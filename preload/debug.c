@@ -39,18 +39,12 @@ bool debug_start(void)
 	return debug_quarantine_start(config.quarantine_bytes);
 }
 
-static mt_traceback_id traceback_of(struct thread *thread, struct mt_caller caller)
-{
-	return thread_is_traced(thread) ? mt_unwind_traceback(&thread->recorder, caller)
-					: 0;
-}
-
 /* Of one frees and reallocs; names of functions by what they are given. */
 static struct debug_call call_of(struct thread *thread, struct mt_caller caller,
 				 enum api api, const char *const names[API_COUNT])
 {
 	return (struct debug_call){
-		.name = names[api], .here = traceback_of(thread, caller), .api = api};
+		.name = names[api], .here = thread_traceback(thread, caller), .api = api};
 }
 
 static const char *const names_of_free[API_COUNT] = {
@@ -152,7 +146,7 @@ static void look_if_wanted(void)
 void *debug_alloc(struct thread *thread, struct mt_caller caller, struct request request)
 {
 	look_if_wanted();
-	return make(thread, traceback_of(thread, caller), request);
+	return make(thread, thread_traceback(thread, caller), request);
 }
 
 static unsigned char *start_of(const void *p, struct debug_word word)

@@ -7,12 +7,6 @@
 
 #include <errno.h>
 
-static mt_traceback_id traceback_of(struct thread *thread, struct mt_caller caller)
-{
-	return thread_is_traced(thread) ? mt_unwind_traceback(&thread->recorder, caller)
-					: 0;
-}
-
 static struct fence_block *place(struct thread *thread, struct request request)
 {
 	return fence_place(thread, request.size, (size_t)1 << request.alignment_shift);
@@ -23,7 +17,7 @@ void *fenced_alloc(struct thread *thread, struct mt_caller caller, struct reques
 	struct fence_block *block = place(thread, request);
 	if (!block)
 		return serve_alloc_plain(thread, caller, request);
-	fence_record(thread, block, traceback_of(thread, caller));
+	fence_record(thread, block, thread_traceback(thread, caller));
 	return fence_start_of(block);
 }
 
@@ -91,7 +85,7 @@ void fenced_free(struct thread *thread, struct mt_caller caller, void *p,
 		return;
 	}
 	const struct call call = {.name = api_name_of_free((enum api)release.api),
-				  .here = traceback_of(thread, caller)};
+				  .here = thread_traceback(thread, caller)};
 	struct fence_block *block = find(&call, p);
 	if (block)
 		end(thread, &call, block);
@@ -150,7 +144,7 @@ void *fenced_realloc(struct thread *thread, struct mt_caller caller, void *p,
 	struct call call = {.name = api_name_of_realloc((enum api)request.api)};
 	struct fence_block *from = NULL;
 	if (fence_is_inside(p)) {
-		call.here = traceback_of(thread, caller);
+		call.here = thread_traceback(thread, caller);
 		from = find(&call, p);
 		if (!from)
 			return fail();
@@ -162,7 +156,7 @@ void *fenced_realloc(struct thread *thread, struct mt_caller caller, void *p,
 		return from ? move_out_of_fence(thread, &call, from, request)
 			    : serve_realloc_plain(thread, caller, p, request);
 	if (!from)
-		call.here = traceback_of(thread, caller);
+		call.here = thread_traceback(thread, caller);
 	return move_into_fence(thread, &call, p, from, to);
 }
 

@@ -105,12 +105,6 @@ static void count_large(struct thread *thread, int64_t count, uint64_t bytes)
 	thread->large_bytes += count * (int64_t)bytes;
 }
 
-static mt_traceback_id traceback_of(struct thread *thread, struct mt_caller caller)
-{
-	return thread_is_traced(thread) ? mt_unwind_traceback(&thread->recorder, caller)
-					: 0;
-}
-
 static void record_plain(struct thread *thread, mt_traceback_id id, void *p, size_t size)
 {
 	uint32_t entry = mt_blocks_add(&thread->recorder, p, size, id, MT_BLOCK_LIBC);
@@ -177,7 +171,7 @@ void *large_alloc(struct thread *thread, struct mt_caller caller, size_t size,
 		    0)) {
 		void *p = large_place(thread, size, 1, is_zeroed);
 		if (p)
-			large_record(thread, traceback_of(thread, caller), p, size);
+			large_record(thread, thread_traceback(thread, caller), p, size);
 		return p;
 	}
 	char *start = is_zeroed ? __libc_calloc(1, size + LARGE_ALIGNMENT)
@@ -185,7 +179,7 @@ void *large_alloc(struct thread *thread, struct mt_caller caller, size_t size,
 	if (!start)
 		return NULL;
 	void *p = start + LARGE_ALIGNMENT;
-	mt_traceback_id id = traceback_of(thread, caller);
+	mt_traceback_id id = thread_traceback(thread, caller);
 	uint32_t entry =
 		id ? mt_blocks_add(&thread->recorder, p, size, id, MT_BLOCK_LARGE) : 0;
 	large_mark(p, LARGE_HEADED, size,
@@ -300,7 +294,7 @@ static void *realloc_headed(struct thread *thread, struct mt_caller caller, void
 	large_mark(moved, LARGE_HEADED, size,
 		   (struct large_tag){.generation = generation(),
 				      .shift = LARGE_ALIGNMENT_SHIFT});
-	large_record(thread, traceback_of(thread, caller), moved, size);
+	large_record(thread, thread_traceback(thread, caller), moved, size);
 	return moved;
 }
 
@@ -321,7 +315,7 @@ static void *realloc_plain(struct thread *thread, struct mt_caller caller, void 
 		return NULL;
 	}
 	forget(thread, &block);
-	record_plain(thread, traceback_of(thread, caller), moved, size);
+	record_plain(thread, thread_traceback(thread, caller), moved, size);
 	return moved;
 }
 

@@ -7,6 +7,7 @@
 #include "preload/config.h"
 #include "preload/control.h"
 #include "tracer/record/lock.h"
+#include "tracer/record/modules.h"
 #include "tracer/record/recorder.h"
 #include "tracer/record/say.h"
 #include "tracer/record/state.h"
@@ -58,30 +59,24 @@ static void put_headline(struct text *text, const struct report *report)
 	text_char(text, '\n');
 }
 
-static const struct mt_state_module *module_of(uintptr_t pc)
+/* As module+0xoffset. */
+static void put_place(struct text *text, uintptr_t address)
 {
-	uint32_t count = atomic_load(&mt_state.header->used.modules);
-	for (uint32_t i = 1; i < count && i < mt_state.max_modules; i++) {
-		const struct mt_state_module *module = &mt_state.modules[i];
-		if (module->ready && !(module->flags & MT_MODULE_UNLOADED) &&
-		    pc >= module->start && pc < module->end)
-			return module;
+	uint32_t id = mt_modules_id(address);
+	if (id) {
+		text_put(text, mt_state.strings + mt_state.modules[id].path);
+		text_char(text, '+');
+		address -= mt_state.modules[id].bias;
 	}
-	return NULL;
+	text_hex(text, address);
 }
 
 static void say_frame(uintptr_t pc)
 {
 	char line[MT_SAY_BYTES];
 	struct text text = text_over(line, sizeof line);
-	const struct mt_state_module *module = module_of(pc);
 	text_put(&text, "  ");
-	if (module) {
-		text_put(&text, mt_state.strings + module->path);
-		text_char(&text, '+');
-		pc -= module->bias;
-	}
-	text_hex(&text, pc);
+	put_place(&text, pc);
 	text_char(&text, '\n');
 	mt_say_bytes(line, text.length);
 }

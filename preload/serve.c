@@ -67,12 +67,6 @@ static void release_small(struct thread *thread, struct pool_tag tag, uint32_t p
 		heaps_free_remote(&thread->heap, pool_index, p);
 }
 
-static mt_traceback_id traceback_of(struct thread *thread, struct mt_caller caller)
-{
-	return thread_is_traced(thread) ? mt_unwind_traceback(&thread->recorder, caller)
-					: 0;
-}
-
 static struct pool_tag tag_of(const void *p, uint32_t *pool_index)
 {
 	*pool_index = pymalloc_pool_index(pymalloc.geometry, p);
@@ -133,7 +127,7 @@ void *serve_alloc_plain(struct thread *thread, struct mt_caller caller,
 		return large_alloc(thread, caller, request.size, request.is_zeroed);
 	void *p = serve_place(thread, request);
 	if (p)
-		serve_record(thread, traceback_of(thread, caller), p, request.size);
+		serve_record(thread, thread_traceback(thread, caller), p, request.size);
 	return p;
 }
 
@@ -169,7 +163,7 @@ static void *move(struct thread *thread, struct mt_caller caller, void *p,
 	size_t old = serve_usable_size(p);
 	__builtin_memcpy(moved, p, old < request.size ? old : request.size);
 	serve_forget(thread, p);
-	serve_record(thread, traceback_of(thread, caller), moved, request.size);
+	serve_record(thread, thread_traceback(thread, caller), moved, request.size);
 	serve_release(thread, p);
 	return moved;
 }
@@ -184,7 +178,7 @@ static void *realloc_small(struct thread *thread, struct mt_caller caller, void 
 	    size * KEEP_DENOMINATOR <= (size_t)tag.block_bytes * KEEP_NUMERATOR)
 		return move(thread, caller, p, request);
 	forget_small(thread, p, pool_index, tag.block_bytes);
-	record_small(thread, traceback_of(thread, caller), p, size, tag.block_bytes);
+	record_small(thread, thread_traceback(thread, caller), p, size, tag.block_bytes);
 	return p;
 }
 

@@ -12,6 +12,7 @@
 #include "preload/process.h"
 #include "preload/pymalloc.h"
 #include "tracer/record/recorder.h"
+#include "tracer/record/unwind.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -100,6 +101,14 @@ static inline bool thread_is_traced(const struct thread *thread)
 	return thread->is_recorded &&
 	       atomic_load_explicit(&mt_state.header->totals.tracing,
 				    memory_order_relaxed);
+}
+
+/* Of the caller of a door; 0: this event is not to be recorded. */
+static inline mt_traceback_id thread_traceback(struct thread *thread,
+					       struct mt_caller caller)
+{
+	return thread_is_traced(thread) ? mt_unwind_traceback(&thread->recorder, caller)
+					: 0;
 }
 
 #endif

@@ -208,15 +208,6 @@ recorded() {
 	memtrace top t.mtz.1@child >top.txt
 }
 
-# The collector that writes into this directory; other tests have theirs.
-collector_here() {
-	for pid in $(pgrep -x 'memtrace collec'); do
-		if readlink "/proc/$pid/fd"/* 2>/dev/null | grep -q "^$PWD/"; then
-			echo "$pid"
-		fi
-	done
-}
-
 @test "run: a program that is gone when the collector comes to it is recorded whole" {
 	export -f collector_here
 	memtrace run -o t.mtz -- bash -c '

@@ -13,3 +13,12 @@ setup() {
 		prepare
 	fi
 }
+
+# The collector that writes into this directory; other tests have theirs.
+collector_here() {
+	for pid in $(pgrep -x 'memtrace collec'); do
+		if readlink "/proc/$pid/fd"/* 2>/dev/null | grep -q "^$PWD/"; then
+			echo "$pid"
+		fi
+	done
+}

@@ -1,0 +1,100 @@
+#!/usr/bin/env bats
+# The debug modes at work: when blocks are looked at, the quarantine, who names the frames.
+
+load setup
+bats_require_minimum_version 1.5.0
+BATS_TEST_TIMEOUT=60
+
+setup_file() {
+	cd "$BATS_TEST_DIRNAME/../.."
+	${CC:-cc} -std=gnu11 -D_GNU_SOURCE -g -O0 -w tests/programs/damages.c \
+		-o "$BATS_FILE_TMPDIR/damages"
+}
+
+prepare() {
+	[ "$BUILD" != build/asan ] || skip "AddressSanitizer wants to be the first library"
+	damages=$BATS_FILE_TMPDIR/damages
+}
+
+# begin ARGUMENT...: in the background; it has said "ready" and reads what `ask` writes.
+begin() {
+	mkfifo in
+	memtrace run -q -o t.mtz --malloc debug -- "$damages" "$@" <in >out 2>err 9>&- &
+	job=$!
+	exec 9>in
+	until grep -q ready out; do kill -0 $job; done
+}
+
+finish() {
+	exec 9>&-
+	status=0
+	wait $job || status=$?
+}
+
+pid_of_damages() {
+	pgrep -n -x -P "$job" damages
+}
+
+@test "debug: after memtrace snapshot all blocks are looked at, at the next call" {
+	export MEMTRACE_DEBUG=continue
+	begin beyond
+	echo >&9
+	memtrace snapshot -q "$(pid_of_damages)" --label here
+	echo >&9
+	until grep -q '^Memory error: memtrace snapshot: bad trailing pad byte' err; do
+		kill -0 $job
+	done
+	finish
+	[ "$status" = 0 ]
+	# What was told once is not told again when it ends.
+	[ "$(grep -c '^Memory error' err)" = 1 ]
+	memtrace info --errors t.mtz | grep -q '^Memory error: memtrace snapshot: bad trailing'
+	memtrace info --errors t.mtz | grep -q ', in main$'
+}
+
+@test "debug: the quarantine is looked at when a block leaves it, and at the end" {
+	run -134 memtrace run -q -o t.mtz --malloc debug "$damages" freed 0 </dev/null
+	[[ $output == *"Memory error: exit: freed block was written to"* ]]
+	export MEMTRACE_QUARANTINE=64KiB
+	run -134 memtrace run -q -o t.mtz --malloc debug "$damages" freed 200 </dev/null
+	[[ $output == *"Memory error: free: freed block was written to"* ]]
+	[[ $output != *ready* ]]
+	export MEMTRACE_QUARANTINE=0
+	run -0 memtrace run -q -o t.mtz --malloc debug "$damages" freed 0 </dev/null
+	[ "$output" = ready ]
+}
+
+@test "debug: a size of the quarantine that is none is told and not used" {
+	MEMTRACE_QUARANTINE=much run -134 memtrace run -q -o t.mtz --malloc debug \
+		"$damages" freed 0 </dev/null
+	[[ $output == *"MEMTRACE_QUARANTINE has a value that is not known"* ]]
+}
+
+@test "debug: where the collector is gone the report has addresses" {
+	begin twice
+	until collector=$(collector_here) && [ "$collector" ]; do :; done
+	kill -KILL "$collector"
+	while kill -0 "$collector" 2>/dev/null; do :; done
+	finish
+	[ "$status" = 134 ]
+	grep -q '^Memory error: free: double free' err
+	[ "$(grep -c "^  $damages+0x[0-9a-f]*$" err)" -ge 3 ]
+}
+
+@test "debug: what is told is in the trace: kinds, addresses, tracebacks" {
+	MEMTRACE_DEBUG=continue run -0 memtrace run -q -o t.mtz --malloc malloc_debug \
+		"$damages" twice </dev/null
+	memtrace info --json t.mtz | python3 -c '
+import json, sys
+info = json.load(sys.stdin)
+assert info["malloc"] == "malloc_debug" and info["errors_found"] == 1
+error, = info["errors"]
+assert error["kind"] == "double-free" and error["call"] == "free"
+assert error["address"] == error["block"] and error["block_bytes"] == 40
+assert error["api"] == "c" and error["serial"] > 0 and error["tid"] == info["pid"]
+for name in ("allocated", "freed", "here"):
+    assert "main" in [f["function"] for f in error[name]], name
+lines = [error[name][-1]["line"] for name in ("allocated", "freed", "here")]
+assert lines == sorted(set(lines)), lines
+'
+}
