@@ -19,6 +19,7 @@
 #include "tracer/record/pages.h"
 #include "tracer/record/recorder.h"
 #include "tracer/record/say.h"
+#include "tracer/record/stack.h"
 #include "tracer/record/start.h"
 #include "tracer/record/state.h"
 #include "tracer/record/syscall.h"
@@ -172,6 +173,8 @@ __attribute__((constructor(101))) static void process_construct(void)
 	mt_modules_scan();
 	mt_start_introduce();
 	thread_start();
+	/* The first event may come after a filter of system calls. */
+	mt_stack_learn_limit();
 	look_around();
 	mt_state.header->ready = 1;
 	if (reach_collector())
