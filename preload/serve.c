@@ -292,6 +292,7 @@ void *serve_alloc_led(struct thread *thread, struct mt_caller caller,
 	if (!mt_unwind_is_predicted(recorder->unwinder, caller, &prediction))
 		return alloc_walked(thread, request,
 				    mt_unwind_miss(recorder, caller, prediction));
+	mt_unwind_hope(recorder->unwinder);
 	mt_check_traceback(recorder, caller, prediction->traceback);
 	return serve_alloc_known(thread, request, prediction->traceback,
 				 prediction->counter);

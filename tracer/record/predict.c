@@ -5,10 +5,6 @@
 
 #include "tracer/record/counters.h"
 
-enum {
-	RIGHT_COUNTS = 4, /* useless ones that a right one makes up for */
-};
-
 struct mt_prediction *mt_predict_place(const struct mt_unwinder *u,
 				       struct mt_caller caller)
 {
@@ -30,27 +26,47 @@ static uint32_t next_frame(const struct mt_unwinder *u, const uintptr_t *slot,
 	return 0;
 }
 
+/* Where the stack of a prediction that begins as this one first differs from it. */
+static uint32_t first_difference(const struct mt_unwinder *u,
+				 const struct mt_prediction *p, const uintptr_t *slot,
+				 uint32_t from)
+{
+	for (uint32_t i = 0; i < p->checks; i++)
+		if (p->offsets[i] > from && p->offsets[i] < MT_PREDICTION_NEEDS_BP &&
+		    slot[p->offsets[i]] != p->values[i] &&
+		    next_frame(u, slot, p->offsets[i] - 1u) == p->offsets[i])
+			return p->offsets[i];
+	return next_frame(u, slot, from);
+}
+
 /*
- * Two stacks that end in the same frame at the same place met in one prediction. Where it
- * was a signpost leads by another of their return addresses to a place for each.
+ * The place for a prediction of the remembered stack. Two stacks that end in the same
+ * frame at the same place may meet in one prediction: where it was a signpost leads, by a
+ * return address in which they differ, to a place for each. Where a third has no return address
+ * there, the sign is moved to the next one, which all have that come by.
  */
-static struct mt_prediction *tell_apart(const struct mt_unwinder *u,
-					struct mt_prediction *p, const uintptr_t *slot)
+static struct mt_prediction *make_place(const struct mt_unwinder *u,
+					const uintptr_t *slot, mt_traceback_id id)
 {
 	uint64_t mixed = mt_unwind_mix(*slot, slot);
-	uint32_t sign = 0;
-	int signs = 0;
-	for (struct mt_prediction *at = mt_unwind_place(u, mixed);
-	     at != p && signs < MT_PREDICTION_SIGNS; at = mt_unwind_place(u, mixed)) {
-		sign = at->extra & MT_PREDICTION_SIGN;
+	struct mt_prediction *p = mt_unwind_place(u, mixed);
+	uint32_t from = 0;
+	for (int signs = 0; signs < MT_PREDICTION_SIGNS; signs++) {
+		if (!mt_unwind_begins(p, (uintptr_t)slot, *slot))
+			break;
+		uint32_t sign = p->extra & MT_PREDICTION_SIGN;
+		if (!sign && p->traceback != id)
+			sign = first_difference(u, p, slot, from);
+		else if (sign && next_frame(u, slot, sign - 1) != sign)
+			sign = next_frame(u, slot, from);
+		if (!sign)
+			break;
+		p->extra = (uint16_t)sign;
 		mixed = mt_unwind_mix_sign(mixed, slot[sign]);
-		signs++;
+		p = mt_unwind_place(u, mixed);
+		from = sign;
 	}
-	sign = signs < MT_PREDICTION_SIGNS ? next_frame(u, slot, sign) : 0;
-	if (!sign)
-		return p;
-	p->extra = (uint16_t)sign;
-	return mt_unwind_place(u, mt_unwind_mix_sign(mixed, slot[sign]));
+	return p;
 }
 
 /* From which place outward a prediction relies on the remembered stack. */
@@ -103,7 +119,7 @@ static void judge(struct mt_unwinder *u, const struct mt_prediction *p)
 	if (!p->slot)
 		return;
 	if (p->was_right)
-		u->useless -= u->useless < RIGHT_COUNTS ? u->useless : RIGHT_COUNTS;
+		mt_unwind_hope(u);
 	else if (u->useless < MT_UNWIND_HOPELESS)
 		u->useless++;
 }
@@ -139,9 +155,8 @@ void mt_predict(struct mt_recorder *recorder, struct mt_caller caller,
 {
 	struct mt_unwinder *u = recorder->unwinder;
 	judge(u, p);
-	if (u->span && mt_unwind_begins(p, (uintptr_t)caller.slot, *caller.slot) &&
-	    p->traceback != id)
-		p = tell_apart(u, p, caller.slot);
+	if (u->span)
+		p = make_place(u, caller.slot, id);
 	if (p->slot && is_more_needed(u))
 		p = mt_predict_place(u, caller);
 	fill(recorder, caller, p, choose_join(u, join), id);

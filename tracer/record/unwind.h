@@ -27,10 +27,11 @@
 enum {
 	MT_UNWIND_FIRST = 4, /* words below are paddings that always match */
 	MT_PREDICTION_CHECKS = 12,
-	MT_PREDICTION_SIGNS = 2, /* on the way to a prediction at most */
+	MT_PREDICTION_SIGNS = 3, /* on the way to a prediction at most */
 	MT_MAX_PREDICTIONS = 4096,
-	MT_UNWIND_HOPELESS = 64, /* predictions that were never right */
-	MT_UNWIND_TRIES = 8,     /* one event of so many is tried again then */
+	MT_UNWIND_HOPELESS = 64,    /* predictions that were never right */
+	MT_UNWIND_TRIES = 8,        /* one event of so many is tried again then */
+	MT_UNWIND_RIGHT_COUNTS = 4, /* useless ones that a right one makes up for */
 	MT_INTERNED_BITS = 11,
 	MT_INTERNED = 1 << MT_INTERNED_BITS,
 };
@@ -166,6 +167,13 @@ static inline bool mt_unwind_is_hopeless(struct mt_unwinder *u)
 {
 	return __builtin_expect(u->useless >= MT_UNWIND_HOPELESS, 0) &&
 	       ++u->spared % MT_UNWIND_TRIES;
+}
+
+/* A prediction was right that might not have been tried. */
+static inline void mt_unwind_hope(struct mt_unwinder *u)
+{
+	u->useless -=
+		u->useless < MT_UNWIND_RIGHT_COUNTS ? u->useless : MT_UNWIND_RIGHT_COUNTS;
 }
 
 /* As mt_unwind_miss, where the inline part was not passed by and nothing was tried. */
