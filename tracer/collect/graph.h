@@ -8,7 +8,7 @@
  * Nothing here recurses. Functions return false only where memory is missing.
  *
  * Bytes for n nodes and e edges, beside the graph's own 4n + 4e and the results, which
- * are stated with them: while they run, mt_graph_reach takes 4n, mt_graph_find_lost 12 for
+ * are stated with them: while they run, mt_graph_reach takes 4n + n/8, mt_graph_find_lost 12 for
  * each lost block, mt_graph_dominate 16n + 4 for each edge that its depth-first tree does
  * not use.
  */
@@ -51,7 +51,7 @@ enum mt_reach_kind {
 	MT_REACH_DEFINITE,  /* lost, and the first of what is lost with it */
 	MT_REACH_INDIRECT,  /* lost: only lost blocks point at it */
 	MT_REACH_POSSIBLE,  /* only by an interior pointer, there or further outside */
-	MT_REACH_REACHABLE, /* by pointers to first bytes, from a root */
+	MT_REACH_REACHABLE, /* by firm pointers, from a root */
 };
 
 /* The pointer on the shortest path to a node: an edge, or one of these. */
@@ -64,7 +64,9 @@ struct mt_reach {
 };
 
 /*
- * What the roots lead to. A reachable block is held by reachable ones, a possible one by
+ * What the roots lead to. A pointer is firm if it leads to the first byte, or into a block
+ * that points at its own first byte: so those who align what malloc gave them keep what
+ * they have to free. A reachable block is held by reachable ones, a possible one by
  * the shortest path that these allow. All else is definite and without holder, for
  * mt_graph_find_lost. Results: 5n bytes, even where it fails to be deinit'ed.
  */
