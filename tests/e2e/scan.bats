@@ -78,6 +78,7 @@ pid_of_scanned() {
 	[ "$(method t.mtz)" = ptrace ]
 	memtrace leaks --json t.mtz | jq -e '.scan.threads == 101'
 	memtrace why --json t.mtz | grep -q wait_with_a_block
+	memtrace why t.mtz | grep -q 'thread-local kept'
 }
 
 # what it found, and that no copy of the program stays behind.

@@ -4,12 +4,14 @@
 #include "tracer/collect/heap-scan-name.h"
 
 #include "tracer/collect/frames.h"
+#include "tracer/collect/thread-locals.h"
 
 #include <stdlib.h>
 
 /* The frames of the thread that was asked for last. */
 struct naming {
 	struct mt_heap_scan *scan;
+	struct mt_thread_locals locals;
 	struct mt_frames *frames;
 	size_t walked; /* index + 1 of the thread; 0: none */
 };
@@ -58,6 +60,16 @@ static void name_place(struct naming *naming, uint32_t root, size_t thread,
 				.offset = place ? *place - frames->list[i].start : 0});
 }
 
+static void name_thread_local(struct naming *naming, uint32_t root,
+			      const struct mt_root_range *range, uint64_t place)
+{
+	struct mt_heap_scan *scan = naming->scan;
+	struct mt_heap_scan_frame frame = {.root = root};
+	if (mt_thread_locals_find(&naming->locals, &scan->memory, range->thread_pointer,
+				  place, &frame.module, &frame.offset))
+		add_frame(scan, frame);
+}
+
 static void name_root(struct naming *naming, uint32_t root)
 {
 	const struct mt_heap_scan *scan = naming->scan;
@@ -68,6 +80,8 @@ static void name_root(struct naming *naming, uint32_t root)
 		return;
 	}
 	const struct mt_root_range *range = mt_root_set_at(&scan->roots, place->address);
+	if (range && range->kind == MT_HELD_THREAD_LOCAL)
+		name_thread_local(naming, root, range, place->address);
 	if (range && range->kind == MT_HELD_STACK &&
 	    find_thread(scan, range->tid, &thread))
 		name_place(naming, root, thread, &place->address);
@@ -77,6 +91,7 @@ static void name_root(struct naming *naming, uint32_t root)
 void mt_heap_scan_name(struct mt_heap_scan *scan)
 {
 	struct naming naming = {.scan = scan, .frames = malloc(sizeof *naming.frames)};
+	mt_thread_locals_load(&naming.locals, &scan->memory, &scan->objects);
 	uint8_t *is_holding = calloc(scan->root_count + 1, 1);
 	for (uint32_t i = 0; is_holding && i < scan->live.count; i++) {
 		uint32_t holder = scan->reach.holders[i];

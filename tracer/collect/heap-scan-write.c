@@ -132,7 +132,7 @@ static int place_frame(struct writing *w, uint32_t number, struct mt_record_root
 		       struct mt_error *err)
 {
 	const struct mt_heap_scan_frame *frame = find_frame(w->scan, number);
-	if (!frame)
+	if (!frame || frame->module)
 		return 0;
 	const struct mt_object *object =
 		mt_objects_at(&w->scan->objects, frame->pc - !frame->is_innermost);
@@ -155,8 +155,18 @@ static void place_global(struct writing *w, struct mt_record_root *root)
 									 : MT_HELD_GLOBAL;
 }
 
+/* Of an unknown module: by its distance from the thread pointer. */
+static void place_thread_local(struct writing *w, const struct mt_root_range *range,
+			       uint32_t number, struct mt_record_root *root)
+{
+	const struct mt_heap_scan_frame *place = find_frame(w->scan, number);
+	root->module = place ? mt_dictionary_module(w->dictionary, place->module) : 0;
+	root->offset =
+		root->module ? place->offset : root->offset - range->thread_pointer;
+}
+
 static void describe_range(struct writing *w, const struct mt_root_range *range,
-			   struct mt_record_root *root)
+			   uint32_t number, struct mt_record_root *root)
 {
 	uint64_t place = root->offset;
 	root->kind = range->kind;
@@ -164,7 +174,7 @@ static void describe_range(struct writing *w, const struct mt_root_range *range,
 	if (range->kind == MT_HELD_GLOBAL || range->kind == MT_HELD_MAPPING)
 		place_global(w, root);
 	else if (range->kind == MT_HELD_THREAD_LOCAL)
-		root->offset -= range->thread_pointer;
+		place_thread_local(w, range, number, root);
 	else if (range->kind == MT_HELD_KEY)
 		root->number = (uint32_t)((place - range->start) / 16);
 }
@@ -178,7 +188,7 @@ static int describe_root(struct writing *w, uint32_t number, struct mt_record_ro
 	root->offset = place->address;
 	root->kind = MT_HELD_MAPPING;
 	if (range)
-		describe_range(w, range, root);
+		describe_range(w, range, number, root);
 	if (place->thread) {
 		root->tid = w->scan->stop.threads[place->thread - 1].tid;
 		root->kind = place->is_register ? MT_HELD_REGISTER : MT_HELD_ALTSTACK;

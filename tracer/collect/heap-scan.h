@@ -35,12 +35,16 @@ struct mt_heap_scan_root {
 	bool is_register;
 };
 
-/* The frame that holds such a place on a stack, or uses the register. */
+/*
+ * The frame that holds such a place on a stack, or uses the register; or the module whose
+ * thread-local it is.
+ */
 struct mt_heap_scan_frame {
 	uint32_t root; /* whose; in order */
 	bool is_innermost;
+	uint32_t module; /* thread-local: index in the state's table; 0: see pc */
 	uint64_t pc;
-	uint64_t offset; /* of the place in the frame */
+	uint64_t offset; /* of the place in the frame, or in the module's block */
 };
 
 /* Of an edge that lies far within a large block. */
