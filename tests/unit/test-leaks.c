@@ -6,6 +6,7 @@
 #include "tests/tap.h"
 #include "tests/traces/making.h"
 #include "tracer/analyze/duplicates.h"
+#include "tracer/analyze/gate.h"
 #include "tracer/analyze/leaks.h"
 #include "tracer/analyze/why.h"
 
@@ -17,6 +18,7 @@ struct scanned {
 	struct mt_record_root roots[8];
 	struct mt_record_edge edges[16];
 	uint32_t block_count, root_count, edge_count;
+	uint64_t threads_missed;
 };
 
 static uint32_t block(struct scanned *s, enum mt_leak_kind kind, int site, uint64_t size,
@@ -68,6 +70,7 @@ static void put_scan(struct scanned *s, uint32_t flags)
 {
 	struct mt_record_scan scan = {.flags = flags,
 				      .threads = 1,
+				      .threads_missed = s->threads_missed,
 				      .blocks = s->block_count,
 				      .roots = s->root_count,
 				      .edges = s->edge_count};
@@ -584,6 +587,69 @@ TEST(equal_contents_are_counted_by_traceback_and_in_all)
 	       MT_ERR_MISSING);
 	mt_duplicates_deinit(&duplicates);
 	made_end(&usual.made);
+}
+
+/* The gate. */
+
+static void judge(const char *path, const char *baseline, enum mt_gate_state verdict,
+		  int64_t value)
+{
+	struct mt_suppressions none = {0};
+	struct mt_gate_question question = {
+		.trace = path,
+		.baseline = baseline,
+		.suppressions = &none,
+		.max_growth = {.is_given = true, .amount = 1 << 20},
+		.today = "2026-11-20"};
+	struct mt_gate gate;
+	struct mt_error err = {0};
+	is_int(mt_gate_init(&gate, &question, &err), 0);
+	is_int(gate.verdict, verdict);
+	const struct mt_table *checks = &gate.report.tables[MT_GATE_CHECKS];
+	bool is_found = false;
+	for (size_t i = 0; i < checks->row_count; i++) {
+		const struct mt_value *row = &checks->values[i * MT_CHECK_COLUMNS];
+		if (strcmp(row[MT_CHECK_NAME].text, "max-leaked") != 0)
+			continue;
+		is_found = true;
+		if (value >= 0)
+			is_int(row[MT_CHECK_VALUE].number, value);
+		else
+			is_int(row[MT_CHECK_VALUE].state, MT_VALUE_NULL);
+	}
+	ok(is_found);
+	mt_gate_deinit(&gate);
+}
+
+/* One leak of size bytes at each site up to sites; threads of a scan that were missed. */
+static const char *make_leaks(struct scanned *s, int sites, uint64_t size,
+			      uint64_t threads_missed)
+{
+	begin(s);
+	s->threads_missed = threads_missed;
+	for (int i = 0; i < sites; i++)
+		block(s, MT_LEAK_DEFINITE, i, size, 0, 0);
+	return finish(s, 0);
+}
+
+TEST(the_gate_counts_leaks_of_each_call_site_beyond_the_baseline)
+{
+	static struct scanned now, before;
+	char path[64];
+	snprintf(path, sizeof path, "%s", make_leaks(&now, 2, 100, 0));
+	judge(path, NULL, MT_GATE_FAILED, 200);
+	const char *baseline = make_leaks(&before, 1, 150, 0);
+	judge(path, baseline, MT_GATE_FAILED, 100);
+	judge(baseline, baseline, MT_GATE_PASSED, 0);
+	made_end(&now.made);
+	made_end(&before.made);
+}
+
+TEST(leaks_are_not_judged_where_threads_were_missed)
+{
+	static struct scanned s;
+	judge(make_leaks(&s, 1, 100, 1), NULL, MT_GATE_UNJUDGED, -1);
+	made_end(&s.made);
 }
 
 TAP_MAIN()

@@ -77,17 +77,39 @@ bool mt_contents_is_vtable(struct mt_contents *contents, uint64_t address)
 	       vtable_at(contents, address) != UINT32_MAX;
 }
 
-static bool is_text(uint8_t byte)
+static bool is_continuation(uint8_t byte)
 {
-	return byte >= ' ' || byte == '\n' || byte == '\t' || byte == '\r';
+	return byte >> 6 == 2;
+}
+
+/*
+ * Bytes of the character at data, of UTF-8 or plain; 0: there is none. Cut off by the end
+ * of what is seen it counts as whole.
+ */
+static size_t character(const uint8_t *data, size_t seen)
+{
+	uint8_t first = data[0];
+	if (first < 0x80)
+		return (first >= ' ' && first != 0x7f) || first == '\n' ||
+		       first == '\t' || first == '\r';
+	size_t length = first >= 0xf0 ? 4 : first >= 0xe0 ? 3 : 2;
+	if (first < 0xc2 || first > 0xf4)
+		return 0;
+	for (size_t i = 1; i < length; i++) {
+		if (i == seen)
+			return i;
+		if (!is_continuation(data[i]))
+			return 0;
+	}
+	return length;
 }
 
 /* Its length; 0: it is no string. Longer than what is seen: as long as the block. */
 static uint64_t string_length(const uint8_t *data, size_t seen, uint64_t size)
 {
-	size_t length = 0;
-	while (length < seen && is_text(data[length]) && data[length] != 0x7f)
-		length++;
+	size_t length = 0, next;
+	while (length < seen && (next = character(data + length, seen - length)))
+		length += next;
 	if (length < STRING_LEAST)
 		return 0;
 	if (length < seen)
@@ -114,7 +136,8 @@ mt_contents_word mt_contents_of(struct mt_contents *contents, const uint8_t *dat
 		if (mt_contents_is_vtable(contents, first))
 			return word_of(MT_CONTENT_OBJECT, vtable_at(contents, first));
 	}
-	uint64_t length = string_length(data, seen, size);
+	/* An address can look like six letters. */
+	uint64_t length = pointer_count ? 0 : string_length(data, seen, size);
 	if (length)
 		return word_of(MT_CONTENT_STRING, length);
 	return word_of(pointer_count * 16 >= size && pointer_count ? MT_CONTENT_POINTERS
