@@ -43,7 +43,7 @@ struct reading {
 	bool is_zero, has_contents;
 	size_t stack; /* the next of roots.stacks */
 	const struct mt_root_range *range;
-	bool is_of_libc; /* the range: its data */
+	bool is_of_libc, is_of_loader; /* the range: their data */
 	uint8_t *begins; /* enum beginning of four blocks each, as far as was asked */
 };
 
@@ -427,7 +427,8 @@ static void read_heap(struct reading *r)
 /*
  * The C library's allocator has pointers to chunks, which begin within the last words of
  * the block before; the other pointers of its data lead to beginnings. In a thread's struct
- * and in the tables that hang there its pointers into the middle are as good as others.
+ * and in the tables that hang there its pointers into the middle are as good as others; so
+ * are the loader's, which aligns what it got to lines of the cache.
  */
 static void visit_root(void *context, uint64_t address, const uint8_t *data, size_t size)
 {
@@ -440,16 +441,18 @@ static void visit_root(void *context, uint64_t address, const uint8_t *data, siz
 		if (target == MT_LIVE_NONE ||
 		    (r->is_of_libc && mt_graph_is_interior(target)))
 			continue;
-		if (r->range->kind == MT_HELD_LIBC)
+		if (r->range->kind == MT_HELD_LIBC || r->is_of_loader)
 			target = mt_graph_target(target);
 		add_root(r, target, (struct mt_heap_scan_root){.address = address + i});
 	}
 }
 
-static bool is_of_libc(const struct mt_heap_scan *scan, const struct mt_root_range *range)
+static void begin_range(struct reading *r, const struct mt_root_range *range)
 {
-	const struct mt_object *object = mt_objects_at(&scan->objects, range->start);
-	return object && object->is_libc;
+	const struct mt_object *object = mt_objects_at(&r->scan->objects, range->start);
+	r->range = range;
+	r->is_of_libc = object && object->is_libc;
+	r->is_of_loader = object && object->flags & MT_MODULE_LOADER;
 }
 
 static void read_registers(struct reading *r, size_t index)
@@ -472,8 +475,7 @@ static void read_roots(struct reading *r)
 	struct mt_heap_scan *scan = r->scan;
 	r->block = MT_LIVE_NONE;
 	for (size_t i = 0; i < scan->roots.count; i++) {
-		r->range = &scan->roots.list[i];
-		r->is_of_libc = is_of_libc(scan, r->range);
+		begin_range(r, &scan->roots.list[i]);
 		mt_memory_visit_range(&scan->memory, r->range->start, r->range->end,
 				      r->range->pages, visit_root, r);
 	}
