@@ -70,7 +70,7 @@ line_of() {
 }
 
 @test "leaks: variables hold, in the program and in an opened module" {
-	stories held global,below,opened-module
+	stories held global,below,opened-module,aligned-by-hand
 }
 
 @test "leaks: a pointer to the middle, or a tagged one, leaves a block possible" {

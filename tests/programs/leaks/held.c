@@ -47,6 +47,16 @@ static NOINLINE void below_middle(void)
 	expect("possible", 2, 96);
 }
 
+/* As those do who align what malloc gave them: the block knows where it begins. */
+static NOINLINE void aligned_by_hand(void)
+{
+	void *block = story_block(200);
+	void **aligned = (void **)(((uintptr_t)block + 72) & -(uintptr_t)64);
+	aligned[-1] = block;
+	slot = aligned;
+	expect("reachable", 1, 200);
+}
+
 static NOINLINE void tagged(void)
 {
 	slot = (char *)story_block(64) + 1;
@@ -260,7 +270,8 @@ int main(int argc, char **argv)
 		{"below", below},
 		{"middle", middle},
 		{"below-middle", below_middle},
-		{"tagged", tagged},
+		{"aligned-by-hand", aligned_by_hand},
+	{"tagged", tagged},
 		{"thread-local", thread_local_of_main},
 		{"thread-local-of-other", thread_local_of_other},
 		{"stack-of-other", stack_of_other},
