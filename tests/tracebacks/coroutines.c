@@ -1,6 +1,6 @@
 /*
- * coroutines.c - coroutines on stacks from the heap and from mmap, which come and go, call
- * each other and are resumed by threads that did not begin them.
+ * coroutines.c - coroutines on stacks from the heap, from mmap and within a thread's own, which
+ * come and go, call each other and are resumed by threads that did not begin them.
  * Arguments: number of switches, seed.
  */
 #include <pthread.h>
@@ -14,6 +14,7 @@
 enum {
 	COROUTINES = 16,
 	STACK_BYTES = 64 << 10,
+	OWN_STACKS = 8, /* within a thread's, each used once */
 	THREADS = 2,
 };
 
@@ -21,12 +22,18 @@ struct coroutine {
 	ucontext_t context;
 	ucontext_t *resumed_by;
 	char *stack;
-	int is_mapped, is_busy, is_over;
+	enum {
+		FROM_HEAP,
+		FROM_MMAP,
+		FROM_STACK
+	} origin;
+	int is_busy, is_over;
 	uint64_t random;
 };
 
 static struct coroutine coroutines[COROUTINES];
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static pthread_barrier_t end;
 static _Atomic long switches_left;
 static volatile int after;
 
@@ -68,12 +75,26 @@ static void begin(unsigned low, unsigned high)
 		swapcontext(&c->context, c->resumed_by);
 }
 
+static __thread char *own_stacks;
+static __thread int own_stacks_left;
+
+static void take_stack(struct coroutine *c)
+{
+	c->origin = pick(&c->random, 3);
+	if (c->origin == FROM_STACK && !own_stacks_left)
+		c->origin = FROM_HEAP;
+	if (c->origin == FROM_STACK)
+		c->stack = own_stacks + --own_stacks_left * STACK_BYTES;
+	else if (c->origin == FROM_HEAP)
+		c->stack = malloc(STACK_BYTES);
+	else
+		c->stack = mmap(NULL, STACK_BYTES, PROT_READ | PROT_WRITE,
+				MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+}
+
 static void create(struct coroutine *c)
 {
-	c->is_mapped = (int)pick(&c->random, 2);
-	c->stack = c->is_mapped ? mmap(NULL, STACK_BYTES, PROT_READ | PROT_WRITE,
-				       MAP_PRIVATE | MAP_ANONYMOUS, -1, 0)
-				: malloc(STACK_BYTES);
+	take_stack(c);
 	c->is_over = 0;
 	getcontext(&c->context);
 	c->context.uc_stack.ss_sp = c->stack;
@@ -85,9 +106,9 @@ static void create(struct coroutine *c)
 
 static void destroy(struct coroutine *c)
 {
-	if (c->is_mapped)
+	if (c->origin == FROM_MMAP)
 		munmap(c->stack, STACK_BYTES);
-	else
+	else if (c->origin == FROM_HEAP)
 		free(c->stack);
 	c->stack = NULL;
 }
@@ -139,8 +160,12 @@ static NOINLINE void resume_some(uint64_t *random, int depth)
 static void *run(void *data)
 {
 	uint64_t random = *(uint64_t *)data;
+	char stacks[OWN_STACKS * STACK_BYTES];
+	own_stacks = stacks;
+	own_stacks_left = OWN_STACKS;
 	while (switches_left > 0)
 		resume_some(&random, (int)pick(&random, 12));
+	pthread_barrier_wait(&end); /* the other may be on a stack within this one */
 	return NULL;
 }
 
@@ -152,6 +177,7 @@ int main(int argc, char **argv)
 	for (int i = 0; i < COROUTINES; i++)
 		coroutines[i].random = seed * 77 + (uint64_t)i + 1;
 	pthread_t threads[THREADS];
+	pthread_barrier_init(&end, NULL, THREADS);
 	for (int i = 0; i < THREADS; i++) {
 		seeds[i] = seed * 1001 + (uint64_t)i;
 		pthread_create(&threads[i], NULL, run, &seeds[i]);

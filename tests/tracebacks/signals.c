@@ -1,7 +1,8 @@
 /*
  * signals.c - a timer's signal every 50 us, at any instruction, whose handler allocates: on the
  * interrupted stack and on one of its own; handlers within handlers, and jumps out of them.
- * Argument: how many signals are to be handled by each kind of handler.
+ * Arguments: how many signals are to be handled by each kind of handler; "within", where the
+ * other stack is to be a part of the first, as a coroutine's may be.
  */
 #include <setjmp.h>
 #include <signal.h>
@@ -94,7 +95,12 @@ static NOINLINE void jump_from_handlers(int rounds)
 int main(int argc, char **argv)
 {
 	long wanted = argc > 1 ? atol(argv[1]) : 500;
-	stack_t stack = {.ss_sp = malloc(256 << 10), .ss_size = 256 << 10};
+	enum {
+		STACK_BYTES = 256 << 10
+	};
+	char part[STACK_BYTES];
+	stack_t stack = {.ss_sp = argc > 2 ? part : malloc(STACK_BYTES),
+			 .ss_size = STACK_BYTES};
 	sigaltstack(&stack, NULL);
 	install(SIGALRM, handle, SA_RESTART | SA_NODEFER);
 	install(SIGPROF, handle_elsewhere, SA_RESTART | SA_ONSTACK);

@@ -562,11 +562,18 @@ static bool is_outdated(const struct mt_unwinder *u)
 	return u->generation != atomic_load(&mt_modules_generation);
 }
 
+/* p: as for mt_near_walk. */
+static bool walk_near(struct mt_recorder *recorder, struct mt_caller caller,
+		      struct mt_prediction *p, mt_traceback_id *id)
+{
+	return mt_near_walk(recorder, caller, p, id) && !is_outdated(recorder->unwinder);
+}
+
 mt_traceback_id mt_unwind_miss(struct mt_recorder *recorder, struct mt_caller caller,
 			       struct mt_prediction *p)
 {
 	mt_traceback_id id = 0;
-	if (!p || !mt_near_walk(recorder, caller, p, &id)) {
+	if (!p || !walk_near(recorder, caller, p, &id)) {
 		id = find_once(recorder, caller);
 		if (id && is_outdated(recorder->unwinder))
 			id = find_once(recorder, caller);
@@ -582,7 +589,7 @@ mt_traceback_id mt_unwind_unpredicted(struct mt_recorder *recorder,
 				      struct mt_caller caller)
 {
 	mt_traceback_id id = 0;
-	if (!mt_near_walk(recorder, caller, NULL, &id))
+	if (!walk_near(recorder, caller, NULL, &id))
 		return mt_unwind_miss(recorder, caller, NULL);
 	mt_check_traceback(recorder, caller, id);
 	return id;
