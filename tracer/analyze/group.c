@@ -248,8 +248,7 @@ static int add_by_traceback(const struct addition *a, struct mt_error *err)
 		calloc(a->profile->trace->nodes.count, sizeof *path_of_node);
 	if (!path_of_node)
 		return mt_fail(err, MT_ERR_NO_MEMORY, "out of memory");
-	int rc = mt_index_reserve(&a->groups->paths.index, a->profile->trace->nodes.count,
-				  err);
+	int rc = 0;
 	for (size_t i = 0; rc >= 0 && i < a->profile->row_count; i++) {
 		const struct mt_profile_row *row = &a->profile->rows[i];
 		struct mt_group key = {.location =

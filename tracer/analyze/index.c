@@ -74,14 +74,6 @@ int mt_index_add(struct mt_index *index, uint64_t hash, uint32_t id, struct mt_e
 	return 0;
 }
 
-int mt_index_reserve(struct mt_index *index, size_t count, struct mt_error *err)
-{
-	size_t size = 64;
-	while (size * 2 < count * 3)
-		size *= 2;
-	return size <= index->size ? 0 : resize(index, size, err);
-}
-
 void mt_index_deinit(struct mt_index *index)
 {
 	free(index->slots);

@@ -40,9 +40,6 @@ uint32_t mt_index_find(const struct mt_index *index, uint64_t hash,
 int mt_index_add(struct mt_index *index, uint64_t hash, uint32_t id,
 		 struct mt_error *err);
 
-/* Room for so many elements without growing again. */
-int mt_index_reserve(struct mt_index *index, size_t count, struct mt_error *err);
-
 void mt_index_deinit(struct mt_index *index);
 
 /* Fold a word into a hash. */

@@ -21,7 +21,13 @@ static int extend(struct mt_paths *paths, uint32_t parent, mt_location_id locati
 				 .location = location,
 				 .depth = paths->list[parent].depth + 1};
 	uint64_t hash = mt_hash_word(mt_hash_word(0, parent), location);
-	*path = mt_index_find(&paths->index, hash, path_equals, paths, &wanted);
+	uint32_t first = paths->list[parent].child;
+	if (first && paths->list[first].location == location) {
+		*path = first;
+		return 0;
+	}
+	*path = first ? mt_index_find(&paths->index, hash, path_equals, paths, &wanted)
+		      : MT_INDEX_NONE;
 	if (*path != MT_INDEX_NONE)
 		return 0;
 	struct mt_path *grown = mt_vector_reserve(paths->list, &paths->capacity,
@@ -31,6 +37,10 @@ static int extend(struct mt_paths *paths, uint32_t parent, mt_location_id locati
 	paths->list = grown;
 	*path = (uint32_t)paths->count;
 	grown[paths->count++] = wanted;
+	if (!first) {
+		grown[parent].child = *path;
+		return 0;
+	}
 	return mt_index_add(&paths->index, hash, *path, err);
 }
 

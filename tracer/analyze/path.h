@@ -15,12 +15,13 @@ struct mt_path {
 	uint32_t parent; /* towards the oldest call */
 	mt_location_id location;
 	uint32_t depth; /* locations up to here, itself included */
+	uint32_t child; /* the first path that goes on from here; 0: none */
 };
 
 struct mt_paths {
 	struct mt_path *list;
 	size_t count, capacity;
-	struct mt_index index;
+	struct mt_index index; /* of all but first children: most paths have one child */
 };
 
 int mt_paths_init(struct mt_paths *paths, struct mt_error *err);
