@@ -20,7 +20,8 @@ class Workload:
 
 def compile_program(name, work):
     program = work / name
-    subprocess.run(["cc", "-O2", "-g", "-pthread", "-o", program, HERE / f"{name}.c"],
+    subprocess.run(["cc", "-O2", "-g", "-std=gnu11", "-D_GNU_SOURCE", "-pthread",
+                    "-I", HERE.parent.parent / "preload", "-o", program, HERE / f"{name}.c"],
                    check=True)
     return str(program)
 
@@ -134,6 +135,11 @@ def all_workloads(work):
     yield Workload("git-log", ["git", "-P", "log", "--stat"], cwd=git_repository(work))
     for name in ("churn", "tree", "cubes", "handoff"):
         yield Workload(name, [compile_program(name, work)])
+    threads = compile_program("threads", work)
+    yield Workload("threads-2", [threads, "2", "10000000", "0"])
+    yield Workload("threads-2-cross", [threads, "2", "5000000", "50"])
+    yield Workload("threads-64", [threads, "64", "200000", "0"])
+    yield Workload("threads-64-cross", [threads, "64", "100000", "50"])
 
 
 def available(work, names):
