@@ -38,6 +38,7 @@ static uint64_t choose_seed(void)
 struct sample {
 	struct mt_graph graph;
 	uint32_t first[MAX_NODES + 1], targets[MAX_EDGES], roots[MAX_ROOTS];
+	uint8_t names_itself[MAX_NODES / 8 + 1];
 	bool leads[MAX_NODES][MAX_NODES]; /* along one edge or more */
 	int distances[MAX_NODES];
 	struct mt_reach reach;
@@ -55,8 +56,11 @@ static void make_sample(struct sample *sample)
 	*sample = (struct sample){.graph = {.node_count = nodes,
 					    .first = sample->first,
 					    .targets = sample->targets,
-					    .roots = sample->roots}};
+
+					    .roots = sample->roots,
+					    .names_itself = sample->names_itself}};
 	for (uint32_t node = 0; node < nodes; node++) {
+		sample->names_itself[node / 8] |= (uint8_t)(!below(4) << node % 8);
 		sample->first[node] = used;
 		for (uint32_t i = below(2 * edges / nodes + 1); i && used < edges; i--)
 			sample->targets[used++] = any_target(sample);
@@ -97,9 +101,7 @@ static void find_who_leads_to_whom(struct sample *sample)
 static bool is_firm(const struct mt_graph *graph, uint32_t target)
 {
 	uint32_t node = mt_graph_target(target);
-	bool names_itself = false;
-	for (uint32_t e = graph->first[node]; e < graph->first[node + 1]; e++)
-		names_itself |= graph->targets[e] == node;
+	bool names_itself = graph->names_itself[node / 8] >> node % 8 & 1;
 	return !mt_graph_is_interior(target) || names_itself;
 }
 

@@ -37,28 +37,17 @@ struct search {
 	uint32_t *order;
 	uint32_t count;
 	enum mt_reach_kind kind; /* of what is found now */
-	uint8_t *names_itself;   /* a bit for each node */
 };
 
 #define BEGINS_DISTANCE MT_GRAPH_INTERIOR
-
-static void find_selves(struct search *search)
-{
-	const struct mt_graph *graph = search->graph;
-	for (uint32_t node = 0; node < graph->node_count; node++)
-		for (uint32_t edge = graph->first[node]; edge < graph->first[node + 1];
-		     edge++)
-			if (graph->targets[edge] == node)
-				search->names_itself[node / 8] |=
-					(uint8_t)(1u << node % 8);
-}
 
 /* Whether the block can be freed by who has this pointer. */
 static bool is_firm(const struct search *search, uint32_t target)
 {
 	uint32_t node = mt_graph_target(target);
+	const uint8_t *names = search->graph->names_itself;
 	return !mt_graph_is_interior(target) ||
-	       (search->names_itself[node / 8] >> node % 8 & 1);
+	       (names && names[node / 8] >> node % 8 & 1);
 }
 
 static void find(struct search *search, uint32_t target, uint32_t holder)
@@ -139,17 +128,13 @@ bool mt_graph_reach(const struct mt_graph *graph, struct mt_reach *reach)
 	reach->kinds = calloc(n + 1, sizeof *reach->kinds);
 	reach->holders = malloc((n + 1) * sizeof *reach->holders);
 	search.order = malloc((n + 1) * sizeof *search.order);
-	search.names_itself = calloc(n / 8 + 1, 1);
-	bool has_memory =
-		reach->kinds && reach->holders && search.order && search.names_itself;
+	bool has_memory = reach->kinds && reach->holders && search.order;
 	if (has_memory) {
 		memset(reach->holders, 0xff, n * sizeof *reach->holders);
-		find_selves(&search);
 		find_reachable(&search);
 		find_possible(&search);
 	}
 	free(search.order);
-	free(search.names_itself);
 	return has_memory;
 }
 

@@ -8,7 +8,7 @@
  * Nothing here recurses. Functions return false only where memory is missing.
  *
  * Bytes for n nodes and e edges, beside the graph's own 4n + 4e and the results, which
- * are stated with them: while they run, mt_graph_reach takes 4n + n/8, mt_graph_find_lost 12 for
+ * are stated with them: while they run, mt_graph_reach takes 4n, mt_graph_find_lost 12 for
  * each lost block, mt_graph_dominate 16n + 4 for each edge that its depth-first tree does
  * not use.
  */
@@ -29,6 +29,8 @@ struct mt_graph {
 				    first[node + 1] */
 	const uint32_t *targets; /* of edges: a node, and MT_GRAPH_INTERIOR */
 	const uint32_t *roots;   /* the same */
+	/* A bit for each node: the block has a pointer to its own first byte. NULL: none. */
+	const uint8_t *names_itself;
 };
 
 static inline uint32_t mt_graph_target(uint32_t target)
@@ -65,7 +67,7 @@ struct mt_reach {
 
 /*
  * What the roots lead to. A pointer is firm if it leads to the first byte, or into a block
- * that points at its own first byte: so those who align what malloc gave them keep what
+ * that names itself: so those who align what malloc gave them keep what
  * they have to free. A reachable block is held by reachable ones, a possible one by
  * the shortest path that these allow. All else is definite and without holder, for
  * mt_graph_find_lost. Results: 5n bytes, even where it fails to be deinit'ed.

@@ -164,10 +164,12 @@ static bool add_far(struct mt_heap_scan *scan, uint64_t words)
 	return true;
 }
 
-/* A block's pointers to itself say nothing. */
+/* A block's pointers to itself are no edges. */
 static void add_edge(struct reading *r, uint32_t target, uint64_t offset)
 {
 	struct mt_heap_scan *scan = r->scan;
+	if (target == r->block)
+		scan->names_itself[target / 8] |= (uint8_t)(1u << target % 8);
 	if (mt_graph_target(target) == r->block || r->failed)
 		return;
 	if (scan->edge_count == scan->edge_capacity && !reserve_edges(scan)) {
@@ -495,10 +497,12 @@ static bool make_room(struct mt_heap_scan *scan, struct reading *r)
 	size_t count = scan->live.count;
 	scan->first = malloc((count + 1) * sizeof *scan->first);
 	scan->words = malloc((count + 1) * sizeof *scan->words);
+	scan->names_itself = calloc(count / 8 + 1, 1);
 	r->data = malloc(WINDOW_BYTES);
 	r->pages = calloc(CACHE_PAGES, sizeof *r->pages);
 	r->begins = calloc(count / 4 + 1, 1);
-	return scan->first && scan->words && r->data && r->pages && r->begins;
+	return scan->first && scan->words && scan->names_itself && r->data && r->pages &&
+	       r->begins;
 }
 
 int mt_heap_scan_read(struct mt_heap_scan *scan, uint32_t python, struct mt_error *err)
@@ -519,6 +523,7 @@ int mt_heap_scan_read(struct mt_heap_scan *scan, uint32_t python, struct mt_erro
 					.root_count = (uint32_t)scan->root_count,
 					.first = scan->first,
 					.targets = scan->targets,
+					.names_itself = scan->names_itself,
 					.roots = scan->root_targets};
 	return r.failed ? mt_fail(err, MT_ERR_NO_MEMORY, "out of memory") : 0;
 }

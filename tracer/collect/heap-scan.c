@@ -234,6 +234,7 @@ void mt_heap_scan_deinit(struct mt_heap_scan *scan)
 	mt_lost_deinit(&scan->lost);
 	free(scan->first);
 	free(scan->targets);
+	free(scan->names_itself);
 	free(scan->offsets);
 	free(scan->far);
 	free(scan->root_targets);

@@ -67,6 +67,7 @@ struct mt_heap_scan {
 
 	struct mt_graph graph;
 	uint32_t *first, *targets; /* the graph's own */
+	uint8_t *names_itself;     /* the same */
 	/* By edge: its place in the block, in words of 8; MT_SCAN_FAR: see far. */
 	uint16_t *offsets;
 	struct mt_heap_scan_far *far;

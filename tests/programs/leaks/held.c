@@ -271,7 +271,7 @@ int main(int argc, char **argv)
 		{"middle", middle},
 		{"below-middle", below_middle},
 		{"aligned-by-hand", aligned_by_hand},
-	{"tagged", tagged},
+		{"tagged", tagged},
 		{"thread-local", thread_local_of_main},
 		{"thread-local-of-other", thread_local_of_other},
 		{"stack-of-other", stack_of_other},
