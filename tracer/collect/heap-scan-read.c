@@ -18,6 +18,7 @@ enum {
 	ARRAY_COOKIE_BYTES = 8,
 	STRING_HEAD_BYTES = 24,
 	PYTHON_HEAD_BYTES = 16,
+	TREE_NODE_BYTES = 24, /* of tsearch; the lowest bit of its pointers is a colour */
 };
 
 struct page {
@@ -85,8 +86,8 @@ static bool is_object(struct reading *r, uint32_t block, uint64_t start)
  * A pointer into the middle that is as good as one to the beginning, as it is the only
  * one that the program keeps: to the elements of a new[] behind their number (or, the
  * same, to what SQLite puts behind its size), to the characters of an old std::string, to
- * a base that is not the first, and to an object of CPython behind what its collector
- * needs.
+ * a base that is not the first, to an object of CPython behind what its collector needs,
+ * and to a red node of tsearch.
  */
 static bool is_ordinary(struct reading *r, uint32_t block, uint64_t address,
 			uint64_t offset, uint64_t size)
@@ -94,6 +95,8 @@ static bool is_ordinary(struct reading *r, uint32_t block, uint64_t address,
 	uint64_t start = address - offset;
 	if (r->python == MT_PYTHON_OURS &&
 	    (offset == PYTHON_HEAD_BYTES || offset == 2 * PYTHON_HEAD_BYTES))
+		return true;
+	if (offset == 1 && size == TREE_NODE_BYTES)
 		return true;
 	if (offset == ARRAY_COOKIE_BYTES) {
 		uint64_t count = peek(r, start);
