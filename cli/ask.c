@@ -11,7 +11,7 @@
 #include <string.h>
 #include <unistd.h>
 
-const struct option_choice ask_by_choices[] = {
+static const struct option_choice by_choices[] = {
 	{"lineno", MT_BY_LINENO},     {"filename", MT_BY_FILENAME},
 	{"function", MT_BY_FUNCTION}, {"traceback", MT_BY_TRACEBACK},
 	{"module", MT_BY_MODULE},     {"size-class", MT_BY_SIZE_CLASS},
@@ -19,7 +19,7 @@ const struct option_choice ask_by_choices[] = {
 	{"type", MT_BY_TYPE},         {NULL, 0},
 };
 
-const struct option_choice ask_metric_choices[] = {
+static const struct option_choice metric_choices[] = {
 	{"live", MT_METRIC_LIVE},
 	{"peak", MT_METRIC_PEAK},
 	{"total", MT_METRIC_TOTAL},
@@ -27,7 +27,7 @@ const struct option_choice ask_metric_choices[] = {
 	{NULL, 0},
 };
 
-const struct option_choice ask_sort_choices[] = {
+static const struct option_choice sort_choices[] = {
 	{"size", MT_SORT_SIZE},
 	{"count", MT_SORT_COUNT},
 	{"average", MT_SORT_AVERAGE},
@@ -38,6 +38,72 @@ const struct option_choice ask_match_choices[] = {
 	{"line", ASK_MATCH_LINE},
 	{"function", ASK_MATCH_FUNCTION},
 	{NULL, 0},
+};
+
+const struct command_option ask_table[] = {
+	{.name = "by",
+	 .argument = "KEY",
+	 .help = "what makes a row; default lineno",
+	 .type = OPTION_CHOICE,
+	 .offset = offsetof(struct ask, by),
+	 .choices = by_choices},
+	{.name = "metric",
+	 .argument = "METRIC",
+	 .help = "what is counted; default live; peak: live at the highest total",
+	 .type = OPTION_CHOICE,
+	 .offset = offsetof(struct ask, metric),
+	 .choices = metric_choices},
+	{.short_name = 'n',
+	 .argument = "N",
+	 .help = "rows to show; default 10, 0: all",
+	 .type = OPTION_NUMBER,
+	 .offset = offsetof(struct ask, limit)},
+	{.name = "sort",
+	 .argument = "COLUMN",
+	 .help = "order of the rows",
+	 .type = OPTION_CHOICE,
+	 .offset = offsetof(struct ask, sort),
+	 .choices = sort_choices},
+	{.name = "cumulative",
+	 .help = "count a block in every frame of its traceback",
+	 .offset = offsetof(struct ask, is_cumulative)},
+	{.name = "include",
+	 .argument = "GLOB",
+	 .help = "only blocks of matching files",
+	 .type = OPTION_STRINGS,
+	 .offset = offsetof(struct ask, includes)},
+	{.name = "exclude",
+	 .argument = "GLOB",
+	 .help = "no blocks of matching files",
+	 .type = OPTION_STRINGS,
+	 .offset = offsetof(struct ask, excludes)},
+	{.name = "function",
+	 .argument = "GLOB",
+	 .help = "only blocks of matching functions",
+	 .type = OPTION_STRINGS,
+	 .offset = offsetof(struct ask, functions)},
+	{.name = "module",
+	 .argument = "GLOB",
+	 .help = "only blocks of matching modules",
+	 .type = OPTION_STRINGS,
+	 .offset = offsetof(struct ask, modules)},
+	{.name = "domain",
+	 .argument = "N",
+	 .help = "only blocks of this domain",
+	 .type = OPTION_STRINGS,
+	 .offset = offsetof(struct ask, domains)},
+	{.name = "all-frames",
+	 .help = "any frame may match, not only the key frame",
+	 .offset = offsetof(struct ask, all_frames)},
+	{.name = "raw-frames",
+	 .help = "the innermost frame is the key frame, wrapper or not",
+	 .offset = offsetof(struct ask, has_raw_frames)},
+	{.name = "wrapper",
+	 .argument = "NAME",
+	 .help = "pass over this function too",
+	 .type = OPTION_STRINGS,
+	 .offset = offsetof(struct ask, wrappers)},
+	{0},
 };
 
 /* Filters of one subject are alternatives; all subjects that are given must agree. */

@@ -39,9 +39,8 @@ enum ask_match {
 	ASK_MATCH_FUNCTION,
 };
 
-extern const struct option_choice ask_by_choices[];
-extern const struct option_choice ask_metric_choices[];
-extern const struct option_choice ask_sort_choices[];
+/* The options of top, and of diff with another one; their struct is struct ask. */
+extern const struct command_option ask_table[];
 extern const struct option_choice ask_match_choices[];
 
 /*

@@ -7,6 +7,9 @@
 #include "tracer/analyze/found.h"
 #include "tracer/analyze/overview.h"
 
+#include <string.h>
+#include <unistd.h>
+
 struct info_options {
 	bool only_errors;
 };
@@ -50,7 +53,12 @@ static int print(const struct invocation *invocation, struct mt_trace *trace,
 static int info_run(const struct invocation *invocation, struct mt_error *err)
 {
 	struct mt_trace *trace;
-	int rc = mt_trace_open(&trace, invocation->operands[0], MT_TRACE_LOAD_ALL, err);
+	const char *name = invocation->operands[0], *at = strrchr(name, '@');
+	if (at && access(name, F_OK) != 0)
+		return mt_fail(err, MT_ERR_USAGE,
+			       "%s: it tells of a whole trace: memtrace info %.*s", name,
+			       (int)(at - name), name);
+	int rc = mt_trace_open(&trace, name, MT_TRACE_LOAD_ALL, err);
 	if (rc < 0)
 		return rc;
 	rc = print(invocation, trace, err);

@@ -143,8 +143,8 @@ const struct command cmd_why = {
 	.args = "TRACE[@SNAP]|PID [ADDRESS]",
 	.summary = "show which pointers keep blocks alive",
 	.notes =
-		"Without --at, --function, --module or ADDRESS: the largest call sites. The process\n"
-		"PID is scanned now.\n"
+		"Without --at, --function, --module or ADDRESS: the largest call sites.\n"
+		"The process PID is scanned now.\n"
 		"The program must have been run with 'memtrace run --leaks', or scanned "
 		"with\n'memtrace snapshot --leaks PID'.\n",
 	.min_operands = 1,

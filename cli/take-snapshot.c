@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/time.h>
 #include <unistd.h>
 
@@ -53,14 +54,18 @@ static int ask(const char *name, uint32_t pid, const struct snapshot_wish *wish,
 	if (fd < 0)
 		return MT_ERR_MISSING;
 	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);
+	struct mt_error local = {0};
 	int rc = is_trusted(fd) ? 0 : MT_ERR_MISSING;
 	if (rc == 0 && label)
 		memcpy(message.text, label, strlen(label));
 	if (rc == 0)
-		rc = mt_control_send(fd, &message, label ? strlen(label) : 0, err);
+		rc = mt_control_send(fd, &message, label ? strlen(label) : 0, &local);
 	if (rc == 0)
-		rc = mt_control_receive(fd, answer, err);
+		rc = mt_control_receive(fd, answer, &local);
 	close(fd);
+	/* Who does not want to hear us hangs up: another one may know the process. */
+	if (rc < 0 && rc != MT_ERR_MISSING)
+		mt_fail(err, local.code, "%s", local.message);
 	if (rc == 0 && answer->message.head.status < 0) {
 		rc = answer->message.head.status;
 		if (rc != MT_ERR_MISSING)
@@ -79,6 +84,14 @@ static bool parse_name(char *line, char name[MT_SOCKET_NAME_BYTES])
 	at += 2;
 	at[strcspn(at, "\n")] = '\0';
 	return snprintf(name, MT_SOCKET_NAME_BYTES, "%s", at) < MT_SOCKET_NAME_BYTES;
+}
+
+static bool is_of_another_user(uint32_t pid)
+{
+	char path[64];
+	struct stat status;
+	snprintf(path, sizeof path, "/proc/%" PRIu32, pid);
+	return stat(path, &status) == 0 && status.st_uid != geteuid();
 }
 
 /* Connections have the same name as their listener: each is asked once. */
@@ -117,8 +130,11 @@ int take_snapshot(uint32_t pid, const struct snapshot_wish *wish,
 	fclose(sockets);
 	if (rc == 0)
 		split(taken, &answer, wish);
-	if (rc == MT_ERR_MISSING)
-		return mt_fail(err, MT_ERR_MISSING, "process %" PRIu32 " is not recorded",
+	if (rc != MT_ERR_MISSING)
+		return rc;
+	if (is_of_another_user(pid))
+		return mt_fail(err, MT_ERR_MISSING,
+			       "process %" PRIu32 ": no permission: it is another user's",
 			       pid);
-	return rc;
+	return mt_fail(err, MT_ERR_MISSING, "process %" PRIu32 " is not recorded", pid);
 }

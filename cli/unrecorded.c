@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -107,6 +108,14 @@ static const char *why_by_file(Elf *elf)
 	return NULL;
 }
 
+/* The program has our own limits. */
+static bool is_limited(void)
+{
+	struct rlimit space, file;
+	return getrlimit(RLIMIT_AS, &space) == 0 && getrlimit(RLIMIT_FSIZE, &file) == 0 &&
+	       (space.rlim_cur != RLIM_INFINITY || file.rlim_cur != RLIM_INFINITY);
+}
+
 const char *mt_unrecorded_why(const char *program)
 {
 	int fd = open_program(program);
@@ -122,5 +131,7 @@ const char *mt_unrecorded_why(const char *program)
 		why = why_by_file(elf);
 	elf_end(elf);
 	close(fd);
+	if (!why && is_limited())
+		why = "no room under its limits (ulimit -f, -v)";
 	return why ? why : "the library was not loaded into it, or it ended before main";
 }

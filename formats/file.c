@@ -50,6 +50,8 @@ static void close_file(void *context)
 /* A regular file, its size in *size. */
 static int open_file(const char *path, uint64_t *size, struct mt_error *err)
 {
+	if (!*path)
+		return mt_fail(err, MT_ERR_MISSING, "the name of the trace is empty");
 	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
 	if (fd < 0)
 		return mt_fail(err, errno == ENOENT ? MT_ERR_MISSING : MT_ERR_SYSTEM,

@@ -5,6 +5,7 @@
 #include "preload/pause.h"
 
 #include "preload/heaps.h"
+#include "preload/inherited.h"
 #include "preload/thread.h"
 #include "tracer/record/blocks.h"
 #include "tracer/record/counters.h"
@@ -64,6 +65,7 @@ static void forget_blocks(void)
 		mt_pages_punch(mt_state.side,
 			       mt_pages_round(words * sizeof *mt_state.side));
 	mt_blocks_clear();
+	inherited_forget();
 }
 
 void pause_and_forget(bool resumes)

@@ -45,7 +45,8 @@ load setup
 	[ "$stderr" = "memtrace: there is no option '--frobnicate'; see 'memtrace help'" ]
 	run -2 --separate-stderr memtrace help --frobnicate
 	[ "$stderr" = "memtrace help: unknown option '--frobnicate'; see 'memtrace help help'" ]
-	run -2 memtrace help frobnicate
+	run -2 --separate-stderr memtrace help frobnicate
+	[ "$stderr" = "memtrace help: there is no command 'frobnicate'; see 'memtrace help'" ]
 }
 
 @test "output: a full disk is status 4, and said" {

@@ -81,3 +81,11 @@ Events not recorded: 0" ]
 	run -3 timeout 20 memtrace info holed.mtz
 	[[ $output == *"are left out"* ]]
 }
+
+@test "info: is of a whole trace, not of a snapshot; an empty name is said to be one" {
+	memtrace run -q -o a.mtz true
+	run -2 memtrace info a.mtz@peak
+	[[ $output == "memtrace info: a.mtz@peak: it tells of a whole trace: memtrace info a.mtz"* ]]
+	run -3 memtrace top ''
+	[ "$output" = "memtrace top: the name of the trace is empty" ]
+}

@@ -107,6 +107,20 @@ recorded() {
 	recorded t.mtz.2
 }
 
+@test "run: what cannot be a name, and what no room is for, is said once and rightly" {
+	run -125 memtrace run -o 'x%' true
+	[[ $output == *"x%: a % at the end; write %% for one"* ]]
+	[ "$BUILD" != build/asan ] || skip "AddressSanitizer has limits of its own"
+	run -0 bash -c 'ulimit -f 1; memtrace run ls / 2>&1 >/dev/null'
+	[[ $output != *"was not loaded"* ]]
+	[[ $output == *"no room under its limits (ulimit -f, -v)"* ]]
+}
+
+@test "run: the summary names the program that was judged last" {
+	run -0 memtrace run -- env X=1 ls /
+	[[ $output == *"memtrace: ls: live at exit "* ]]
+}
+
 @test "run: places in a name are filled" {
 	memtrace run -q -o '%e-%n-%%.mtz' -- sh -c 'ls / >/dev/null; true'
 	recorded sh-0-%.mtz

@@ -139,3 +139,22 @@ complete() {
 		MEMTRACE_OUTPUT=t.mtz /bin/true
 	complete t.mtz
 }
+
+@test "memtrace.h: a child forgets what it inherited; a new peak begins at what is live" {
+	${CC:-cc} -g -O0 -I"$root" "$root/tests/programs/forget.c" -o forget -lpthread
+	for mode in pymalloc malloc; do
+		run -0 memtrace run -q --force -o f.mtz --malloc $mode ./forget
+		for moment in forgotten released; do
+			[ "$(memtrace top --json "f.mtz.1@$moment" | jq -c '[.totals, .rows[].file == null]')" = '[{"size":33,"count":1},false]' ]
+		done
+	done
+}
+
+@test "snapshot: a process of another user is told from one that is not recorded" {
+	[ "$(id -u)" = 0 ] || skip "needs root"
+	setpriv --reuid nobody --clear-groups test -x "$build/memtrace" || skip "it is in a private directory"
+	run -3 setpriv --reuid nobody --clear-groups --inh-caps=-all "$(type -P memtrace)" snapshot $$
+	[ "$output" = "memtrace snapshot: process $$: no permission: it is another user's" ]
+	run -3 memtrace snapshot $$
+	[ "$output" = "memtrace snapshot: process $$ is not recorded" ]
+}

@@ -38,12 +38,17 @@ int mt_naming_check(const char *template, struct mt_error *err)
 {
 	if (!*template)
 		return mt_fail(err, MT_ERR_USAGE, "the name of the trace is empty");
-	for (const char *p = strchr(template, '%'); p; p = strchr(p + 2, '%'))
-		if (!p[1] || !strchr("ephtn%", p[1]))
+	for (const char *p = strchr(template, '%'); p; p = strchr(p + 2, '%')) {
+		if (!p[1])
+			return mt_fail(err, MT_ERR_USAGE,
+				       "%s: a %% at the end; write %%%% for one",
+				       template);
+		if (!strchr("ephtn%", p[1]))
 			return mt_fail(err, MT_ERR_USAGE,
 				       "%s: '%%%c' is not known; use %%e, %%p, %%h, %%t, "
 				       "%%n or %%%%",
-				       template, p[1] ? p[1] : ' ');
+				       template, p[1]);
+	}
 	return 0;
 }
 

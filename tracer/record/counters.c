@@ -202,7 +202,7 @@ struct mt_totals mt_counters_totals(void)
 	for (uint32_t i = 0; i < slots; i++)
 		totals.live_bytes += __atomic_load_n(&mt_state.threads[i].delta_bytes,
 						     __ATOMIC_RELAXED);
-	if (is_at_peak() && totals.live_bytes > totals.peak_bytes)
+	if (totals.live_bytes > totals.peak_bytes)
 		totals.peak_bytes = totals.live_bytes;
 	return totals;
 }
