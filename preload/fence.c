@@ -550,6 +550,7 @@ void fence_reopen_after_fork(void)
 {
 	if (mt_lock_is_held(&range.lock))
 		range.is_broken = true;
+	range.lock = (struct mt_lock){0};
 }
 
 mt_traceback_id fence_traceback(const void *p)
