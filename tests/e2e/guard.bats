@@ -157,3 +157,12 @@ lost() {
 		done
 	done
 }
+
+@test "guard: threads, forks and handlers in the middle of malloc" {
+	for name in fork-while-threads-allocate threads-come-and-go allocate-in-signal-handler; do
+		compile "$name"
+		timeout 60 memtrace run -q --force -o %n.mtz --malloc guard --guard-sample 200 -- \
+			"./$name" 2>err.txt
+		! grep -q "^Memory error" err.txt
+	done
+}
