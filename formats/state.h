@@ -256,6 +256,11 @@ enum mt_check_mode {
 	MT_CHECK_GUARD = 2, /* inaccessible pages */
 };
 
+enum {
+	/* With MT_CHECK_DEBUG: what the program has begins so far into a recorded block. */
+	MT_DEBUG_LEAD_BYTES = 16,
+};
+
 enum mt_geometry_kind {
 	MT_GEOMETRY_MODERN = 0,
 	MT_GEOMETRY_CLASSIC = 1,

@@ -11,6 +11,7 @@
 #ifndef MT_PRELOAD_DEBUG_LAYOUT_H
 #define MT_PRELOAD_DEBUG_LAYOUT_H
 
+#include "formats/state.h"
 #include "preload/api-id.h"
 
 #include <stdbool.h>
@@ -22,7 +23,7 @@ enum {
 	DEBUG_DEAD_BYTE = 0xdd,      /* all of a freed block */
 	DEBUG_FORBIDDEN_BYTE = 0xfd, /* on both sides */
 
-	DEBUG_HEAD_BYTES = 16,
+	DEBUG_HEAD_BYTES = MT_DEBUG_LEAD_BYTES,
 	DEBUG_PAD_BYTES = 8,
 	DEBUG_TAIL_BYTES = 16,
 	DEBUG_AROUND_BYTES = DEBUG_HEAD_BYTES + DEBUG_TAIL_BYTES,

@@ -98,3 +98,18 @@ lines = [error[name][-1]["line"] for name in ("allocated", "freed", "here")]
 assert lines == sorted(set(lines)), lines
 '
 }
+
+@test "debug: a scan knows a block by the pointer that the program has" {
+	for mode in debug malloc_debug; do
+		run -0 memtrace run --force -q --leaks -o t.mtz --malloc $mode "$damages" \
+			</dev/null
+		memtrace leaks --json t.mtz >leaks.json
+		python3 - <<-'END'
+			import json
+			kinds = json.load(open("leaks.json"))["summary"]
+			assert kinds["reachable"]["count"] == 1, kinds
+			assert kinds["reachable"]["size"] == 40, kinds
+			assert kinds["possible"]["count"] == 0, kinds
+		END
+	done
+}

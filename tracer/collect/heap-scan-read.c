@@ -389,15 +389,18 @@ static void read_pool(struct reading *r, uint32_t index)
 	const uint64_t *live = &heap->live[(size_t)index * heap->granules / 64];
 	uint32_t size = (pool->class_index + 1u) * heap->geometry.alignment;
 	uint64_t start = heap->base + ((uint64_t)index << heap->pool_shift);
-	uint64_t end = heap->base + ((uint64_t)heap->pool_count << heap->pool_shift);
-	const uint8_t *data = view(r, start, heap->geometry.pool_bytes, end);
+	/* No block reaches into the last bytes of a pool where there is a lead. */
+	uint32_t bytes = heap->geometry.pool_bytes - heap->lead;
+	uint64_t end = heap->base - heap->lead +
+		       ((uint64_t)heap->pool_count << heap->pool_shift);
+	const uint8_t *data = view(r, start, bytes, end);
 	uint32_t block = pool->first;
 	for (uint32_t at = heap->geometry.pool_header_bytes;
 	     at + size <= heap->geometry.pool_bytes; at += size) {
 		uint32_t granule = at / heap->geometry.alignment;
 		if (!(live[granule / 64] >> granule % 64 & 1)) {
 			if (pool->has_unknown && data)
-				read_unknown(r, data + at, start + at, size);
+				read_unknown(r, data + at, start + at, size - heap->lead);
 			continue;
 		}
 		uint32_t slack = heap->words[block - heap->small_first] & MT_SLACK_MASK;

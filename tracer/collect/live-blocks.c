@@ -49,10 +49,13 @@ static uint32_t block_index(const struct mt_live *heap, uint8_t class_index, uin
 static bool begin(struct mt_live *heap, const struct mt_image *image)
 {
 	const struct mt_state_header *header = &image->header;
-	*heap = (struct mt_live){.geometry = header->geometry,
-				 .base = header->heap_base,
-				 .bytes = header->heap_bytes};
+	*heap = (struct mt_live){
+		.geometry = header->geometry,
+		.lead = header->check_mode == MT_CHECK_DEBUG ? MT_DEBUG_LEAD_BYTES : 0,
+		.base = header->heap_base,
+		.bytes = header->heap_bytes};
 	const struct mt_geometry *geometry = &heap->geometry;
+	heap->base += heap->lead;
 	heap->pool_shift = (uint32_t)__builtin_ctz(geometry->pool_bytes);
 	heap->granules = geometry->pool_bytes / geometry->alignment;
 	for (uint32_t i = 0; i < geometry->class_count; i++)
@@ -189,7 +192,7 @@ static bool add_large(struct mt_live *heap, uint32_t *capacity,
 		*capacity = more;
 	}
 	heap->large[heap->large_count++] =
-		(struct mt_live_large){.address = block->address,
+		(struct mt_live_large){.address = block->address + heap->lead,
 				       .size_low = block->size & 0xffff,
 				       .size_high = (uint32_t)(block->size >> 16),
 				       .traceback = block->traceback};

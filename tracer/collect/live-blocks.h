@@ -48,7 +48,9 @@ struct mt_live_region {
 
 struct mt_live {
 	struct mt_geometry geometry;
-	uint64_t base, bytes;          /* of the small-object heap */
+	/* In the debug modes, between a block as recorded and as the program knows it. */
+	uint32_t lead;
+	uint64_t base, bytes;          /* of the small-object heap, from the lead on */
 	uint64_t lowest, highest;      /* bounds of all blocks */
 	uint32_t pool_shift, granules; /* of a pool */
 	uint32_t reciprocals[MT_MAX_CLASSES];
