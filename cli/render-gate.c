@@ -182,19 +182,38 @@ static bool has_failed(const struct render_gate *gate)
 	return false;
 }
 
+/* Only the check of what leaked has failed: leaks tells more than top and diff. */
+static bool is_about_leaks(const struct mt_report *report)
+{
+	bool has_leaked = false;
+	for (size_t i = 0; i < report->tables[MT_GATE_CHECKS].row_count; i++) {
+		const char *state = render_check(report, i, MT_CHECK_STATE)->text;
+		if (strcmp(state, mt_gate_state_name(MT_GATE_FAILED)) != 0)
+			continue;
+		if (strcmp(render_check(report, i, MT_CHECK_NAME)->text, "max-leaked"))
+			return false;
+		has_leaked = true;
+	}
+	return has_leaked;
+}
+
 /* Where to go on reading: the file that was written, or the command that shows it. */
 static void put_whole(FILE *out, const struct render_gate *gate)
 {
 	const struct mt_report *report = gate->reports[0];
 	const char *baseline = NULL;
-	for (size_t i = 0; i < report->fact_count; i++)
+	bool leaked = is_about_leaks(report);
+	for (size_t i = 0; !leaked && i < report->fact_count; i++)
 		if (!strcmp(report->facts[i].name, "baseline"))
 			baseline = report->facts[i].value.text;
 	fputs("The whole report: ", out);
 	if (gate->whole) {
 		render_escaped(out, gate->whole);
 	} else {
-		fputs(baseline ? "memtrace diff -n 0 " : "memtrace top -n 0 ", out);
+		fputs(leaked     ? "memtrace leaks -n 0 "
+		      : baseline ? "memtrace diff -n 0 "
+				 : "memtrace top -n 0 ",
+		      out);
 		render_escaped(out, baseline ? baseline : "");
 		fputs(baseline ? " " : "", out);
 		render_escaped(out, report->sides[0].trace);

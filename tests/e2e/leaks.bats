@@ -273,6 +273,9 @@ line_of() {
 	run -1 --separate-stderr memtrace gate cache.mtz
 	[[ $output == *"  max-leaked: failed: 144 B leaked in 4 blocks, more than 0 B"* ]]
 	[[ $output == *"cache.c:$(line_of cache.c entry)"* ]]
+	[ "${lines[-1]}" = "The whole report: memtrace leaks -n 0 cache.mtz" ]
+	run -1 memtrace gate --max-live 1 cache.mtz
+	[ "${lines[-1]}" = "The whole report: memtrace top -n 0 cache.mtz" ]
 	run -0 memtrace gate --max-leaked 144 cache.mtz
 	run -1 memtrace gate --max-leaked 143 cache.mtz
 	run -0 memtrace gate whole.mtz

@@ -534,6 +534,32 @@ TEST(types_add_up_to_what_lives)
 	made_end(&s.made);
 }
 
+/* A scan of very many blocks has rows of some: the rest is of no known type. */
+TEST(blocks_without_a_row_are_of_unknown_type)
+{
+	struct scanned s;
+	begin(&s);
+	made_snapshot(&s.made, made_sums(MT_SNAPSHOT_EXIT, 100, 5));
+	made_row(&s.made, s.sites[0], 100, 5);
+	block(&s, MT_LEAK_REACHABLE, 0, 20, 0, 0);
+	put_scan(&s, MT_SCAN_SAMPLED);
+	made_snapshot_end(&s.made);
+	const char *path = made_path(&s.made);
+	struct mt_answer answer;
+	struct mt_question question = {.by = MT_BY_TYPE};
+	struct mt_names side = {&path, 1};
+	struct mt_error err = {0};
+	is_int(mt_answer_init(&answer, &question, side, (struct mt_names){0}, &err), 0);
+	const struct mt_table *table = &answer.report.tables[0];
+	is_int(table->row_count, 2);
+	is_str(table->labels[0], "<unknown>");
+	is_int(table->sums[0].now.bytes, 80);
+	is_int(table->sums[1].now.bytes, 20);
+	is_int(table->totals.now.bytes, 100);
+	mt_answer_deinit(&answer);
+	made_end(&s.made);
+}
+
 TEST(retained_is_a_metric)
 {
 	const char *path = make_usual(&usual);
