@@ -78,6 +78,26 @@ void render_row_words(char text[MT_STATISTIC_TEXT_BYTES], const struct mt_report
 	snprintf(text + length, MT_STATISTIC_TEXT_BYTES - length, ", %s each time", size);
 }
 
+void render_sites(FILE *out, const struct mt_report *report, size_t check,
+		  const struct render_sites *how)
+{
+	size_t shown = 0;
+	size_t all = (size_t)render_check(report, check, MT_CHECK_SITES)->number;
+	size_t count = report->tables[MT_GATE_ROWS].row_count;
+	for (size_t i = 0; i < count && shown < how->limit; i++) {
+		char words[MT_STATISTIC_TEXT_BYTES];
+		if (!render_row_is_of(report, i, check))
+			continue;
+		render_row_words(words, report, i);
+		fputs(how->indent, out);
+		how->put(out, render_row(report, i, MT_ROW_SITE)->text);
+		fprintf(out, ": %s\n", words);
+		shown++;
+	}
+	if (all > shown)
+		fprintf(out, "%sand %zu more\n", how->indent, all - shown);
+}
+
 /* Text. */
 
 static const char *paint(bool color, const char *code)
@@ -97,25 +117,6 @@ static void put_state(FILE *out, const char *state, bool color)
 	bool is_unjudged = !strcmp(state, mt_gate_state_name(MT_GATE_UNJUDGED));
 	fprintf(out, "%s%s%s", paint(color, state_color(state)),
 		is_unjudged ? "could not judge" : state, paint(color, "\033[0m"));
-}
-
-static void put_text_sites(FILE *out, const struct mt_report *report, size_t check)
-{
-	size_t shown = 0;
-	size_t all = (size_t)render_check(report, check, MT_CHECK_SITES)->number;
-	size_t count = report->tables[MT_GATE_ROWS].row_count;
-	for (size_t i = 0; i < count && shown < RENDER_WORST_SITES; i++) {
-		char words[MT_STATISTIC_TEXT_BYTES];
-		if (!render_row_is_of(report, i, check))
-			continue;
-		render_row_words(words, report, i);
-		fputs("    ", out);
-		render_escaped(out, render_row(report, i, MT_ROW_SITE)->text);
-		fprintf(out, ": %s\n", words);
-		shown++;
-	}
-	if (all > shown)
-		fprintf(out, "    and %zu more\n", all - shown);
 }
 
 static void put_text_suppressions(FILE *out, const struct mt_report *report)
@@ -155,6 +156,8 @@ static const char *verdict_of(const struct mt_report *report)
 
 static void put_text_report(FILE *out, const struct mt_report *report, bool color)
 {
+	static const struct render_sites sites = {
+		.limit = RENDER_WORST_SITES, .indent = "    ", .put = render_escaped};
 	fputs("gate: ", out);
 	put_state(out, verdict_of(report), color);
 	fputs(": ", out);
@@ -168,7 +171,7 @@ static void put_text_report(FILE *out, const struct mt_report *report, bool colo
 		fputs(": ", out);
 		render_escaped(out, render_check(report, i, MT_CHECK_TEXT)->text);
 		putc('\n', out);
-		put_text_sites(out, report, i);
+		render_sites(out, report, i, &sites);
 	}
 	put_text_suppressions(out, report);
 }

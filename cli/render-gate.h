@@ -45,6 +45,17 @@ bool render_row_is_of(const struct mt_report *report, size_t row, size_t check);
 /* "src/parse.c" beneath the root, else NULL. */
 const char *render_relative(const char *path, const char *root);
 
+/* The call sites of a check, the worst first, a line each. */
+struct render_sites {
+	size_t limit;
+	const char *indent;
+	void (*put)(FILE *out,
+		    const char *text); /* a label, escaped as the form needs it */
+};
+
+void render_sites(FILE *out, const struct mt_report *report, size_t check,
+		  const struct render_sites *how);
+
 /*
  * "size=4855 KiB (+4855 KiB), count=..., +12 B each": what stands behind the label of a
  * row in words.

@@ -62,30 +62,12 @@ static void put_properties(FILE *out, const struct mt_report *report)
 	fputs("    </properties>\n", out);
 }
 
-static void put_sites(FILE *out, const struct mt_report *report, size_t check)
-{
-	size_t shown = 0;
-	size_t all = (size_t)render_check(report, check, MT_CHECK_SITES)->number;
-	size_t count = report->tables[MT_GATE_ROWS].row_count;
-	for (size_t i = 0; i < count && shown < SITES_IN_FAILURE; i++) {
-		char words[MT_STATISTIC_TEXT_BYTES];
-		if (!render_row_is_of(report, i, check))
-			continue;
-		render_row_words(words, report, i);
-		put_text(out, render_row(report, i, MT_ROW_SITE)->text);
-		fputs(": ", out);
-		put_text(out, words);
-		putc('\n', out);
-		shown++;
-	}
-	if (all > shown)
-		fprintf(out, "and %zu more\n", all - shown);
-}
-
 static void put_case(FILE *out, const struct mt_report *report, size_t check)
 {
 	const char *name = render_check(report, check, MT_CHECK_NAME)->text;
 	const char *text = render_check(report, check, MT_CHECK_TEXT)->text;
+	static const struct render_sites sites = {
+		.limit = SITES_IN_FAILURE, .indent = "", .put = put_text};
 	bool has_failed = render_check_is(report, check, MT_GATE_FAILED);
 	fputs("    <testcase classname=\"memtrace.gate\"", out);
 	put_attribute(out, "name", name);
@@ -97,7 +79,7 @@ static void put_case(FILE *out, const struct mt_report *report, size_t check)
 		has_failed ? "failure" : "error", name);
 	put_attribute(out, "message", text);
 	putc('>', out);
-	put_sites(out, report, check);
+	render_sites(out, report, check, &sites);
 	fprintf(out, "</%s>\n    </testcase>\n", has_failed ? "failure" : "error");
 }
 
