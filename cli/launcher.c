@@ -16,6 +16,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -23,7 +24,9 @@
 
 enum {
 	/* Large states take their time to be written; a collector that hangs may not. */
-	COLLECT_TIMEOUT_MS = 600000,
+	COLLECT_LOOKS = 600,
+	LOOK_MS = 1000,
+	STOPPED_LOOKS = 3, /* one after the other: nobody is about to continue it */
 };
 
 static const char *const library_places[] = {
@@ -146,18 +149,27 @@ struct mt_collector_options mt_launcher_collector_options(void)
  * The collector is a child of a child, so that it is nobody's to wait for and outlives us.
  * It needs no exec: it is this very command.
  */
-static int start_collector(int listener, struct mt_error *err)
+static int start_collector(struct mt_launcher *launcher, int listener,
+			   struct mt_error *err)
 {
-	pid_t middle = fork();
+	/* Shared, so that the child can say who its child is. */
+	pid_t *told = mmap(NULL, sizeof *told, PROT_READ | PROT_WRITE,
+			   MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	pid_t middle = told == MAP_FAILED ? -1 : fork();
 	if (middle < 0)
 		return mt_fail(err, MT_ERR_SYSTEM, "fork: %s", strerror(errno));
 	if (middle > 0) {
 		waitpid(middle, NULL, 0);
+		launcher->collector_pid = *told;
+		munmap(told, sizeof *told);
 		return 0;
 	}
 	mt_collector_detach(listener);
-	if (fork() != 0)
+	pid_t collector = fork();
+	if (collector != 0) {
+		*told = collector;
 		_exit(0);
+	}
 	struct mt_collector_options options = mt_launcher_collector_options();
 	options.listener = listener;
 	options.began = "run";
@@ -170,7 +182,7 @@ static int open_collector(struct mt_launcher *launcher, struct mt_error *err)
 	int listener = mt_control_listen(name, err);
 	if (listener < 0)
 		return listener;
-	int rc = start_collector(listener, err);
+	int rc = start_collector(launcher, listener, err);
 	close(listener);
 	if (rc < 0)
 		return rc;
@@ -279,14 +291,32 @@ int mt_launcher_wait(const struct mt_launcher *launcher)
 	return status;
 }
 
-static bool is_answer_ready(int fd)
+/* By a signal; a debugger that holds it will let it go. */
+static bool is_stopped(pid_t pid)
 {
-	struct pollfd ask = {.fd = fd, .events = POLLIN};
-	int rc;
-	do
-		rc = poll(&ask, 1, COLLECT_TIMEOUT_MS);
-	while (rc < 0 && errno == EINTR);
-	return rc == 1;
+	char path[32], text[256] = "";
+	snprintf(path, sizeof path, "/proc/%ld/stat", (long)pid);
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	ssize_t size = fd < 0 ? -1 : read(fd, text, sizeof text - 1);
+	if (fd >= 0)
+		close(fd);
+	const char *name_end = size > 0 ? strrchr(text, ')') : NULL;
+	return name_end && !strncmp(name_end, ") T", 3);
+}
+
+static bool is_answer_ready(const struct mt_launcher *launcher,
+			    bool *is_collector_stopped)
+{
+	struct pollfd ask = {.fd = launcher->collector, .events = POLLIN};
+	int stopped = 0;
+	for (int i = 0; i < COLLECT_LOOKS && stopped < STOPPED_LOOKS; i++) {
+		int rc = poll(&ask, 1, LOOK_MS);
+		if (rc == 1)
+			return true;
+		stopped = is_stopped(launcher->collector_pid) ? stopped + 1 : 0;
+	}
+	*is_collector_stopped = stopped == STOPPED_LOOKS;
+	return false;
 }
 
 /* Up to the next NUL; for free(). NULL: there is no more. */
@@ -308,7 +338,7 @@ void mt_launcher_collect(struct mt_launcher *launcher, struct mt_run_result *res
 	struct mt_packet packet;
 	result->is_collector_gone =
 		mt_control_send(launcher->collector, &wait, 0, NULL) < 0 ||
-		!is_answer_ready(launcher->collector) ||
+		!is_answer_ready(launcher, &result->is_collector_stopped) ||
 		mt_control_receive(launcher->collector, &packet, NULL) < 0;
 	close(launcher->collector);
 	if (result->is_collector_gone)

@@ -18,6 +18,7 @@ struct mt_launcher {
 	pid_t program;
 	int exec_error; /* errno of a program that could not be executed; 0: it runs */
 	int collector;  /* our connection to the collector */
+	pid_t collector_pid;
 };
 
 /* What the environment asks of a collector; the rest is zero. */

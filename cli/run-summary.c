@@ -181,7 +181,10 @@ void mt_run_summary(const struct mt_run_result *result, const struct command *co
 	struct sigaction before[2];
 	bool is_recorded = result->trace && *result->trace;
 	hold_signals(before);
-	if (result->is_collector_gone)
+	if (result->is_collector_stopped)
+		mt_command_say(command, "the collector is stopped; the trace is complete "
+					"when it has gone on");
+	else if (result->is_collector_gone)
 		mt_command_say(command, "the collector is gone; the trace ends early");
 	else if (is_recorded && !is_quiet)
 		say_results(result);

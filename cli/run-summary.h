@@ -18,7 +18,8 @@ struct mt_run_result {
 	uint32_t running;    /* recorded processes that go on */
 	uint32_t recorded;   /* images that were recorded */
 	bool is_collector_gone;
-	bool wants_leaks; /* --leaks */
+	bool is_collector_stopped; /* then it counts as gone, but will go on */
+	bool wants_leaks;          /* --leaks */
 };
 
 /*

@@ -244,6 +244,20 @@ recorded() {
 	grep -q '^Total: 4.* in 4 blocks$' <(memtrace top "$trace@exit")
 }
 
+@test "run: a collector that is stopped holds up nobody and goes on later" {
+	export -f collector_here
+	run --separate-stderr -5 memtrace run -o t.mtz -- bash -c '
+		until collector=$(collector_here) && [ "$collector" ]; do :; done
+		echo "$collector"
+		kill -STOP "$collector"
+		exit 5'
+	kill -CONT "$output"
+	[[ $stderr == *"the collector is stopped"* ]]
+	while kill -0 "$output" 2>/dev/null; do :; done
+	recorded t.mtz
+	grep -q '^Exit status: 5$' info.txt
+}
+
 @test "run: a collector that is killed costs the trace's end, not the program" {
 	mkfifo in
 	memtrace run -o t.mtz -- "$programs/waits" <in >out 2>err &
