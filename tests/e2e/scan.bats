@@ -7,7 +7,7 @@ bats_require_minimum_version 1.5.0
 BATS_TEST_TIMEOUT=60
 
 setup_file() {
-	[ -z "${BUILD##*asan*}" ] && [ -n "$BUILD" ] && skip "the library is not preloaded"
+	[ "$BUILD" != build/asan ] || skip "AddressSanitizer wants to be the first library"
 	cd "$BATS_TEST_DIRNAME/../.."
 	${CC:-cc} -std=gnu11 -D_GNU_SOURCE -Ipreload -g -O2 -fno-builtin -pthread \
 		tests/programs/scanned.c -o "$BATS_FILE_TMPDIR/scanned"
@@ -132,6 +132,14 @@ is_from_copy() {
 	memtrace run -q --leaks -o t.mtz -- "$scanned" forks
 	[ "$(summary t.mtz.1 definite)" = 10 ]
 	[ "$(summary t.mtz definite)" = 1 ]
+}
+
+@test "scan: in every mode of malloc the same is lost" {
+	for mode in malloc debug malloc_debug guard; do
+		memtrace run -q --malloc $mode --leaks -o $mode.mtz -- "$scanned" exits
+		[ "$(summary $mode.mtz definite)" = 10 ]
+		[ "$(summary $mode.mtz reachable)" = 2 ]
+	done
 }
 
 @test "scan: --dup knows equal blocks, and is nothing without --leaks" {
