@@ -39,25 +39,12 @@ bool debug_start(void)
 	return debug_quarantine_start(config.quarantine_bytes);
 }
 
-/* Of one frees and reallocs; names of functions by what they are given. */
 static struct debug_call call_of(struct thread *thread, struct mt_caller caller,
-				 enum api api, const char *const names[API_COUNT])
+				 enum api api, const char *name)
 {
 	return (struct debug_call){
-		.name = names[api], .here = thread_traceback(thread, caller), .api = api};
+		.name = name, .here = thread_traceback(thread, caller), .api = api};
 }
-
-static const char *const names_of_free[API_COUNT] = {
-	[API_MALLOC] = "free",           [API_ALIGNED] = "free",
-	[API_NEW] = "operator delete",   [API_NEW_ARRAY] = "operator delete[]",
-	[API_PYTHON_MEM] = "PyMem_Free", [API_PYTHON_OBJECT] = "PyObject_Free",
-};
-
-static const char *const names_of_realloc[API_COUNT] = {
-	[API_MALLOC] = "realloc",
-	[API_PYTHON_MEM] = "PyMem_Realloc",
-	[API_PYTHON_OBJECT] = "PyObject_Realloc",
-};
 
 /* What comes from below is a block of `before` bytes, n bytes, and what follows them. */
 static struct request request_below(struct request request, uint8_t shift)
@@ -305,8 +292,8 @@ void debug_free(struct thread *thread, struct mt_caller caller, void *p,
 		struct release release)
 {
 	fetch(p);
-	struct debug_call call =
-		call_of(thread, caller, (enum api)release.api, names_of_free);
+	struct debug_call call = call_of(thread, caller, (enum api)release.api,
+					 api_name_of_free((enum api)release.api));
 	look_if_wanted();
 	free_called(thread, &call, p, release.size);
 }
@@ -344,8 +331,8 @@ void *debug_realloc(struct thread *thread, struct mt_caller caller, void *p,
 		    struct request request)
 {
 	struct debug_record *record = debug_blocks_find(p);
-	struct debug_call call =
-		call_of(thread, caller, (enum api)request.api, names_of_realloc);
+	struct debug_call call = call_of(thread, caller, (enum api)request.api,
+					 api_name_of_realloc((enum api)request.api));
 	look_if_wanted();
 	if (!debug_is_block(p))
 		return realloc_other(thread, caller, &call, p, request, record);
@@ -413,8 +400,9 @@ void debug_drain_later(struct thread *thread)
 		return;
 	struct later *later = atomic_exchange(&laters, NULL);
 	for (; later; later = later->next) {
-		const struct debug_call call = {.name = names_of_free[later->release.api],
-						.api = (enum api)later->release.api};
+		const struct debug_call call = {
+			.name = api_name_of_free((enum api)later->release.api),
+			.api = (enum api)later->release.api};
 		free_called(thread, &call, later->p, later->release.size);
 	}
 }
