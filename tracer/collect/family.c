@@ -446,25 +446,34 @@ static int write_stranger(struct mt_family *family, uint32_t pid, uint32_t paren
 	return mt_trace_file_process(family->first->trace, &process, err);
 }
 
-/* Whether a child's announced program has greeted; each greeting answers one. */
-static bool has_greeted(struct mt_family *family, uint32_t own_pid)
+static bool may_answer(const struct mt_tracee *tracee)
 {
-	for (struct mt_tracee *t = family->first; t; t = t->next)
-		if (t->own_pid == own_pid && !t->is_announced &&
-		    !strcmp(t->began, "exec"))
+	return !tracee->is_announced && !strcmp(tracee->began, "exec");
+}
+
+/*
+ * Whether a child's announced program has greeted; each greeting answers one. Most come in
+ * the order in which they were announced: *from passes over those that were answered.
+ */
+static bool has_greeted(struct mt_tracee **from, uint32_t own_pid)
+{
+	while (*from && !may_answer(*from))
+		*from = (*from)->next;
+	for (struct mt_tracee *t = *from; t; t = t->next)
+		if (t->own_pid == own_pid && may_answer(t))
 			return t->is_announced = true;
 	return false;
 }
 
 static int write_strangers(struct mt_family *family, struct mt_tracee *t,
-			   struct mt_error *err)
+			   struct mt_tracee **from, struct mt_error *err)
 {
 	int rc = 0;
 	mt_starts_read(&t->starts, &t->image);
 	for (size_t i = 0; i < t->starts.count && rc == 0; i++) {
 		const struct mt_state_start *start = &t->starts.list[i];
 		if (start->pid && start->pid != t->own_pid &&
-		    !has_greeted(family, start->pid))
+		    !has_greeted(from, start->pid))
 			rc = write_stranger(family, start->pid, t->pid, start, NULL, err);
 	}
 	if (rc == 0 && t->has_execed && !find_successor(t))
@@ -479,8 +488,9 @@ static int write_processes(struct mt_family *family, struct mt_error *err)
 	int rc = 0;
 	for (struct mt_tracee *t = family->first; t && rc == 0; t = t->next)
 		rc = write_process(family, t, err);
+	struct mt_tracee *from = family->first;
 	for (struct mt_tracee *t = family->first; t && rc == 0; t = t->next)
-		rc = write_strangers(family, t, err);
+		rc = write_strangers(family, t, &from, err);
 	return rc;
 }
 
