@@ -137,6 +137,8 @@ void config_read(void)
 	config.geometry = (enum mt_geometry_kind)choice(
 		env, "MEMTRACE_GEOMETRY",
 		(const char *const[]){"modern", "classic", NULL});
+	config.is_tracing_off =
+		choice(env, "MEMTRACE_TRACING", (const char *const[]){"on", "off", NULL});
 	config.goes_on = choice(env, "MEMTRACE_DEBUG",
 				(const char *const[]){"abort", "continue", NULL});
 	config.guard_budget_bytes =

@@ -31,6 +31,8 @@ struct config {
 	uint32_t only_pid;
 	/* MEMTRACE_LEAKS: search for leaks at the end; MEMTRACE_DUP: and for duplicates. */
 	bool finds_leaks, finds_duplicates;
+	/* MEMTRACE_TRACING=off: until memtrace_start, if ever, nothing is recorded. */
+	bool is_tracing_off;
 	/* MEMTRACE_SELF_TEST: leak a known block, to be found. */
 	bool tests_itself;
 	/* MEMTRACE_SOCKET: where the collector listens; empty: there is none yet. */

@@ -85,9 +85,11 @@ bool process_start(void)
 						 .nframe = config.nframe};
 	is_recorded =
 		mt_state_open(&options) && mt_recorder_start_process() && heaps_start();
-	if (!is_recorded)
+	if (!is_recorded || config.is_tracing_off)
 		atomic_store(&mt_state.header->totals.tracing, 0);
-	else if (config.check_mode == MT_CHECK_GUARD)
+	if (!is_recorded)
+		return false;
+	if (config.check_mode == MT_CHECK_GUARD)
 		fence_start(config.guard_budget_bytes, config.guard_sample);
 	return is_recorded;
 }
@@ -152,7 +154,7 @@ static void look_around(void)
 	mt_state.header->has_own_malloc =
 		everything && dlsym(everything, "malloc") != (void *)malloc;
 	python_start();
-	mt_recorder_set_tracing(true);
+	mt_recorder_set_tracing(!config.is_tracing_off);
 }
 
 __attribute__((constructor(101))) static void process_construct(void)
@@ -299,6 +301,8 @@ void process_enter_child(struct thread *thread)
 		mt_start_introduce();
 		is_recorded = mt_state_hand_over(config.socket, CHILD_TIMEOUT_MS, false);
 	}
+	if (config.is_tracing_off)
+		atomic_store(&mt_state.header->totals.tracing, 0);
 	if (is_recorded)
 		leaks_start_child();
 	if (!is_recorded) {

@@ -299,7 +299,8 @@ void *serve_alloc_led(struct thread *thread, struct mt_caller caller,
 }
 
 /* Without a record. */
-static void *alloc_untraced(struct thread *thread, struct request request)
+static __attribute__((noinline)) void *alloc_untraced(struct thread *thread,
+						      struct request request)
 {
 	void *p = pymalloc_alloc(&thread->heap,
 				 pymalloc_class(PYMALLOC_MODERN, request.size));
@@ -307,20 +308,34 @@ static void *alloc_untraced(struct thread *thread, struct request request)
 		p = alloc_outside(thread, request, 0);
 	else if (request.is_zeroed)
 		__builtin_memset(p, 0, request.size);
+	thread_leave(thread);
 	return p;
 }
 
 void *serve_alloc_unpassed(struct thread *thread, struct mt_caller caller,
 			   struct request request)
 {
+	/* A pass would not have outlived a fork. */
+	if (thread->recorder.pass.is_given && !thread_is_traced(thread)) {
+		void *p = pymalloc_try_alloc(
+			&thread->heap, pymalloc_class(PYMALLOC_MODERN, request.size));
+		if (__builtin_expect(!p, 0))
+			return alloc_untraced(thread, request);
+		if (__builtin_expect(!mt_guard_leave_if_quiet(&thread->recorder.guard),
+				     0))
+			return serve_leave_disturbed(thread, p, request);
+		return request.is_zeroed ? __builtin_memset(p, 0, request.size) : p;
+	}
 	if (process_is_child())
 		process_enter_child(thread);
-	if (pymalloc.is_modern && thread_is_traced(thread))
-		return serve_alloc_missed(thread, caller, request, NULL);
-	void *p = pymalloc.is_modern ? alloc_untraced(thread, request)
-				     : serve_alloc_other(thread, caller, request);
-	thread_leave(thread);
-	return p;
+	if (!pymalloc.is_modern) {
+		void *p = serve_alloc_other(thread, caller, request);
+		thread_leave(thread);
+		return p;
+	}
+	return thread_is_traced(thread)
+		       ? serve_alloc_missed(thread, caller, request, NULL)
+		       : alloc_untraced(thread, request);
 }
 
 void *serve_leave_disturbed(struct thread *thread, void *p, struct request request)
@@ -386,8 +401,23 @@ void serve_free_outside(struct thread *thread, void *p)
 		serve_free_disturbed(thread);
 }
 
+/* A block without a record that is no other's and from no other's time. */
+static bool free_untraced(struct thread *thread, void *p)
+{
+	uint32_t pool_index;
+	return !inherited_generation &&
+	       tag_of(p, &pool_index).slot == thread->heap.slot && !mt_sidetable_get(p) &&
+	       pymalloc_try_free(&thread->heap, &pymalloc.pools[pool_index], p);
+}
+
 void serve_free_slowly(struct thread *thread, void *p)
 {
+	if (free_untraced(thread, p)) {
+		if (__builtin_expect(!mt_guard_leave_if_quiet(&thread->recorder.guard),
+				     0))
+			serve_free_disturbed(thread);
+		return;
+	}
 	serve_free_other(thread, p);
 	thread_leave(thread);
 }

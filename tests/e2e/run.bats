@@ -272,3 +272,10 @@ recorded() {
 	grep -q 'the collector is gone' err
 	memtrace top t.mtz@start >top.txt 2>&1
 }
+
+@test "run: with MEMTRACE_TRACING=off nothing is recorded, and the program is served as ever" {
+	MEMTRACE_TRACING=off memtrace run -q -o off.mtz -- "$programs/gone" 300 4000 || true
+	grep -q '^Total: 0 B in 0 blocks$' <(memtrace top off.mtz)
+	memtrace run -q -o on.mtz -- "$programs/gone" 300 4000 || true
+	! grep -q '^Total: 0 B in 0 blocks$' <(memtrace top on.mtz)
+}

@@ -29,9 +29,8 @@ enum {
 	MT_PREDICTION_CHECKS = 12,
 	MT_PREDICTION_SIGNS = 3, /* on the way to a prediction at most */
 	MT_MAX_PREDICTIONS = 4096,
-	MT_UNWIND_HOPELESS = 64,    /* predictions that were never right */
-	MT_UNWIND_TRIES = 8,        /* one event of so many is tried again then */
-	MT_UNWIND_RIGHT_COUNTS = 4, /* useless ones that a right one makes up for */
+	MT_UNWIND_HOPELESS = 64, /* predictions that were never right */
+	MT_UNWIND_TRIES = 8,     /* one event of so many is tried again then */
 	MT_INTERNED_BITS = 11,
 	MT_INTERNED = 1 << MT_INTERNED_BITS,
 };
@@ -169,11 +168,13 @@ static inline bool mt_unwind_is_hopeless(struct mt_unwinder *u)
 	       ++u->spared % MT_UNWIND_TRIES;
 }
 
-/* A prediction was right that might not have been tried. */
+/*
+ * A prediction was right. It saves less than a wrong one costs: where half of them are right,
+ * they are not worth it.
+ */
 static inline void mt_unwind_hope(struct mt_unwinder *u)
 {
-	u->useless -=
-		u->useless < MT_UNWIND_RIGHT_COUNTS ? u->useless : MT_UNWIND_RIGHT_COUNTS;
+	u->useless -= u->useless > 0;
 }
 
 /* As mt_unwind_miss, where the inline part was not passed by and nothing was tried. */
