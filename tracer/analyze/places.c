@@ -77,25 +77,15 @@ static int read_rows(struct mt_places *places, struct mt_error *err)
 	int rc = mt_reader_seek(trace->reader, places->moment.rows->place, err);
 	mt_reader_want(trace->reader, kinds());
 	bool has_begun = false;
-	while (rc >= 0) {
-		struct mt_record rec;
-		struct mt_error local = {0};
-		rc = mt_reader_next(trace->reader, &rec, &local);
-		if (rc == 0)
+	struct mt_record rec;
+	while (rc >= 0 && (rc = mt_trace_next(trace, &rec, err)) > 0) {
+		if (rec.kind == MT_RECORD_SNAPSHOT_END ||
+		    (rec.kind == MT_RECORD_SNAPSHOT && has_begun))
 			return 0;
-		if (rc == MT_ERR_DAMAGED) {
-			mt_trace_note_damage(trace, &local);
-			rc = 0;
-		} else if (rc < 0) {
-			mt_fail(err, local.code, "%s", local.message);
-		} else if (rec.kind == MT_RECORD_SNAPSHOT_END ||
-			   (rec.kind == MT_RECORD_SNAPSHOT && has_begun)) {
-			return 0;
-		} else if (rec.kind == MT_RECORD_SNAPSHOT) {
+		if (rec.kind == MT_RECORD_SNAPSHOT)
 			has_begun = true;
-		} else if (has_begun) {
+		else if (has_begun)
 			rc = take(places, &rec, err);
-		}
 	}
 	return rc;
 }

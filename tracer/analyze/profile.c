@@ -150,18 +150,9 @@ static int gather_all(struct gathering *g, struct mt_error *err)
 		       1u << MT_RECORD_SNAPSHOT | 1u << MT_RECORD_SNAPSHOT_END |
 			       1u << MT_RECORD_COUNTER | 1u << MT_RECORD_LOSS |
 			       (g->with_cells ? 1u << MT_RECORD_CELL : 0));
-	while (rc >= 0) {
-		struct mt_record rec;
-		struct mt_error local = {0};
-		rc = mt_reader_next(trace->reader, &rec, &local);
-		if (rc == 0)
-			return 0;
-		if (rc == MT_ERR_DAMAGED) {
-			mt_trace_note_damage(trace, &local);
-			rc = 0;
-		} else if (rc < 0) {
-			mt_fail(err, local.code, "%s", local.message);
-		} else if (rec.kind == MT_RECORD_SNAPSHOT) {
+	struct mt_record rec;
+	while (rc >= 0 && (rc = mt_trace_next(trace, &rec, err)) > 0) {
+		if (rec.kind == MT_RECORD_SNAPSHOT) {
 			if (next++ > wanted)
 				return 0;
 			begin_snapshot(g, &rec.snapshot);

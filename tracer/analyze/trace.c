@@ -445,6 +445,19 @@ void mt_trace_note_damage(struct mt_trace *trace, const struct mt_error *err)
 		trace->damage = *err;
 }
 
+int mt_trace_next(struct mt_trace *trace, struct mt_record *rec, struct mt_error *err)
+{
+	for (;;) {
+		struct mt_error local = {0};
+		int rc = mt_reader_next(trace->reader, rec, &local);
+		if (rc == MT_ERR_DAMAGED) {
+			mt_trace_note_damage(trace, &local);
+			continue;
+		}
+		return rc < 0 ? mt_fail(err, local.code, "%s", local.message) : rc;
+	}
+}
+
 static uint32_t kinds_to_load(enum mt_trace_load load)
 {
 	if (load == MT_TRACE_LOAD_ALL)
@@ -462,21 +475,9 @@ static int read_dictionaries(struct mt_trace *trace, enum mt_trace_load load,
 						     .root = MT_TRACEBACK_TRUNCATED};
 	int rc = add_node(trace, &unknown, err);
 	mt_reader_want(trace->reader, kinds_to_load(load));
-	while (rc >= 0) {
-		struct mt_record rec;
-		struct mt_error local = {0};
-		rc = mt_reader_next(trace->reader, &rec, &local);
-		if (rc == 0)
-			break;
-		if (rc > 0) {
-			rc = take(trace, &rec, err);
-		} else if (rc == MT_ERR_DAMAGED) {
-			mt_trace_note_damage(trace, &local);
-			rc = 0;
-		} else {
-			mt_fail(err, local.code, "%s", local.message);
-		}
-	}
+	struct mt_record rec;
+	while (rc >= 0 && (rc = mt_trace_next(trace, &rec, err)) > 0)
+		rc = take(trace, &rec, err);
 	const struct mt_reader_status *status = mt_reader_status(trace->reader);
 	trace->is_closed = status->is_closed;
 	trace->was_cut = status->was_cut;

@@ -170,6 +170,12 @@ const struct mt_trace_thread *mt_trace_thread(const struct mt_trace *trace, uint
 /* Place of an id among those of its kind in the file, or MT_INDEX_NONE. */
 uint32_t mt_ids_find(const struct mt_ids *ids, uint32_t id);
 
+/*
+ * The next record of the reader, past damage, which is remembered. 1, 0 at the end, or a
+ * negative code that is final.
+ */
+int mt_trace_next(struct mt_trace *trace, struct mt_record *rec, struct mt_error *err);
+
 /* The chunk failure that err reports is remembered; reading can go on. */
 void mt_trace_note_damage(struct mt_trace *trace, const struct mt_error *err);
 
