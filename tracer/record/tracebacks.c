@@ -11,9 +11,10 @@
  * again touches neighbouring lines, of the index and of the twigs, which decide.
  * Where a line is full, others follow in steps from the hash. An entry is made by one
  * compare-and-swap, when its node is complete, and never changes. When the table is half full,
- * one twice as large takes its place, and every later insertion moves a few entries over;
- * until that is done, lookups try both. A
- * node that falls between the two tables is interned again, which is harmless.
+ * one twice as large takes its place and names it as older; every later insertion moves a
+ * few entries over, and until that is done lookups try both. Nobody waits for a thread that
+ * stands still with entries to move: then there are more than two tables for a while. A
+ * node that falls between tables is interned again, which is harmless.
  */
 #include "tracer/record/tracebacks.h"
 
@@ -33,15 +34,13 @@ struct mt_twig *_Atomic mt_twig_segments[MT_TWIG_SEGMENTS];
 struct index {
 	uint64_t mask;
 	_Atomic uint64_t used;
+	struct index *_Atomic older; /* NULL: all that it had is here */
+	/* Entries given to somebody to move, and those that were: multiples of MIGRATE_STEP. */
+	_Atomic uint64_t next, moved;
 	_Alignas(64) _Atomic uint64_t entries[]; /* tag << 32 | node; 0: free */
 };
 
-static struct {
-	_Atomic(struct index *) current;
-	_Atomic(struct index *) older; /* not NULL while nodes are moved */
-	_Atomic uint32_t is_growing;
-	_Atomic uint32_t next, end, moved; /* entries of the older one to be moved */
-} table;
+static struct index *_Atomic table;
 
 /* A frame to be found. */
 struct wanted {
@@ -133,7 +132,7 @@ static inline mt_node_id find_in_line(_Atomic uint64_t *line, const struct wante
 	return MT_NODE_NONE;
 }
 
-static mt_node_id find(struct index *index, const struct wanted *frame)
+static mt_node_id find_in(struct index *index, const struct wanted *frame)
 {
 	struct search search = begin_search(index, frame);
 	mt_node_id node;
@@ -176,53 +175,76 @@ static void move_node(struct index *index, mt_node_id id)
 	insert(index, &frame, id);
 }
 
-/* A few more entries of the older table; whoever moves the last one drops it. */
-static void move_some(void)
+static inline struct index *older_of(struct index *index)
 {
-	uint32_t first = atomic_fetch_add_explicit(&table.next, MIGRATE_STEP,
-						   memory_order_acq_rel);
-	/* Whoever was given entries to move keeps these from changing. */
-	uint32_t end = atomic_load_explicit(&table.end, memory_order_relaxed);
-	if (first >= end)
-		return;
-	struct index *older = atomic_load_explicit(&table.older, memory_order_acquire);
-	struct index *current =
-		atomic_load_explicit(&table.current, memory_order_acquire);
-	for (uint32_t i = first; i < first + MIGRATE_STEP; i++) {
-		uint64_t entry =
-			atomic_load_explicit(&older->entries[i], memory_order_acquire);
-		if (entry)
-			move_node(current, (mt_node_id)entry);
-	}
-	uint32_t moved = atomic_fetch_add_explicit(&table.moved, MIGRATE_STEP,
-						   memory_order_acq_rel);
-	if (moved + MIGRATE_STEP < end)
-		return;
-	atomic_store_explicit(&table.older, NULL, memory_order_release);
-	/* Others may still look into it: they find it empty, and its range stays. */
-	mt_pages_discard((char *)older + MT_PAGE_BYTES,
-			 mt_pages_round(index_bytes(older->mask + 1)) - MT_PAGE_BYTES);
-	atomic_store_explicit(&table.is_growing, 0, memory_order_release);
+	return atomic_load_explicit(&index->older, memory_order_acquire);
 }
 
+static mt_node_id find(struct index *index, const struct wanted *frame)
+{
+	mt_node_id node = MT_NODE_NONE;
+	for (; index && !node; index = older_of(index))
+		node = find_in(index, frame);
+	return node;
+}
+
+/* Others may still look into it: they find it empty, and its range stays. */
+static void empty(struct index *index)
+{
+	mt_pages_discard((char *)index + MT_PAGE_BYTES,
+			 mt_pages_round(index_bytes(index->mask + 1)) - MT_PAGE_BYTES);
+}
+
+/* True: these were the last. */
+static bool move_entries(struct index *from, struct index *to, uint64_t first)
+{
+	for (uint64_t i = first; i < first + MIGRATE_STEP; i++) {
+		uint64_t entry =
+			atomic_load_explicit(&from->entries[i], memory_order_acquire);
+		if (entry)
+			move_node(to, (mt_node_id)entry);
+	}
+	return atomic_fetch_add_explicit(&from->moved, MIGRATE_STEP,
+					 memory_order_acq_rel) +
+		       MIGRATE_STEP >
+	       from->mask;
+}
+
+static inline bool is_moved(const struct index *index)
+{
+	return atomic_load_explicit(&index->moved, memory_order_acquire) > index->mask;
+}
+
+/* A few more entries of the oldest table that has some left. */
+static void move_some(struct index *index)
+{
+	struct index *from = NULL, *newer = index;
+	for (struct index *older; (older = older_of(newer)); newer = older) {
+		if (!older_of(older) && is_moved(older)) {
+			atomic_store_explicit(&newer->older, NULL, memory_order_release);
+			break;
+		}
+		if (atomic_load_explicit(&older->next, memory_order_relaxed) <=
+		    older->mask)
+			from = older;
+	}
+	if (!from)
+		return;
+	uint64_t first = atomic_fetch_add_explicit(&from->next, MIGRATE_STEP,
+						   memory_order_relaxed);
+	if (first <= from->mask && move_entries(from, index, first))
+		empty(from);
+}
+
+/* Whoever is first; where memory is missing, the table goes on as it is. */
 static void grow(struct index *index)
 {
-	uint32_t idle = 0;
-	if (!atomic_compare_exchange_strong(&table.is_growing, &idle, 1))
+	struct index *larger = create_index((index->mask + 1) * 2);
+	if (!larger)
 		return;
-	struct index *larger = NULL;
-	if (atomic_load(&table.current) == index)
-		larger = create_index((index->mask + 1) * 2);
-	if (!larger) {
-		atomic_store(&table.is_growing, 0);
-		return;
-	}
-	atomic_store(&table.next, UINT32_MAX / 2); /* nothing to move yet */
-	atomic_store(&table.end, (uint32_t)(index->mask + 1));
-	atomic_store(&table.moved, 0);
-	atomic_store(&table.older, index);
-	atomic_store(&table.current, larger);
-	atomic_store(&table.next, 0);
+	atomic_store_explicit(&larger->older, index, memory_order_relaxed);
+	if (!atomic_compare_exchange_strong(&table, &index, larger))
+		mt_pages_unmap(larger, index_bytes(larger->mask + 1));
 }
 
 /* As large as a huge page, and in place of one where there are many. */
@@ -297,17 +319,15 @@ static void forget_twigs(void)
 
 static void unmap_index(struct index *index)
 {
-	if (index)
+	for (struct index *older; index; index = older) {
+		older = older_of(index);
 		mt_pages_unmap(index, index_bytes(index->mask + 1));
+	}
 }
 
 bool mt_tracebacks_start(void)
 {
-	unmap_index(atomic_exchange(&table.older, NULL));
-	unmap_index(atomic_exchange(&table.current, NULL));
-	atomic_store(&table.is_growing, 0);
-	atomic_store(&table.next, 0);
-	atomic_store(&table.end, 0);
+	unmap_index(atomic_exchange(&table, NULL));
 	forget_twigs();
 	if (atomic_load(&mt_state.header->used.nodes) < MT_FIRST_NODE)
 		atomic_store(&mt_state.header->used.nodes, MT_FIRST_NODE);
@@ -319,11 +339,11 @@ bool mt_tracebacks_start(void)
 /* The first one is made when a node has more children than its twig. NULL: no memory. */
 static struct index *current_index(void)
 {
-	struct index *index = atomic_load_explicit(&table.current, memory_order_acquire);
+	struct index *index = atomic_load_explicit(&table, memory_order_acquire);
 	if (__builtin_expect(index != NULL, 1))
 		return index;
 	struct index *first = create_index(FIRST_CAPACITY);
-	if (!first || atomic_compare_exchange_strong(&table.current, &index, first))
+	if (!first || atomic_compare_exchange_strong(&table, &index, first))
 		return first;
 	unmap_index(first);
 	return index;
@@ -338,21 +358,14 @@ static mt_node_id intern_by_index(mt_node_id parent, mt_frame_key key, uint32_t 
 	mt_node_id node = find(index, &frame);
 	if (node)
 		return node;
-	struct index *older = atomic_load_explicit(&table.older, memory_order_acquire);
-	if (older) {
-		node = find(older, &frame);
-		move_some();
-		if (node)
-			return node;
-	}
+	move_some(index);
 	/* Half of the places stays free, so that every search ends soon. */
 	uint64_t used = atomic_load_explicit(&index->used, memory_order_relaxed);
 	if (used >= (index->mask + 1) / 2)
 		grow(index);
 	node = used < index->mask ? add_node(parent, key, kind) : lose_node();
 	if (node)
-		insert(atomic_load_explicit(&table.current, memory_order_acquire), &frame,
-		       node);
+		insert(atomic_load_explicit(&table, memory_order_acquire), &frame, node);
 	return node;
 }
 
