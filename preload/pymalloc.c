@@ -12,6 +12,7 @@
 #include "preload/pymalloc.h"
 
 #include "preload/arenas.h"
+#include "preload/config.h"
 #include "preload/heaps.h"
 
 struct pymalloc pymalloc;
@@ -26,8 +27,10 @@ bool pymalloc_start(void)
 				    : PYMALLOC_MODERN;
 	if (!arenas_start())
 		return false;
+	bool is_checked = mt_state.header->check_mode != MT_CHECK_NONE;
+	pymalloc.spare_bytes = config.finds_leaks && !is_checked;
 	pymalloc.is_modern = mt_state.header->geometry_kind == MT_GEOMETRY_MODERN &&
-			     mt_state.header->check_mode == MT_CHECK_NONE;
+			     !is_checked && !pymalloc.spare_bytes;
 	return true;
 }
 

@@ -97,8 +97,14 @@ struct pymalloc {
 	struct pool_tag *tags;
 	struct pool_remote *remotes;
 	struct pymalloc_geometry geometry;
-	/* And there is a heap, and nothing is checked: the fast path's only question. */
+	/* And there is a heap, and nothing is special: the fast path's only question. */
 	bool is_modern;
+	/*
+	 * 1 where leaks are searched for, else 0: what a block has beyond the request, so that
+	 * a pointer to its end is not taken for one to its neighbour. Its first word is
+	 * cleared then too: the free list's link is no pointer of the program.
+	 */
+	uint8_t spare_bytes;
 };
 
 extern __attribute__((visibility("hidden"))) struct pymalloc pymalloc;

@@ -17,15 +17,21 @@ enum {
 
 static bool is_for_heap(struct request request)
 {
-	return pymalloc.pools && serve_is_small(request.size) && !request.is_outside &&
+	return pymalloc.pools && serve_is_small(request.size) &&
+	       request.size + pymalloc.spare_bytes <= PYMALLOC_THRESHOLD &&
+	       !request.is_outside &&
 	       request.alignment_shift <= pymalloc.geometry.class_shift;
 }
 
 void *serve_place(struct thread *thread, struct request request)
 {
 	if (is_for_heap(request)) {
-		void *p = pymalloc_alloc(&thread->heap,
-					 pymalloc_class(pymalloc.geometry, request.size));
+		void *p = pymalloc_alloc(
+			&thread->heap,
+			pymalloc_class(pymalloc.geometry,
+				       request.size + pymalloc.spare_bytes));
+		if (p && pymalloc.spare_bytes)
+			*(void **)p = NULL;
 		if (p && request.is_zeroed)
 			__builtin_memset(p, 0, request.size);
 		if (p)
@@ -149,7 +155,7 @@ size_t serve_usable_size(const void *p)
 	if (is_checked() && fence_is_inside(p))
 		return fenced_usable_size(p);
 	if (pymalloc_is_inside(p))
-		return tag_of(p, &pool_index).block_bytes;
+		return tag_of(p, &pool_index).block_bytes - pymalloc.spare_bytes;
 	return large_usable_size(p);
 }
 
@@ -174,7 +180,7 @@ static void *realloc_small(struct thread *thread, struct mt_caller caller, void 
 	uint32_t pool_index;
 	struct pool_tag tag = tag_of(p, &pool_index);
 	size_t size = request.size;
-	if (request.is_outside || size > tag.block_bytes ||
+	if (request.is_outside || size + pymalloc.spare_bytes > tag.block_bytes ||
 	    size * KEEP_DENOMINATOR <= (size_t)tag.block_bytes * KEEP_NUMERATOR)
 		return move(thread, caller, p, request);
 	forget_small(thread, p, pool_index, tag.block_bytes);

@@ -99,6 +99,15 @@ assert lines == sorted(set(lines)), lines
 '
 }
 
+@test "debug: a trace says that nothing was found, where something was looked for" {
+	memtrace run -q -o t.mtz --malloc debug true
+	run -0 memtrace info --errors t.mtz
+	[[ $output == *"Errors of the program: 0"* ]]
+	memtrace run -q -o plain.mtz true
+	run -0 memtrace info --errors plain.mtz
+	[[ $output != *"Errors of the program"* ]]
+}
+
 @test "debug: a scan knows a block by the pointer that the program has" {
 	for mode in debug malloc_debug; do
 		run -0 memtrace run --force -q --leaks -o t.mtz --malloc $mode "$damages" \

@@ -67,7 +67,7 @@ line_of() {
 }
 
 @test "leaks: pointers past the end, and those in another form, are none" {
-	stories lost past-end,hidden
+	stories lost past-end,hidden,neighbours,recycled
 }
 
 @test "leaks: variables hold, in the program and in an opened module" {

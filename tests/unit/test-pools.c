@@ -36,7 +36,7 @@ static struct mt_record_hold hold_of(const struct mt_pools *pools, uint32_t trac
 TEST(free_blocks_go_to_those_who_hold_the_pool)
 {
 	struct mt_pools pools = {0};
-	mt_pools_begin(&pools, &modern);
+	mt_pools_begin(&pools, &modern, true);
 	add_pool(&pools, 64, (uint32_t[]){1, 3}, 2);
 	ok(mt_pools_end_heap(&pools));
 	/* 27 of 31 blocks are free: a quarter and three quarters of them. */
@@ -54,7 +54,7 @@ TEST(free_blocks_go_to_those_who_hold_the_pool)
 TEST(shares_add_up_whatever_the_numbers)
 {
 	struct mt_pools pools = {0};
-	mt_pools_begin(&pools, &modern);
+	mt_pools_begin(&pools, &modern, true);
 	uint64_t free_bytes = 0;
 	for (uint32_t i = 0; i < 200; i += 1 + i % 3) {
 		uint32_t blocks[] = {1 + i % 7, i % 5, i % 11 == 3, 2 * (i % 4)};
@@ -76,7 +76,7 @@ TEST(nobody_keeps_an_arena_without_blocks)
 {
 	struct mt_pools pools = {0};
 	struct mt_state_pool empty = {.state = MT_POOL_EMPTY};
-	mt_pools_begin(&pools, &modern);
+	mt_pools_begin(&pools, &modern, true);
 	ok(mt_pools_begin_pool(&pools, 0));
 	ok(mt_pools_end_pool(&pools, &empty, 0));
 	ok(mt_pools_end_heap(&pools));
@@ -88,7 +88,7 @@ TEST(nobody_keeps_an_arena_without_blocks)
 TEST(arenas_come_in_order_of_their_blocks)
 {
 	struct mt_pools pools = {0};
-	mt_pools_begin(&pools, &modern);
+	mt_pools_begin(&pools, &modern, true);
 	add_pool(&pools, 0, (uint32_t[]){9}, 1);
 	add_pool(&pools, 64, (uint32_t[]){2}, 1);
 	add_pool(&pools, 65, (uint32_t[]){2}, 1);
@@ -105,7 +105,7 @@ TEST(arenas_come_in_order_of_their_blocks)
 TEST(a_block_just_above_a_border_is_noted)
 {
 	struct mt_pools pools = {0};
-	mt_pools_begin(&pools, &modern);
+	mt_pools_begin(&pools, &modern, true);
 	for (uint64_t size = 1; size <= 600; size++)
 		ok(mt_pools_add_border(
 			&pools, 1,
@@ -113,6 +113,9 @@ TEST(a_block_just_above_a_border_is_noted)
 	mt_cells_sort(&pools.borders);
 	/* Four sizes of each class but the first, and sixteen beyond 512. */
 	is_int(pools.borders.count, 31 * 4 + 16);
+	mt_pools_begin(&pools, &modern, false);
+	ok(mt_pools_add_border(&pools, 1, 1, 17));
+	is_int(pools.borders.count, 0);
 	mt_pools_deinit(&pools);
 }
 
@@ -148,7 +151,7 @@ TEST(what_is_free_beneath_belongs_to_the_block_above_it)
 	ranges[1].sums.mapped_bytes = 0x1000;
 	struct mt_layers layers = {.ranges = ranges, .range_count = 2};
 	struct mt_record_layer list[MT_LAYER_COUNT] = {0};
-	mt_pools_begin(&pools, &modern);
+	mt_pools_begin(&pools, &modern, true);
 	ok(mt_beneath_add(&beneath, (struct mt_beneath_chunk){0x18000, 0x1000, 2}));
 	ok(mt_beneath_add(&beneath, (struct mt_beneath_chunk){0x10100, 0x700, 1}));
 	ok(mt_beneath_divide(&beneath, &layers, list, &pools));

@@ -414,7 +414,11 @@ int mt_overview_init(struct mt_report *report, struct mt_trace *trace, bool only
 		rc = add_contents(report, trace, err);
 	if (rc >= 0)
 		rc = add_losses(report, trace, err);
-	return rc < 0 || !trace->errors.count
+	const struct mt_trace_meta *mode = mt_trace_meta(trace, "malloc");
+	bool was_checked =
+		mode && mode->value &&
+		(strstr(mode->value, "debug") || !strcmp(mode->value, "guard"));
+	return rc < 0 || (!trace->errors.count && !was_checked)
 		       ? rc
 		       : add_number(report, "errors_found", "Errors of the program",
 				    MT_COLUMN_NUMBER, trace->errors.count, err);

@@ -433,7 +433,9 @@ static void begin(struct mt_census *census, const struct mt_image *image)
 	census->arenas = (struct mt_record_arenas){.allocated_total =
 							   header->arenas.allocated_total,
 						   .highwater = header->arenas.highwater};
-	mt_pools_begin(&census->pools, &header->geometry);
+	mt_pools_begin(&census->pools, &header->geometry,
+		       header->malloc_mode == MT_MALLOC_PYMALLOC &&
+			       header->check_mode == MT_CHECK_NONE);
 }
 
 int mt_census_take(struct mt_census *census, const struct mt_image *image,

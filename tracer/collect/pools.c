@@ -31,10 +31,12 @@ static bool reserve(void *list, size_t *capacity, size_t count, size_t entry_byt
 #define RESERVE(member)                                                                  \
 	reserve(&(member).list, &(member).capacity, (member).count, sizeof *(member).list)
 
-void mt_pools_begin(struct mt_pools *pools, const struct mt_geometry *geometry)
+void mt_pools_begin(struct mt_pools *pools, const struct mt_geometry *geometry,
+		    bool has_borders)
 {
 	mt_pools_deinit(pools);
 	pools->geometry = *geometry;
+	pools->has_borders = has_borders;
 	pools->stamp = 1;
 }
 
@@ -232,7 +234,7 @@ bool mt_pools_add_border(struct mt_pools *pools, uint32_t traceback, uint8_t cla
 	uint64_t border = is_large ? geometry->threshold
 				   : (uint64_t)class_index * geometry->alignment;
 	uint64_t most = geometry->alignment / (is_large ? 1 : BORDER_SHARE);
-	if (!border || size <= border || size - border > most)
+	if (!pools->has_borders || !border || size <= border || size - border > most)
 		return true;
 	uint64_t key = mt_cell_key(traceback, (uint32_t)(size - border), class_index);
 	return mt_cells_add(&pools->borders, key, size - border);

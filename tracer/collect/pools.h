@@ -53,6 +53,7 @@ struct mt_pools {
 	MT_POOLS_LIST(struct mt_record_pin) pins;
 	MT_POOLS_LIST(struct mt_pools_arena) arenas;   /* those with pins */
 	MT_POOLS_LIST(struct mt_pools_holder) holders; /* by traceback; [0]: nobody */
+	bool has_borders;        /* smaller requests would make smaller blocks */
 	struct mt_cells borders; /* keys: traceback, excess in the slot's place, class */
 
 	/* The arena under way. */
@@ -66,7 +67,8 @@ struct mt_pools {
 };
 
 /* Zeroed is empty. */
-void mt_pools_begin(struct mt_pools *pools, const struct mt_geometry *geometry);
+void mt_pools_begin(struct mt_pools *pools, const struct mt_geometry *geometry,
+		    bool has_borders);
 void mt_pools_deinit(struct mt_pools *pools);
 
 /* All that follow return false when out of memory. */

@@ -172,6 +172,40 @@ static NOINLINE void pointer_past_end(void)
 	expect("definite", 1, 416);
 }
 
+static struct {
+	char *volatile begin, *volatile end;
+} rows[50];
+
+/* The end of each row is where the next block could begin. */
+static NOINLINE void neighbours(void)
+{
+	for (int i = 0; i < 50; i++) {
+		rows[i].begin = (char *)malloc(64); /* row */
+		rows[i].end = rows[i].begin + 64;
+		memset(rows[i].begin, 1, 64);
+		story_block(64);
+	}
+	expect("definite", 50, 50 * 64);
+}
+
+static void *volatile buffers[500];
+
+/* Blocks that nobody has written to yet have been others'. */
+static NOINLINE void recycled(void)
+{
+	for (int i = 0; i < 500; i++)
+		buffers[i] = malloc(48); /* buffer */
+	for (int i = 0; i < 500; i++)
+		free(buffers[i]);
+	for (int i = 0; i < 250; i++) {
+		buffers[i] = malloc(48); /* buffer */
+		story_block(48);
+	}
+	for (int i = 250; i < 500; i++)
+		buffers[i] = NULL;
+	expect("definite", 250, 250 * 48);
+}
+
 static void *returned; /* what main's frame holds, for `returned` alone */
 
 static NOINLINE void from_main(void)
@@ -196,6 +230,8 @@ int main(int argc, char **argv)
 		{"dead-slots", dead_slots},
 		{"hidden", hidden_pointer},
 		{"past-end", pointer_past_end},
+		{"neighbours", neighbours},
+		{"recycled", recycled},
 		{"returned", from_main},
 		{NULL, NULL},
 	};
