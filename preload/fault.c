@@ -23,6 +23,9 @@
 enum {
 	ACTIONS = 16, /* a handler may read one while others are set */
 	STACK_BYTES = 64 << 10,
+	/* The processor's words about a fault of a page. */
+	ERROR_WRITE = 1 << 1,
+	ERROR_EXECUTE = 1 << 4,
 };
 
 typedef void simple_handler(int number);
@@ -54,7 +57,15 @@ struct fault {
 	struct mt_caller caller;
 	const siginfo_t *info;
 	const ucontext_t *context;
+	const struct fence_block *block; /* at or beside the address; NULL: none */
+	bool is_again;                   /* after this very access was let through */
 };
+
+/* The access of this thread that was last let through. */
+static __thread struct {
+	const void *address;
+	uintptr_t pc;
+} last;
 
 static void on_fault(int number, siginfo_t *info, void *context);
 
@@ -185,13 +196,13 @@ DOOR simple_handler *sysv_signal(int number, simple_handler *handler)
 
 /*
  * Whose the access was meant to be. Between two blocks it is nearer to one of them, and
- * more likely to be beyond one that is live. NULL: it is not about a fence.
+ * more likely to be beyond one that is live. NULL: none is near.
  */
 static const struct fence_block *block_at(const unsigned char *address)
 {
 	const struct fence_block *before = fence_around(address);
 	const struct fence_block *after = fence_around(address + MT_PAGE_BYTES);
-	if (before == after || !after || !fence_is_live(after))
+	if (before == after || !after)
 		return before;
 	size_t to_after = fence_distance(after, address);
 	if (to_after > MT_PAGE_BYTES)
@@ -199,49 +210,87 @@ static const struct fence_block *block_at(const unsigned char *address)
 	if (!before)
 		return after;
 	size_t to_before = fence_distance(before, address);
-	if (!to_before || (fence_is_live(before) && to_before <= to_after))
+	if (!to_before || !fence_is_live(after) ||
+	    (fence_is_live(before) && to_before <= to_after))
 		return before;
 	return after;
 }
 
-static bool is_write(const ucontext_t *context)
+static uintptr_t register_of(const struct fault *fault, int number)
 {
-#if defined(__x86_64__)
-	return context->uc_mcontext.gregs[REG_ERR] & 2;
-#else
-	(void)context;
-	return false;
-#endif
+	return (uintptr_t)fault->context->uc_mcontext.gregs[number];
 }
 
-/* Of the faulting instruction: the handler was called by the kernel's frame, that by it. */
-static mt_traceback_id traceback_of(struct thread *thread, struct mt_caller caller)
+/* Where the processor does not say so, the address does. */
+static bool is_execute(const struct fault *fault)
+{
+	return register_of(fault, REG_ERR) & ERROR_EXECUTE ||
+	       register_of(fault, REG_RIP) == (uintptr_t)fault->info->si_addr;
+}
+
+static const char *name_of_access(const struct fault *fault)
+{
+	if (is_execute(fault))
+		return "execute";
+	return register_of(fault, REG_ERR) & ERROR_WRITE ? "write" : "read";
+}
+
+/* Its page is accessible, unless the program itself has closed it. */
+static bool is_in_live_block(const struct fault *fault)
+{
+	return fault->block && fence_is_live(fault->block) &&
+	       !fence_distance(fault->block, fault->info->si_addr);
+}
+
+/*
+ * Of the faulting instruction: the handler was called by the kernel's frame, that by it.
+ * After a jump nothing is known of the frame, but the call has left where it came from.
+ */
+static mt_traceback_id traceback_of(struct thread *thread, const struct fault *fault)
 {
 	if (!thread || !thread_is_traced(thread))
 		return 0;
-	return mt_recorder_outer(mt_unwind_traceback(&thread->recorder, caller));
+	if (!is_execute(fault))
+		return mt_recorder_outer(
+			mt_unwind_traceback(&thread->recorder, fault->caller));
+	const struct mt_caller caller = {
+		.slot = (const uintptr_t *)register_of(fault, REG_RSP),
+		.frame_pointer = register_of(fault, REG_RBP)};
+	return mt_unwind_traceback(&thread->recorder, caller);
+}
+
+static enum mt_error_kind kind_of(const struct fault *fault)
+{
+	if (is_in_live_block(fault))
+		return MT_ERROR_EXECUTE;
+	if (fault->block && !fence_is_live(fault->block))
+		return MT_ERROR_ACCESS_AFTER_FREE;
+	return MT_ERROR_ACCESS_OUTSIDE;
+}
+
+static void describe_block(struct report *report, const struct fence_block *block)
+{
+	report->block = fence_start_of(block);
+	report->block_bytes = block->size;
+	report->allocated = fence_allocated(block);
+	report->freed = fence_freed(block);
 }
 
 /* On a stack of its own: the program's alternate one may be small. */
 static void tell(void *argument)
 {
 	const struct fault *fault = argument;
-	const unsigned char *address = fault->info->si_addr;
-	const struct fence_block *block = block_at(address);
-	if (!block || (fence_is_live(block) && !fence_distance(block, address)))
-		return;
+	const void *address = fault->info->si_addr;
+	const struct fence_block *block =
+		fault->block ? fault->block : fence_nearest(address);
 	struct thread *thread = thread_enter();
-	const struct report report = {.kind = fence_is_live(block)
-						      ? MT_ERROR_ACCESS_OUTSIDE
-						      : MT_ERROR_ACCESS_AFTER_FREE,
-				      .call = is_write(fault->context) ? "write" : "read",
-				      .address = address,
-				      .block = fence_start_of(block),
-				      .block_bytes = block->size,
-				      .allocated = fence_allocated(block),
-				      .freed = fence_freed(block),
-				      .here = traceback_of(thread, fault->caller),
-				      .describe = fence_describe};
+	struct report report = {.kind = kind_of(fault),
+				.call = name_of_access(fault),
+				.address = address,
+				.here = traceback_of(thread, fault),
+				.describe = fence_describe};
+	if (block)
+		describe_block(&report, block);
 	report_fault(&report);
 	if (thread)
 		thread_leave(thread);
@@ -297,14 +346,40 @@ static void pass_on(int number, siginfo_t *info, void *context)
 		wanted.sa_handler(number);
 }
 
+/*
+ * Whether the instruction can go on: MEMTRACE_DEBUG=continue. No page becomes executable, an
+ * access that is near no block is none of ours, and what did not help is not done again.
+ * Into a live block it is tried again as it is: another thread may have just taken it.
+ */
+static bool goes_on(const struct fault *fault)
+{
+	const void *address = fault->info->si_addr;
+	if (!config.goes_on || !fault->block || is_execute(fault) || fault->is_again)
+		return false;
+	if (!is_in_live_block(fault) && !fence_open(address))
+		return false;
+	last.address = address;
+	last.pc = register_of(fault, REG_RIP);
+	return true;
+}
+
+/* In the range of fences. True: nobody else has to know. */
+static bool is_dealt_with(struct fault *fault)
+{
+	const void *address = fault->info->si_addr;
+	fault->block = block_at(address);
+	fault->is_again =
+		last.address == address && last.pc == register_of(fault, REG_RIP);
+	if (!fault->is_again && (!is_in_live_block(fault) || is_execute(fault)))
+		tell_on_own_stack(fault);
+	return goes_on(fault);
+}
+
 static void on_fault(int number, siginfo_t *info, void *context)
 {
 	struct fault fault = {.caller = MT_CALLER(), .info = info, .context = context};
-	if (info->si_code > 0 && fence_is_inside(info->si_addr)) {
-		tell_on_own_stack(&fault);
-		if (config.goes_on && fence_open(info->si_addr))
-			return;
-	}
+	if (info->si_code > 0 && fence_is_inside(info->si_addr) && is_dealt_with(&fault))
+		return;
 	pass_on(number, info, context);
 }
 

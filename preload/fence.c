@@ -350,14 +350,18 @@ struct fence_block *fence_place(struct thread *thread, size_t size, size_t align
 	return NULL;
 }
 
+static uint32_t cell_at(const void *address)
+{
+	return (uint32_t)((size_t)((const unsigned char *)address - fence.start) /
+			  CELL_BYTES);
+}
+
 /* A larger block's first cell may lie far before the address. */
 struct fence_block *fence_around(const void *address)
 {
 	if (!fence_is_inside(address))
 		return NULL;
-	uint32_t cell =
-		(uint32_t)((size_t)((const unsigned char *)address - fence.start) /
-			   CELL_BYTES);
+	uint32_t cell = cell_at(address);
 	for (uint32_t before = 0; before <= cell; before++) {
 		struct fence_block *block = &range.blocks[cell - before];
 		if (state_of(block) != FENCE_NONE)
@@ -389,6 +393,22 @@ size_t fence_distance(const struct fence_block *block, const void *address)
 	return at < p + block->size ? 0 : (size_t)(at - p - block->size) + 1;
 }
 
+const struct fence_block *fence_nearest(const void *address)
+{
+	uint32_t before = cell_at(address), after = before + 1;
+	while (before && state_of(&range.blocks[before]) == FENCE_NONE)
+		before--;
+	while (after < range.cell_count && state_of(&range.blocks[after]) == FENCE_NONE)
+		after++;
+	const struct fence_block *lower = before ? &range.blocks[before] : NULL;
+	const struct fence_block *upper =
+		after < range.cell_count ? &range.blocks[after] : NULL;
+	if (!lower || !upper)
+		return lower ? lower : upper;
+	return fence_distance(lower, address) <= fence_distance(upper, address) ? lower
+										: upper;
+}
+
 static void put_distance(struct text *text, size_t bytes, const char *where)
 {
 	text_number(text, bytes);
@@ -400,6 +420,10 @@ void fence_describe(struct text *text, const struct report *report)
 {
 	const unsigned char *p = report->block, *address = report->address;
 	const unsigned char *end = p + report->block_bytes;
+	if (!p) {
+		text_put(text, "    in no guarded block\n");
+		return;
+	}
 	text_put(text, "    ");
 	if (address < p)
 		put_distance(text, (size_t)(p - address), "before");

@@ -84,6 +84,12 @@ struct fence_block *fence_find(const void *p);
  */
 struct fence_block *fence_around(const void *address);
 
+/*
+ * The nearest one to an address that is in the range: live or freed, and however far. NULL:
+ * there is none. Async-signal-safe.
+ */
+const struct fence_block *fence_nearest(const void *address);
+
 unsigned char *fence_start_of(const struct fence_block *block);
 bool fence_is_live(const struct fence_block *block);
 
@@ -110,7 +116,7 @@ bool fence_free(struct thread *thread, struct fence_block *block, mt_traceback_i
 bool fence_free_nested(struct fence_block *block);
 void fence_drain(struct thread *thread);
 
-/* For reports: where the address lies, seen from the block. */
+/* For reports: where the address lies, seen from the block, if there is one. */
 void fence_describe(struct text *text, const struct report *report);
 
 /* Let the access to the page at this address go on: MEMTRACE_DEBUG=continue. */

@@ -34,6 +34,7 @@ static const char *const sentences[MT_ERROR_KIND_COUNT] = {
 	[MT_ERROR_WRITE_AFTER_FREE] = "freed block was written to",
 	[MT_ERROR_ACCESS_OUTSIDE] = "access outside of a block",
 	[MT_ERROR_ACCESS_AFTER_FREE] = "access to a freed block",
+	[MT_ERROR_EXECUTE] = "jump into a block",
 };
 
 static void put_apis(struct text *text, const struct report *report)

@@ -43,6 +43,7 @@ sentence() {
 	write-after-free) echo "freed block was written to" ;;
 	access-outside) echo "access outside of a block" ;;
 	access-after-free) echo "access to a freed block" ;;
+	execute) echo "jump into a block" ;;
 	esac
 }
 

@@ -85,6 +85,55 @@ lost() {
 	[ "$(memtrace info --json t.mtz | jq .signal)" = 11 ]
 }
 
+# strays HOW WORDS LINE: it is told once, with that line about the block, and passed on, to the
+# default action and to a handler, with and without continue.
+strays() {
+	local mode
+	for mode in "" continue; do
+		run -139 --separate-stderr env MEMTRACE_DEBUG=$mode timeout 60 \
+			memtrace run -q --force -o t.mtz --malloc guard -- ./stray-accesses "$1"
+		is_told_once "$2" "$3"
+		run -0 --separate-stderr env MEMTRACE_DEBUG=$mode timeout 60 \
+			memtrace run -q --force -o t.mtz --malloc guard -- \
+			./stray-accesses handled "$1"
+		[ "$output" = "calls 1" ]
+		is_told_once "$2" "$3"
+	done
+}
+
+is_told_once() {
+	echo "$stderr"
+	[ "$(grep -c '^Memory error' <<<"$stderr")" = 1 ]
+	grep -A1 "^Memory error: $1: 0x" <<<"$stderr" | grep -q "^    $2"
+	grep -A1 "^This call" <<<"$stderr" | grep -q "in $([[ $1 == execute* ]] && echo jump || echo access_far)"
+}
+
+@test "guard: a jump into a block is told once and passed on, with continue too" {
+	compile stray-accesses
+	strays jump "execute: jump into a block" "0 bytes into a block of 100 bytes"
+	[ "$(memtrace info --errors --json t.mtz | jq -r '.errors[].kind')" = execute ]
+	strays jump-freed "execute: access to a freed block" "0 bytes into a block of 100 bytes"
+}
+
+@test "guard: an access near no block is told once and passed on, with continue too" {
+	compile stray-accesses
+	strays far "read: access outside of a block" \
+		"[0-9]* bytes beyond the end of a block of [0-9]* bytes"
+	strays before "read: access outside of a block" "5000 bytes before a block of 100 bytes"
+	export MEMTRACE_GUARD_BUDGET=1
+	strays none "read: access outside of a block" "in no guarded block"
+}
+
+@test "guard: a fault of a page that the program has closed is its own, with continue too" {
+	compile stray-accesses
+	for mode in "" continue; do
+		MEMTRACE_DEBUG=$mode memtrace run -q --force -o t.mtz --malloc guard -- \
+			./stray-accesses handled closed >out.txt 2>err.txt
+		[ "$(cat out.txt)" = "calls 1" ]
+		[ ! -s err.txt ]
+	done
+}
+
 @test "guard: one of N blocks is guarded" {
 	compile many-blocks
 	memtrace run -q -o t.mtz --malloc guard --guard-sample 20 -- ./many-blocks 40000

@@ -34,6 +34,7 @@ static const char *kind_name(uint8_t kind)
 		[MT_ERROR_WRITE_AFTER_FREE] = "write-after-free",
 		[MT_ERROR_ACCESS_OUTSIDE] = "access-outside",
 		[MT_ERROR_ACCESS_AFTER_FREE] = "access-after-free",
+		[MT_ERROR_EXECUTE] = "execute",
 	};
 	return kind < MT_ERROR_KIND_COUNT ? names[kind] : "unknown";
 }
