@@ -132,7 +132,9 @@ static void say_leaks(const struct mt_run_result *result)
 	}
 	fputs("memtrace: leaks: ", stderr);
 	say_kind(&scanned.scan, MT_LEAK_DEFINITE, "definite");
-	say_kind(&scanned.scan, MT_LEAK_INDIRECT, " blocks, indirect");
+	fputs(scanned.scan.kinds[MT_LEAK_DEFINITE].count == 1 ? " block" : " blocks",
+	      stderr);
+	say_kind(&scanned.scan, MT_LEAK_INDIRECT, ", indirect");
 	say_kind(&scanned.scan, MT_LEAK_POSSIBLE, ", possible");
 	fprintf(stderr, "; searched in %.3f s\n", (double)scanned.scan.pause_ns / 1e9);
 }

@@ -150,3 +150,9 @@ is_from_copy() {
 	run -3 memtrace dup u.mtz
 	run -2 memtrace snapshot --dup 1
 }
+
+@test "scan: a main thread that has ended before the others is no obstacle" {
+	memtrace run -q --leaks -o t.mtz -- "$scanned" ends-main
+	[ "$(method t.mtz)" = ptrace ]
+	[ "$(summary t.mtz definite)" -ge 10 ]
+}

@@ -57,6 +57,23 @@ static void wait_for_input(void)
 		;
 }
 
+static void *end_the_program(void *main_thread)
+{
+	pthread_join(*(pthread_t *)main_thread, NULL);
+	exit(0);
+}
+
+/* The others go on, the last of them ends the program. */
+static void end_main_thread(void)
+{
+	static pthread_t main_thread;
+	pthread_t other;
+	main_thread = pthread_self();
+	if (pthread_create(&other, NULL, end_the_program, &main_thread))
+		abort();
+	pthread_exit(NULL);
+}
+
 static void start_threads(int count)
 {
 	pthread_t thread;
@@ -111,6 +128,8 @@ int main(int argc, char **argv)
 		printf("%d\n", memtrace_check_leaks());
 	if (strstr(way, "waits"))
 		wait_for_input();
+	if (!strcmp(way, "ends-main"))
+		end_main_thread();
 	if (!strcmp(way, "exits"))
 		exit(0);
 	if (!strcmp(way, "_exits"))

@@ -210,7 +210,7 @@ int mt_heap_scan_take(struct mt_heap_scan *scan,
 	*scan = (struct mt_heap_scan){.pid = request->pid};
 	if (request->is_at_end)
 		scan->sums.flags |= MT_SCAN_AT_END;
-	int rc = mt_memory_open(&scan->memory, request->pid, err);
+	int rc = mt_memory_open(&scan->memory, mt_stop_living_thread(request->pid), err);
 	if (rc == 0)
 		rc = hold_and_read(scan, request, err);
 	if (rc == 0)

@@ -129,13 +129,27 @@ static void read_registers(struct mt_stop_thread *thread)
 		take_registers(thread, &regs);
 }
 
+/* A main thread that has ended before the others stays to be seen: it is not there. */
+static bool is_there(uint32_t pid, uint32_t tid)
+{
+	char path[64];
+	snprintf(path, sizeof path, "/proc/%" PRIu32 "/task/%" PRIu32 "/stat", pid, tid);
+	FILE *stat = fopen(path, "re");
+	char state = 'X';
+	if (stat && fscanf(stat, "%*d (%*[^)]) %c", &state) != 1)
+		state = 'X';
+	if (stat)
+		fclose(stat);
+	return state != 'X' && state != 'Z';
+}
+
 /* 1: it is new; 0: it was there, or has ended meanwhile; negative: refused. */
 static int seize(struct mt_stop *stop, uint32_t tid, struct mt_error *err)
 {
 	if (has_thread(stop, tid))
 		return 0;
 	if (ptrace(PTRACE_SEIZE, tid, 0, 0) < 0)
-		return errno == ESRCH
+		return errno == ESRCH || !is_there(tid, tid)
 			       ? 0
 			       : mt_fail(err, MT_ERR_SYSTEM,
 					 "thread %" PRIu32 " cannot be stopped: %s", tid,
@@ -167,17 +181,15 @@ static int seize_all(struct mt_stop *stop, uint32_t pid, struct mt_error *err)
 	return rc < 0 ? rc : found;
 }
 
-static bool is_there(uint32_t pid, uint32_t tid)
+uint32_t mt_stop_living_thread(uint32_t pid)
 {
-	char path[64];
-	snprintf(path, sizeof path, "/proc/%" PRIu32 "/task/%" PRIu32 "/stat", pid, tid);
-	FILE *stat = fopen(path, "re");
-	char state = 'X';
-	if (stat && fscanf(stat, "%*d (%*[^)]) %c", &state) != 1)
-		state = 'X';
-	if (stat)
-		fclose(stat);
-	return state != 'X' && state != 'Z';
+	DIR *tasks = is_there(pid, pid) ? NULL : open_tasks(pid);
+	uint32_t tid = pid;
+	while (tasks && (tid = next_task(tasks)) && !is_there(pid, tid))
+		;
+	if (tasks)
+		closedir(tasks);
+	return tid ? tid : pid;
 }
 
 /* Those that are there and do not stop stay in the list, to be let go. */

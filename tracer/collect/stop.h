@@ -59,6 +59,9 @@ struct mt_stop_thread *mt_stop_add(struct mt_stop *stop, uint32_t tid);
 /* How many threads the process has; 0: not shown. */
 size_t mt_stop_count_threads(uint32_t pid);
 
+/* By whose id the process's memory is found: the main thread may have ended before others. */
+uint32_t mt_stop_living_thread(uint32_t pid);
+
 /* Let all go on. */
 void mt_stop_release(struct mt_stop *stop);
 void mt_stop_deinit(struct mt_stop *stop);
