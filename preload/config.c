@@ -83,10 +83,16 @@ static uint32_t number(char *const *environment, const char *variable, uint32_t 
 	return otherwise;
 }
 
-/* As number, with the units that the options have: KiB, MiB, GiB. */
+/* As number, with the units that the options have; without fractions. */
 static uint64_t size(char *const *environment, const char *variable, uint64_t otherwise)
 {
-	static const char *const units[] = {"", "KiB", "MiB", "GiB", NULL};
+	static const struct {
+		char name[4];
+		uint32_t factor;
+	} units[] = {{"", 1},           {"B", 1},       {"k", 1 << 10},   {"K", 1 << 10},
+		     {"KiB", 1 << 10},  {"M", 1 << 20}, {"MiB", 1 << 20}, {"G", 1 << 30},
+		     {"GiB", 1 << 30},  {"kB", 1000},   {"KB", 1000},     {"MB", 1000000},
+		     {"GB", 1000000000}};
 	const char *value = config_find(environment, variable);
 	if (!value || !*value)
 		return otherwise;
@@ -94,9 +100,9 @@ static uint64_t size(char *const *environment, const char *variable, uint64_t ot
 	bool has_digit = *value >= '0' && *value <= '9';
 	for (; *value >= '0' && *value <= '9' && result < UINT32_MAX; value++)
 		result = result * 10 + (uint64_t)(*value - '0');
-	for (int i = 0; has_digit && units[i]; i++)
-		if (is_same(value, units[i]))
-			return result << 10 * i;
+	for (size_t i = 0; has_digit && i < sizeof units / sizeof *units; i++)
+		if (is_same(value, units[i].name))
+			return result * units[i].factor;
 	config.misunderstood = variable;
 	return otherwise;
 }

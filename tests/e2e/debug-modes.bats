@@ -65,7 +65,11 @@ pid_of_damages() {
 }
 
 @test "debug: a size of the quarantine that is none is told and not used" {
-	MEMTRACE_QUARANTINE=much run -134 memtrace run -q -o t.mtz --malloc debug \
+	for size in 65536 64k 64K 64KiB 65kB; do
+		MEMTRACE_QUARANTINE=$size run -0 memtrace run -q --force -o t.mtz --malloc debug true
+		[ -z "$output" ]
+	done
+	MEMTRACE_QUARANTINE=much run -134 memtrace run -q --force -o t.mtz --malloc debug \
 		"$damages" freed 0 </dev/null
 	[[ $output == *"MEMTRACE_QUARANTINE has a value that is not known"* ]]
 }
