@@ -63,6 +63,7 @@ $(BUILD)/outside/%.o: %.c Makefile | $(BUILD)/.packages
 
 $(library): $(inside_objects) preload/memtrace.map
 	$(call show,LD) $(CC) -shared -Wl,--version-script=preload/memtrace.map -Wl,-z,now -Wl,-Bsymbolic \
+	    -Wl,--sort-section=name \
 	    -Wl,-soname,libmemtrace.so -Wl,--no-undefined $(CFLAGS) $(LDFLAGS) \
 	    $(inside_objects) -o $@
 

@@ -6,6 +6,10 @@
  * fullest ones are filled and the others get a chance to become wholly free. A wholly
  * free arena goes back, unless it is the last of the list. `rightmost` finds the place
  * of an arena whose number grew without a search.
+ *
+ * Pages are made present in strides that grow with the heap, and the newest of the arenas
+ * that went back stay present for a while, as many as a quarter of those in use: a program that
+ * frees and allocates by turns would spend its time in page faults.
  */
 #include "preload/arenas.h"
 
@@ -16,7 +20,12 @@
 
 enum {
 	NOWHERE = UINT32_MAX,
-	TABLE_STEP = 64, /* arenas whose pools' tables become writable at once */
+	TABLE_STEP = 64,  /* arenas whose pools' tables become writable at once */
+	TABLE_STRIDE = 8, /* and present */
+	LEAST_STRIDE_BYTES = 64 << 10,
+	STRIDE_SHARE = 8, /* a stride is at most this part of the heap: 1/8 */
+	LEAST_WARM_BYTES = 4 << 20,
+	WARM_SHARE = 4,
 };
 
 struct arena {
@@ -25,6 +34,9 @@ struct arena {
 	struct pool *empty; /* newest first */
 	struct arena *next, *prev;
 	uint32_t next_unused; /* index; only while the arena is not in use */
+	_Atomic uint32_t
+		present; /* pools whose pages were made present, and side words */
+	bool is_warm;    /* went back, but its pages are kept: all words are zero */
 };
 
 static struct {
@@ -32,6 +44,7 @@ static struct {
 	struct arena *table;   /* by index */
 	uint32_t ever_used;    /* indices below this were in use once */
 	uint32_t unused;       /* newest of those that went back */
+	uint32_t warm_count;   /* of these, at the front of the list */
 	uint32_t tables_ready; /* arenas whose pools have writable tables */
 	size_t reserved;       /* arenas that the tables have address space for */
 	struct arena *usable;  /* fewest free pools first */
@@ -203,17 +216,46 @@ static void publish_counts(void)
 			      memory_order_relaxed);
 }
 
+static size_t side_bytes(size_t heap_bytes)
+{
+	return heap_bytes / mt_state.header->geometry.alignment * sizeof *mt_state.side;
+}
+
+static uint32_t *side_of(const struct arena *arena)
+{
+	return mt_state.side +
+	       index_of(arena) * (side_bytes(arena_bytes()) / sizeof(uint32_t));
+}
+
+/* Writable, and the tables of its pools present. */
+static bool make_usable(struct arena *arena)
+{
+	if (arena->is_warm) {
+		arenas.warm_count--;
+		return true;
+	}
+	if (!mt_pages_commit(address_of(arena), arena_bytes()))
+		return false;
+	size_t index = index_of(arena);
+	if (index == arenas.ever_used && index % TABLE_STRIDE == 0)
+		mt_pages_populate(pymalloc.pools + index * PYMALLOC_POOLS_PER_ARENA,
+				  TABLE_STRIDE * PYMALLOC_POOLS_PER_ARENA *
+					  sizeof *pymalloc.pools);
+	return true;
+}
+
 bool arenas_add(void)
 {
 	struct arena *arena = find_unused();
-	if (!arena || !mt_pages_commit(address_of(arena), arena_bytes()))
+	if (!arena || !make_usable(arena))
 		return false;
 	uint32_t index = index_of(arena);
 	if (index == arenas.ever_used)
 		arenas.ever_used++;
 	else
 		arenas.unused = arena->next_unused;
-	*arena = (struct arena){.free_pools = PYMALLOC_POOLS_PER_ARENA};
+	*arena = (struct arena){.free_pools = PYMALLOC_POOLS_PER_ARENA,
+				.present = arena->is_warm ? arena->present : 0};
 	arenas.usable = arena;
 	arenas.rightmost[PYMALLOC_POOLS_PER_ARENA] = arena;
 	arenas.allocated++;
@@ -235,25 +277,44 @@ static void unlink_arena(struct arena *arena)
 }
 
 /* Fresh, inaccessible pages in the place of the old ones; the side words go as well. */
-static void give_back(struct arena *arena)
+static void cool(struct arena *arena)
 {
-	size_t bytes = arena_bytes();
-	uint32_t index = index_of(arena);
-	size_t words = bytes / mt_state.header->geometry.alignment;
-	mt_syscall6(SYS_mmap, (long)address_of(arena), (long)bytes, PROT_NONE,
+	mt_syscall6(SYS_mmap, (long)address_of(arena), (long)arena_bytes(), PROT_NONE,
 		    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, -1, 0);
 	if (mt_state.side)
-		mt_pages_punch(mt_state.side + index * words,
-			       words * sizeof *mt_state.side);
+		mt_pages_punch(side_of(arena), side_bytes(arena_bytes()));
+	arena->is_warm = false;
+	arenas.warm_count--;
+}
+
+/* The arenas that went back longest ago have their pages taken away first. */
+static void cool_some(void)
+{
+	size_t warm = (arenas.allocated - arenas.reclaimed) / WARM_SHARE +
+		      LEAST_WARM_BYTES / arena_bytes();
+	while (arenas.warm_count > warm) {
+		struct arena *last = &arenas.table[arenas.unused];
+		for (uint32_t i = 1; i < arenas.warm_count; i++)
+			last = &arenas.table[last->next_unused];
+		cool(last);
+	}
+}
+
+static void give_back(struct arena *arena)
+{
+	uint32_t index = index_of(arena);
 	for (uint32_t i = 0; i < PYMALLOC_POOLS_PER_ARENA; i++)
 		mt_state.pools[index * PYMALLOC_POOLS_PER_ARENA + i] =
 			(struct mt_state_pool){.state = MT_POOL_NONE};
 	mt_state.arenas[index] = MT_ARENA_NONE;
 	arena->carved = 0;
 	arena->next_unused = arenas.unused;
+	arena->is_warm = true;
 	arenas.unused = index;
+	arenas.warm_count++;
 	arenas.reclaimed++;
 	publish_counts();
+	cool_some();
 }
 
 static struct pool *carve(struct arena *arena)
@@ -291,6 +352,36 @@ struct pool *arenas_take_pool(void)
 static struct arena *arena_of(const struct pool *pool)
 {
 	return &arenas.table[(pool - pymalloc.pools) / PYMALLOC_POOLS_PER_ARENA];
+}
+
+/* How many pools beyond the first `present` are to be made present at once. */
+static uint32_t stride_of(uint32_t present)
+{
+	size_t pool_bytes = (size_t)1 << pymalloc.geometry.pool_shift;
+	size_t bytes = (size_t)(arenas.allocated - arenas.reclaimed) * arena_bytes() /
+		       STRIDE_SHARE;
+	if (arenas.ever_used == 1 || bytes < LEAST_STRIDE_BYTES)
+		bytes = LEAST_STRIDE_BYTES;
+	uint32_t rest = PYMALLOC_POOLS_PER_ARENA - present;
+	return bytes / pool_bytes < rest ? (uint32_t)(bytes / pool_bytes) : rest;
+}
+
+void arenas_make_present(const struct pool *pool)
+{
+	struct arena *arena = arena_of(pool);
+	uint32_t place = (uint32_t)(pool - pymalloc.pools) % PYMALLOC_POOLS_PER_ARENA;
+	uint32_t present = atomic_load_explicit(&arena->present, memory_order_relaxed);
+	if (place < present)
+		return;
+	uint32_t stride = stride_of(present);
+	if (!atomic_compare_exchange_strong(&arena->present, &present, present + stride))
+		return;
+	size_t from = (size_t)present << pymalloc.geometry.pool_shift;
+	size_t bytes = (size_t)stride << pymalloc.geometry.pool_shift;
+	mt_pages_populate(address_of(arena) + from, bytes);
+	if (mt_state.side)
+		mt_pages_populate((char *)side_of(arena) + side_bytes(from),
+				  side_bytes(bytes));
 }
 
 bool arenas_would_choose(const struct pool *pool)

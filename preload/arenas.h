@@ -1,6 +1,6 @@
 /*
  * arenas.h - arenas of 64 pools, carved from the one reserved range of the small heap.
- * Inside the traced process. All functions but arenas_start run between arenas_lock and
+ * Inside the traced process. All functions but arenas_start and arenas_make_present run between arenas_lock and
  * arenas_unlock; the pools they hand out are in no heap.
  */
 #ifndef MT_PRELOAD_ARENAS_H
@@ -38,6 +38,12 @@ void arenas_reopen_after_fork(void);
  * one, with class_index PYMALLOC_CLASS_NONE. NULL: no arena has one.
  */
 struct pool *arenas_take_pool(void);
+
+/*
+ * The pages of a pool that was taken, and some behind it. Needs no lock: the arena stays while
+ * the caller has the pool.
+ */
+void arenas_make_present(const struct pool *pool);
 
 /* When no arena has a pool left: a new one. False: out of memory or of range. */
 bool arenas_add(void);

@@ -28,7 +28,7 @@ struct branch {
 	_Atomic(void *) spans[BRANCHES]; /* uint64_t[SPAN_WORDS + 2] */
 };
 
-static _Atomic(void *) roots[ROOTS]; /* struct branch */
+static _Atomic(void *) roots[ROOTS] MT_PAGES_COLD; /* struct branch */
 
 uint64_t *debug_small_shadow;
 static size_t shadowed_bytes; /* of the heap */

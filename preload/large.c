@@ -4,6 +4,7 @@
  */
 #include "preload/large.h"
 
+#include "preload/brk.h"
 #include "preload/inherited.h"
 #include "preload/libc.h"
 #include "tracer/record/blocks.h"
@@ -52,9 +53,11 @@ void large_defer_free(void *p)
 
 static void *from_libc(size_t size, size_t alignment, bool is_zeroed)
 {
-	if (alignment > LARGE_ALIGNMENT)
-		return __libc_memalign(alignment, size);
-	return is_zeroed ? __libc_calloc(1, size) : __libc_malloc(size);
+	void *p = alignment > LARGE_ALIGNMENT ? __libc_memalign(alignment, size)
+		  : is_zeroed                 ? __libc_calloc(1, size)
+					      : __libc_malloc(size);
+	brk_follow(p, size);
+	return p;
 }
 
 static void zero(void *p, size_t size)
@@ -178,6 +181,7 @@ void *large_alloc(struct thread *thread, struct mt_caller caller, size_t size,
 				: __libc_malloc(size + LARGE_ALIGNMENT);
 	if (!start)
 		return NULL;
+	brk_follow(start, size);
 	void *p = start + LARGE_ALIGNMENT;
 	mt_traceback_id id = thread_traceback(thread, caller);
 	uint32_t entry =
@@ -289,6 +293,7 @@ static void *realloc_headed(struct thread *thread, struct mt_caller caller, void
 	char *start = __libc_realloc(start_of(p), size + LARGE_ALIGNMENT);
 	if (!start)
 		return NULL;
+	brk_follow(start, size);
 	void *moved = start + LARGE_ALIGNMENT;
 	forget(thread, &block);
 	large_mark(moved, LARGE_HEADED, size,
@@ -308,6 +313,7 @@ static void *realloc_plain(struct thread *thread, struct mt_caller caller, void 
 	struct mt_block block;
 	bool is_known = take_plain(p, &block);
 	void *moved = __libc_realloc(p, size);
+	brk_follow(moved, size);
 	if (!is_known)
 		return moved;
 	if (!moved) {

@@ -56,7 +56,7 @@ void process_give_up(const char *why)
 /* Without the word, forks would go unseen: then nothing is recorded. */
 static bool make_fork_word(void)
 {
-	uint32_t *word = mt_pages_map(MT_PAGE_BYTES);
+	uint32_t *word = mt_pages_map_present(MT_PAGE_BYTES);
 	if (!word || !mt_pages_wipe_on_fork(word))
 		return false;
 	*word = 1;
@@ -70,12 +70,23 @@ static bool is_to_be_recorded(void)
 	       config.only_pid == (uint32_t)mt_syscall3(SYS_getpid, 0, 0, 0);
 }
 
+/* What every process comes to: the library's code, and its data but for the cold arrays. */
+static void make_present(void)
+{
+	static char cold_begins __attribute__((section(".bss.begin_cold")));
+	extern const char __ehdr_start[] __attribute__((visibility("hidden")));
+	extern const char __bss_start[] __attribute__((visibility("hidden")));
+	mt_pages_populate_read(__ehdr_start, __bss_start);
+	mt_pages_populate(__bss_start, (size_t)(&cold_begins - __bss_start));
+}
+
 bool process_start(void)
 {
 	static bool is_begun, is_recorded;
 	if (is_begun)
 		return is_recorded;
 	is_begun = true;
+	make_present();
 	config_read();
 	if (!is_to_be_recorded() || !make_fork_word())
 		return false;

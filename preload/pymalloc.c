@@ -135,9 +135,11 @@ static bool take_pool(struct heap *heap, uint32_t class_index)
 	if (!pool && arenas_add())
 		pool = arenas_take_pool();
 	arenas_unlock(locked);
-	if (pool)
-		adopt_pool(heap, pool, class_index);
-	return pool;
+	if (!pool)
+		return false;
+	arenas_make_present(pool);
+	adopt_pool(heap, pool, class_index);
+	return true;
 }
 
 void *pymalloc_alloc_slow(struct heap *heap, uint32_t class_index)

@@ -22,7 +22,7 @@ for source in preload/*.[cS] tracer/record/*.c; do
 	nm -u "$build/inside/${source%.*}.o" | awk -v object="${source%.*}" '{ print object, $2 }'
 done | grep -vE "^$others " | while read -r object symbol; do
 	grep -q "^$symbol " "$here/imports" && echo "$object $symbol"
-done | grep -vE ' (mem(cpy|move|set)|__errno_location|__libc_[a-z_]*|_dl_find_object)$' |
+done | grep -vE ' (mem(cpy|move|set)|__errno_location|__curbrk|__libc_[a-z_]*|_dl_find_object)$' |
 	grep -vxE 'tracer/record/modules (dl_iterate_phdr|getauxval)|preload/interpose sysconf' |
 	check "the event path imports nothing that takes a lock of others"
 

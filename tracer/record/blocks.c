@@ -15,6 +15,7 @@
 enum {
 	SHARDS = 256,
 	LEAST_CAPACITY = 128, /* of a shard; a power of two */
+	ENTRIES_STRIDE = 512,
 };
 
 static struct {
@@ -30,6 +31,15 @@ struct shard {
 
 static struct shard shards[SHARDS];
 
+static void make_present(uint32_t entry)
+{
+	uint32_t first = entry == 1 ? 0 : entry;
+	uint32_t stride = mt_pages_stride(first, ENTRIES_STRIDE);
+	if (stride && stride <= mt_state.max_blocks - first)
+		mt_pages_populate(&mt_state.blocks[first],
+				  stride * sizeof *mt_state.blocks);
+}
+
 /* Entry 0 counts as used. */
 static uint32_t first_use(void)
 {
@@ -41,6 +51,7 @@ static uint32_t first_use(void)
 		if (index >= mt_state.max_blocks)
 			return 0;
 	} while (!atomic_compare_exchange_weak(used, &seen, index + 1));
+	make_present(index);
 	return index;
 }
 

@@ -10,6 +10,8 @@
  */
 #include "tracer/record/counters.h"
 
+#include "tracer/record/pages.h"
+
 static struct {
 	struct mt_recorder *first; /* counts exactly while it is the only one */
 	_Atomic bool is_shared;    /* there have been several */
@@ -28,6 +30,23 @@ static void set_bounds(struct mt_recorder *recorder, int64_t low, int64_t high)
 	atomic_thread_fence(memory_order_seq_cst);
 }
 
+enum {
+	CHUNKS_STRIDE = 8,
+};
+
+/* The chunk's pages and those of some that follow, unless that was done. */
+static void make_present(uint32_t chunk)
+{
+	uint32_t first = chunk == 1 ? 0 : chunk;
+	uint32_t stride = mt_pages_stride(first, CHUNKS_STRIDE);
+	if (!stride || stride > mt_state.max_chunks - first)
+		return;
+	size_t from = (size_t)first * MT_COUNTERS_PER_CHUNK;
+	size_t count = (size_t)stride * MT_COUNTERS_PER_CHUNK;
+	mt_pages_populate(&mt_state.counters[from], count * sizeof *mt_state.counters);
+	mt_pages_populate(&mt_state.peaks[from], count * sizeof *mt_state.peaks);
+}
+
 struct mt_state_counter *mt_counters_open_chunk(struct mt_recorder *recorder,
 						mt_traceback_id id)
 {
@@ -40,6 +59,7 @@ struct mt_state_counter *mt_counters_open_chunk(struct mt_recorder *recorder,
 		}
 	} while (!atomic_compare_exchange_weak_explicit(
 		used, &chunk, chunk + 1, memory_order_relaxed, memory_order_relaxed));
+	make_present(chunk);
 	mt_state.chunks[chunk].first = id - id % MT_COUNTERS_PER_CHUNK;
 	__atomic_store_n(&mt_state.chunks[chunk].slot_plus_one, recorder->slot + 1,
 			 __ATOMIC_RELEASE);

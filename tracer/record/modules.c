@@ -363,7 +363,7 @@ static int scan_object(struct dl_phdr_info *info, size_t size, void *data)
 
 void mt_modules_scan(void)
 {
-	char *directory = mt_pages_map(PATH_BYTES);
+	char *directory = mt_pages_map_present(PATH_BYTES);
 	if (directory && mt_syscall3(SYS_getcwd, (long)directory, PATH_BYTES, 0) > 0 &&
 	    directory[0] == '/')
 		directory_at_start = directory;

@@ -19,7 +19,13 @@
 
 enum {
 	MT_PAGE_BYTES = 4096,
+	/* MADV_POPULATE_READ and _WRITE: Linux 5.14, headers may be older. */
+	MT_PAGES_POPULATE_READ = 22,
+	MT_PAGES_POPULATE = 23,
 };
+
+/* For arrays that few processes touch: they lie behind all that most do. */
+#define MT_PAGES_COLD __attribute__((section(".bss.cold")))
 
 /* Anywhere; NULL when there is none. */
 static inline void *mt_pages_mmap(size_t bytes, int protection, int flags)
@@ -49,6 +55,13 @@ static inline void *mt_pages_map(size_t bytes)
 {
 	return mt_pages_mmap_own(bytes, PROT_READ | PROT_WRITE,
 				 MAP_PRIVATE | MAP_ANONYMOUS);
+}
+
+/* The same for few, used at once. */
+static inline void *mt_pages_map_present(size_t bytes)
+{
+	return mt_pages_mmap_own(bytes, PROT_READ | PROT_WRITE,
+				 MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE);
 }
 
 /*
@@ -92,6 +105,41 @@ static inline void mt_pages_discard(void *pages, size_t bytes)
 static inline void mt_pages_punch(void *pages, size_t bytes)
 {
 	mt_syscall3(SYS_madvise, (long)pages, (long)bytes, MADV_REMOVE);
+}
+
+/*
+ * What is about to be used is made present by one call: a fault for each page costs several
+ * times as much, under some hypervisors more than ten times. Only a help: where the kernel
+ * cannot, or memory is short, the pages come one by one as ever. The range is widened to
+ * whole pages, all of which must be ours.
+ */
+static inline void mt_pages_populate(const void *start, size_t bytes)
+{
+	uintptr_t first = (uintptr_t)start & ~(uintptr_t)(MT_PAGE_BYTES - 1);
+	uintptr_t end = ((uintptr_t)start + bytes + MT_PAGE_BYTES - 1) &
+			~(uintptr_t)(MT_PAGE_BYTES - 1);
+	mt_syscall3(SYS_madvise, (long)first, (long)(end - first), MT_PAGES_POPULATE);
+}
+
+/* The same for what is only read: code and constants of a file. */
+static inline void mt_pages_populate_read(const void *start, const void *end)
+{
+	uintptr_t first = (uintptr_t)start & ~(uintptr_t)(MT_PAGE_BYTES - 1);
+	mt_syscall3(SYS_madvise, (long)first, (long)((uintptr_t)end - first),
+		    MT_PAGES_POPULATE_READ);
+}
+
+/*
+ * For tables whose entries are used in their order: how many from this one on are to be made
+ * present now. 0: that was done when an earlier entry was used. A stride is `least` at first,
+ * a power of two, and later at most an eighth of what is in use.
+ */
+static inline uint32_t mt_pages_stride(uint32_t index, uint32_t least)
+{
+	uint32_t stride = least;
+	while (stride <= index / 16)
+		stride *= 2;
+	return index & (stride - 1) ? 0 : stride;
 }
 
 /* Large and dense: as few pages as the system allows. */

@@ -4,6 +4,7 @@
 #include "tracer/record/predict.h"
 
 #include "tracer/record/counters.h"
+#include "tracer/record/pages.h"
 
 struct mt_prediction *mt_predict_place(const struct mt_unwinder *u,
 				       struct mt_caller caller)
@@ -108,8 +109,13 @@ static bool is_more_needed(struct mt_unwinder *u)
 	if (++u->missed <= 2 * u->prediction_mask ||
 	    u->prediction_mask >= MT_MAX_PREDICTIONS - 1)
 		return false;
+	uint32_t before = u->prediction_mask + 1;
 	u->prediction_mask = u->prediction_mask * 4 + 3;
 	u->missed = 0;
+	mt_pages_populate(&u->predictions[before],
+			  (u->prediction_mask + 1 - before) * sizeof *u->predictions);
+	if (before < MT_INTERNED)
+		mt_pages_populate(u->interned, MT_INTERNED * sizeof *u->interned);
 	return true;
 }
 

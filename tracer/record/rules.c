@@ -25,6 +25,7 @@ static bool resize(struct mt_rules *rules, uint32_t sets)
 	struct mt_rule *entries = mt_pages_map_sparse(cache_bytes(sets));
 	if (!entries)
 		return false;
+	mt_pages_populate(entries, cache_bytes(sets));
 	if (rules->entries)
 		mt_pages_unmap(rules->entries, cache_bytes(rules->set_mask + 1));
 	rules->entries = entries;

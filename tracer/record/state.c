@@ -5,6 +5,7 @@
  */
 #include "tracer/record/state.h"
 
+#include "tracer/record/pages.h"
 #include "tracer/record/syscall.h"
 
 #include <fcntl.h>
@@ -39,7 +40,7 @@ struct layout {
 };
 
 static struct mt_state_header nowhere; /* when no state could be had */
-static struct mt_control nowhere_control;
+static struct mt_control nowhere_control MT_PAGES_COLD;
 
 struct mt_state mt_state = {.header = &nowhere, .control = &nowhere_control};
 
@@ -361,6 +362,18 @@ static void make_uuid(uint8_t uuid[16])
 		uuid[i] = (uint8_t)(parts[i / 8] >> (i % 8 * 8));
 }
 
+/* Of every region that a brief process writes to, the first page. */
+static void make_present(void)
+{
+	static const uint8_t regions[] = {MT_REGION_HEADER, MT_REGION_MODULES,
+					  MT_REGION_THREADS, MT_REGION_STRINGS};
+	for (unsigned i = 0; i < sizeof regions; i++)
+		mt_pages_populate(region(regions[i]), PAGE);
+	/* Its list and the beginning of what is kept. */
+	mt_pages_populate(mt_state.kept, sizeof *mt_state.kept + 1);
+	mt_pages_populate(mt_state.control, PAGE);
+}
+
 /* The header of an empty state. The reserved entries of the tables count as used. */
 static void fill_header(void)
 {
@@ -409,6 +422,7 @@ bool mt_state_open(const struct mt_state_options *options)
 		if (!try_layout(layout, is_strict))
 			continue;
 		publish_pointers();
+		make_present();
 		make_uuid(own.uuid);
 		fill_header();
 		return true;

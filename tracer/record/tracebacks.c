@@ -27,6 +27,8 @@ enum {
 	LINE = 8,        /* entries in a cache line */
 	MAX_LINES = 256, /* so many are full only where the index could not grow */
 	TAG_SHIFT = 32,
+	NODES_STRIDE = 512,
+	TRACEBACKS_STRIDE = 4096,
 };
 
 struct mt_twig *_Atomic mt_twig_segments[MT_TWIG_SEGMENTS];
@@ -60,6 +62,7 @@ static struct index *create_index(uint64_t capacity)
 	struct index *index = mt_pages_map_sparse(index_bytes(capacity));
 	if (!index)
 		return NULL;
+	mt_pages_populate(index, index_bytes(capacity));
 	index->mask = capacity - 1;
 	return index;
 }
@@ -285,6 +288,17 @@ static mt_node_id lose_node(void)
 	return MT_NODE_NONE;
 }
 
+/* The node's pages and those of some that follow, unless that was done. */
+static void make_present(mt_node_id id)
+{
+	mt_node_id first = id == MT_FIRST_NODE ? 0 : id;
+	uint32_t stride = mt_pages_stride(first, NODES_STRIDE);
+	if (__builtin_expect(!stride || stride > mt_state.max_nodes - first, 1))
+		return;
+	mt_pages_populate(&mt_state.nodes[first], stride * sizeof *mt_state.nodes);
+	mt_pages_populate(mt_twig_of(first), stride * sizeof(struct mt_twig));
+}
+
 static mt_node_id add_node(mt_node_id parent, mt_frame_key key, uint32_t kind)
 {
 	_Atomic uint32_t *used = &mt_state.header->used.nodes;
@@ -295,6 +309,7 @@ static mt_node_id add_node(mt_node_id parent, mt_frame_key key, uint32_t kind)
 			return lose_node();
 	} while (!atomic_compare_exchange_weak_explicit(
 		used, &id, id + 1, memory_order_relaxed, memory_order_relaxed));
+	make_present(id);
 	struct mt_state_node *node = &mt_state.nodes[id];
 	node->pc = key & ((UINT64_C(1) << MT_PC_BITS) - 1);
 	node->module = (uint16_t)(key >> MT_PC_BITS);
@@ -310,11 +325,9 @@ static mt_node_id add_node(mt_node_id parent, mt_frame_key key, uint32_t kind)
 /* What the parent of a fork had is not the child's. */
 static void forget_twigs(void)
 {
-	for (int i = 0; i < MT_TWIG_SEGMENTS; i++) {
-		struct mt_twig *segment = atomic_load(&mt_twig_segments[i]);
-		if (segment)
-			mt_pages_discard(segment, MT_TWIGS * sizeof(struct mt_twig));
-	}
+	struct mt_twig *segment;
+	for (int i = 0; i < MT_TWIG_SEGMENTS && (segment = mt_twig_segments[i]); i++)
+		mt_pages_discard(segment, MT_TWIGS * sizeof *segment);
 }
 
 static void unmap_index(struct index *index)
@@ -426,6 +439,10 @@ mt_traceback_id mt_tracebacks_own(mt_node_id node)
 		}
 	} while (!atomic_compare_exchange_weak_explicit(
 		used, &id, id + 1, memory_order_relaxed, memory_order_relaxed));
+	uint32_t stride = mt_pages_stride(id == 1 ? 0 : id, TRACEBACKS_STRIDE);
+	if (__builtin_expect(stride && stride <= mt_state.max_tracebacks - id, 0))
+		mt_pages_populate(&mt_state.tracebacks[id],
+				  stride * sizeof *mt_state.tracebacks);
 	atomic_store_explicit(&mt_state.tracebacks[id], node, memory_order_release);
 	if (__atomic_compare_exchange_n(place, &there, there | id, false,
 					__ATOMIC_RELEASE, __ATOMIC_ACQUIRE)) {

@@ -13,8 +13,8 @@
 #include "tracer/record/tracebacks.h"
 
 enum {
-	FIRST_WORDS = 1024,
-	FIRST_WALKED = 256,
+	FIRST_WORDS = 256,
+	FIRST_WALKED = 64,
 	FIRST_PREDICTIONS = 256,
 	/* Much deeper than MT_MAX_DEPTH: a loop, or a stack that we don't understand. */
 	MAX_WALKED = 1 << 20,
@@ -72,6 +72,7 @@ static bool resize_words(struct mt_unwinder *u, uint32_t count, uint32_t kept)
 	struct mt_word *words = mt_pages_map_sparse(words_bytes(count));
 	if (!words)
 		return false;
+	mt_pages_populate(words, words_bytes(count));
 	struct mt_level *levels = (struct mt_level *)(words + count);
 	uint32_t *states = (uint32_t *)(levels + count);
 	for (uint32_t i = 0; i < MT_UNWIND_FIRST; i++)
@@ -123,6 +124,7 @@ struct mt_unwinder *mt_unwinder_create(void)
 	u->predictions = (struct mt_prediction *)(memory + bytes);
 	u->interned = (struct mt_interned *)(u->predictions + MT_MAX_PREDICTIONS);
 	u->prediction_mask = FIRST_PREDICTIONS - 1;
+	mt_pages_populate(u, bytes + FIRST_PREDICTIONS * sizeof *u->predictions);
 	u->count = u->foreign_count = MT_UNWIND_FIRST;
 	if (!mt_rules_init(&u->rules) || !resize_words(u, FIRST_WORDS, 0) ||
 	    !resize_walked(u, FIRST_WALKED, 0))
