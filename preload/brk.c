@@ -34,8 +34,8 @@ void brk_make_present(uintptr_t start, uintptr_t end)
 		present = top; /* the break was lowered */
 	if (end > present && end <= top) {
 		uintptr_t from = start > present ? start : present;
-		uintptr_t to = end - start > MOST_BLOCK_BYTES ? end
-							       : end + stride_of(start);
+		uintptr_t to =
+			end - start > MOST_BLOCK_BYTES ? end : end + stride_of(start);
 		to = to < top ? to : top;
 		if (end - start <= MOST_BLOCK_BYTES)
 			mt_pages_populate((void *)from, to - from);

@@ -147,9 +147,11 @@ static inline void count_alloc(struct mt_recorder *recorder, mt_traceback_id id,
 			       size_t size)
 {
 	struct mt_state_counter *counter = mt_counters_known(recorder, id);
-	if (__builtin_expect(counter && mt_counters_can_alloc(recorder, counter, size),
+	int64_t delta;
+	if (__builtin_expect(counter && mt_counters_can_count_alloc(counter) &&
+				     mt_counters_can_alloc(recorder, size, &delta),
 			     1))
-		mt_counters_count_alloc(recorder, counter, size);
+		mt_counters_count_alloc(recorder, counter, size, delta);
 	else
 		mt_counters_alloc(recorder, id, size);
 }
@@ -158,8 +160,11 @@ static inline void count_free(struct mt_recorder *recorder, mt_traceback_id id,
 			      size_t size)
 {
 	struct mt_state_counter *counter = mt_counters_known(recorder, id);
-	if (__builtin_expect(counter && mt_counters_can_free(recorder, counter, size), 1))
-		mt_counters_count_free(recorder, counter, size);
+	int64_t delta;
+	if (__builtin_expect(counter && mt_counters_can_count_free(counter) &&
+				     mt_counters_can_free(recorder, size, &delta),
+			     1))
+		mt_counters_count_free(recorder, counter, size, delta);
 	else
 		mt_counters_free(recorder, id, size);
 }

@@ -239,18 +239,17 @@ __attribute__((noinline)) void *serve_alloc_traced(struct mt_caller caller,
 }
 
 /* The heap is full. */
-static void *alloc_outside(struct thread *thread, struct request request,
+static void *alloc_outside(struct thread *thread, struct small_request request,
 			   mt_traceback_id id)
 {
 	mt_state_lose(MT_LOSS_HEAP_FULL);
-	void *p = large_place(thread, request.size, (size_t)1 << request.alignment_shift,
-			      request.is_zeroed);
+	void *p = large_place(thread, request.size, 1, request.is_zeroed);
 	if (p)
 		large_record(thread, id, p, request.size);
 	return p;
 }
 
-void *serve_alloc_slowly(struct thread *thread, struct request request,
+void *serve_alloc_slowly(struct thread *thread, struct small_request request,
 			 mt_traceback_id id)
 {
 	uint32_t class_index = pymalloc_class(PYMALLOC_MODERN, request.size);
@@ -267,7 +266,7 @@ void *serve_alloc_slowly(struct thread *thread, struct request request,
 	return p;
 }
 
-static inline void *alloc_walked(struct thread *thread, struct request request,
+static inline void *alloc_walked(struct thread *thread, struct small_request request,
 				 mt_traceback_id id)
 {
 	struct mt_state_counter *counter = mt_counters_known(&thread->recorder, id);
@@ -276,37 +275,39 @@ static inline void *alloc_walked(struct thread *thread, struct request request,
 		       : serve_alloc_slowly(thread, request, id);
 }
 
-void *serve_alloc_missed(struct thread *thread, struct mt_caller caller,
-			 struct request request, struct mt_prediction *prediction)
+void *serve_alloc_missed(struct thread *thread, const uintptr_t *slot,
+			 struct small_request request, struct mt_prediction *prediction)
 {
 	struct mt_recorder *recorder = &thread->recorder;
-	mt_traceback_id id = prediction && mt_unwind_is_hopeless(recorder->unwinder)
-				     ? mt_unwind_unpredicted(recorder, caller)
-				     : mt_unwind_miss(recorder, caller, prediction);
+	struct mt_caller caller = {slot, recorder->frame_pointer};
+	bool is_hopeless = prediction && mt_unwind_is_hopeless(recorder->unwinder);
+	recorder->unwinder->spared++;
+	mt_traceback_id id = is_hopeless ? mt_unwind_unpredicted(recorder, caller)
+					 : mt_unwind_miss(recorder, caller, prediction);
 	return alloc_walked(thread, request, id);
 }
 
-/* Where more is to be asked than the door asks: the prediction needs rbp or signposts. */
-void *serve_alloc_led(struct thread *thread, struct mt_caller caller,
-		      struct request request)
+/* The place asks for rbp, or for other words: a signpost. */
+void *serve_alloc_led(struct thread *thread, const uintptr_t *slot,
+		      struct small_request request, struct mt_prediction *sign)
 {
-	struct mt_recorder *recorder = &thread->recorder;
-	struct mt_prediction *prediction;
-	if (mt_unwind_is_hopeless(recorder->unwinder))
-		return alloc_walked(thread, request,
-				    mt_unwind_unpredicted(recorder, caller));
-	if (!mt_unwind_is_predicted(recorder->unwinder, caller, &prediction))
-		return alloc_walked(thread, request,
-				    mt_unwind_miss(recorder, caller, prediction));
-	mt_unwind_hope(recorder->unwinder);
-	mt_check_traceback(recorder, caller, prediction->traceback);
-	return serve_alloc_known(thread, request, prediction->traceback,
-				 prediction->counter);
+	struct mt_prediction *prediction = sign;
+	if (__builtin_expect(
+		    !mt_unwind_follow(
+			    thread->recorder.unwinder,
+			    (struct mt_caller){slot, thread->recorder.frame_pointer},
+			    &prediction),
+		    0))
+		return serve_alloc_missed(thread, slot, request, prediction);
+	SERVE_RENEW(thread);
+	if (__builtin_expect(thread->recorder.unwinder->useless != 0, 0))
+		mt_unwind_hope(thread->recorder.unwinder);
+	return serve_alloc_predicted(thread, slot, request, prediction);
 }
 
 /* Without a record. */
 static __attribute__((noinline)) void *alloc_untraced(struct thread *thread,
-						      struct request request)
+						      struct small_request request)
 {
 	void *p = pymalloc_alloc(&thread->heap,
 				 pymalloc_class(PYMALLOC_MODERN, request.size));
@@ -318,40 +319,49 @@ static __attribute__((noinline)) void *alloc_untraced(struct thread *thread,
 	return p;
 }
 
-void *serve_alloc_unpassed(struct thread *thread, struct mt_caller caller,
-			   struct request request)
+static __attribute__((noinline)) void *alloc_otherwise(struct thread *thread,
+						       const uintptr_t *slot,
+						       struct small_request request)
 {
-	/* A pass would not have outlived a fork. */
-	if (thread->recorder.pass.is_given && !thread_is_traced(thread)) {
-		void *p = pymalloc_try_alloc(
-			&thread->heap, pymalloc_class(PYMALLOC_MODERN, request.size));
-		if (__builtin_expect(!p, 0))
-			return alloc_untraced(thread, request);
-		if (__builtin_expect(!mt_guard_leave_if_quiet(&thread->recorder.guard),
-				     0))
-			return serve_leave_disturbed(thread, p, request);
-		return request.is_zeroed ? __builtin_memset(p, 0, request.size) : p;
-	}
 	if (process_is_child())
 		process_enter_child(thread);
 	if (!pymalloc.is_modern) {
-		void *p = serve_alloc_other(thread, caller, request);
+		struct mt_caller caller = {slot, thread->recorder.frame_pointer};
+		void *p = serve_alloc_other(
+			thread, caller,
+			(struct request){.size = request.size,
+					 .is_zeroed = request.is_zeroed});
 		thread_leave(thread);
 		return p;
 	}
-	return thread_is_traced(thread)
-		       ? serve_alloc_missed(thread, caller, request, NULL)
-		       : alloc_untraced(thread, request);
+	return thread_is_traced(thread) ? serve_alloc_missed(thread, slot, request, NULL)
+					: alloc_untraced(thread, request);
 }
 
-void *serve_leave_disturbed(struct thread *thread, void *p, struct request request)
+void *serve_alloc_unpassed(struct thread *thread, const uintptr_t *slot,
+			   struct small_request request)
+{
+	/* A pass would not have outlived a fork. */
+	if (!thread->recorder.pass.is_given || thread_is_traced(thread))
+		return alloc_otherwise(thread, slot, request);
+	void *p = pymalloc_try_alloc(&thread->heap,
+				     pymalloc_class(PYMALLOC_MODERN, request.size));
+	if (__builtin_expect(!p, 0))
+		return alloc_untraced(thread, request);
+	if (__builtin_expect(!mt_guard_leave_if_quiet(&thread->recorder.guard), 0))
+		return serve_leave_disturbed(thread, p, request);
+	return request.is_zeroed ? __builtin_memset(p, 0, request.size) : p;
+}
+
+__attribute__((noinline)) void *serve_leave_disturbed(struct thread *thread, void *p,
+						      struct small_request request)
 {
 	thread_finish_nested(thread);
 	thread_leave(thread);
 	return request.is_zeroed ? __builtin_memset(p, 0, request.size) : p;
 }
 
-void serve_free_disturbed(struct thread *thread)
+__attribute__((noinline)) void serve_free_disturbed(struct thread *thread)
 {
 	thread_finish_nested(thread);
 	thread_leave(thread);
@@ -407,23 +417,25 @@ void serve_free_outside(struct thread *thread, void *p)
 		serve_free_disturbed(thread);
 }
 
-/* A block without a record that is no other's and from no other's time. */
-static bool free_untraced(struct thread *thread, void *p)
+/* It may be another heap's, or from another time. */
+void serve_free_unrecorded(struct thread *thread, void *p)
 {
-	uint32_t pool_index;
-	return !inherited_generation &&
-	       tag_of(p, &pool_index).slot == thread->heap.slot && !mt_sidetable_get(p) &&
-	       pymalloc_try_free(&thread->heap, &pymalloc.pools[pool_index], p);
-}
-
-void serve_free_slowly(struct thread *thread, void *p)
-{
-	if (free_untraced(thread, p)) {
-		if (__builtin_expect(!mt_guard_leave_if_quiet(&thread->recorder.guard),
-				     0))
-			serve_free_disturbed(thread);
+	uint32_t pool_index = pymalloc_pool_index(PYMALLOC_MODERN, p);
+	if (__builtin_expect(inherited_generation ||
+				     pymalloc.tags[pool_index].slot !=
+					     thread->heap.slot ||
+				     !pymalloc_try_free(&thread->heap,
+							&pymalloc.pools[pool_index], p),
+			     0)) {
+		serve_free_slowly(thread, p);
 		return;
 	}
+	if (__builtin_expect(!mt_guard_leave_if_quiet(&thread->recorder.guard), 0))
+		serve_free_disturbed(thread);
+}
+
+__attribute__((noinline)) void serve_free_slowly(struct thread *thread, void *p)
+{
 	serve_free_other(thread, p);
 	thread_leave(thread);
 }

@@ -35,6 +35,12 @@ struct request {
 };
 static_assert(sizeof(struct request) == 16, "passed by value everywhere");
 
+/* What of it matters for a block of the small heap; fits one register. */
+struct small_request {
+	uint32_t size; /* not 0 */
+	bool is_zeroed;
+};
+
 /* All that is not the fast path of modern geometry. NULL with errno ENOMEM. */
 void *serve_alloc_other(struct thread *thread, struct mt_caller caller,
 			struct request request);
@@ -72,16 +78,21 @@ void *serve_alloc_traced(struct mt_caller caller, struct request request);
 __attribute__((visibility("hidden"))) void serve_free_traced(void *p,
 							     struct release release);
 
-/* The same with the guard up: small, modern geometry; prediction as for mt_unwind_miss. */
-void *serve_alloc_unpassed(struct thread *thread, struct mt_caller caller,
-			   struct request request);
-void *serve_alloc_led(struct thread *thread, struct mt_caller caller,
-		      struct request request);
-void *serve_alloc_missed(struct thread *thread, struct mt_caller caller,
-			 struct request request, struct mt_prediction *prediction);
-void *serve_alloc_slowly(struct thread *thread, struct request request,
+/*
+ * The same with the guard up: small, modern geometry; prediction as for mt_unwind_miss. The
+ * caller's frame pointer is in thread->recorder.
+ */
+void *serve_alloc_unpassed(struct thread *thread, const uintptr_t *slot,
+			   struct small_request request);
+void *serve_alloc_led(struct thread *thread, const uintptr_t *slot,
+		      struct small_request request, struct mt_prediction *sign);
+void *serve_alloc_missed(struct thread *thread, const uintptr_t *slot,
+			 struct small_request request, struct mt_prediction *prediction);
+void *serve_alloc_slowly(struct thread *thread, struct small_request request,
 			 mt_traceback_id id);
 void serve_free_slowly(struct thread *thread, void *p);
+/* A block without a side word. */
+void serve_free_unrecorded(struct thread *thread, void *p);
 
 /* What lies outside of the small heap, while the short way is open. */
 void *serve_alloc_outside(struct thread *thread, struct mt_caller caller,
@@ -89,7 +100,7 @@ void *serve_alloc_outside(struct thread *thread, struct mt_caller caller,
 void serve_free_outside(struct thread *thread, void *p);
 
 /* The end of an event whose guard was disturbed. */
-void *serve_leave_disturbed(struct thread *thread, void *p, struct request request);
+void *serve_leave_disturbed(struct thread *thread, void *p, struct small_request request);
 void serve_free_disturbed(struct thread *thread);
 
 /* For an event without a thread's state. */
@@ -110,23 +121,49 @@ SERVE_INLINE uint32_t *serve_side_place(const void *p)
 }
 
 /* The traceback is known, and its counter. */
-SERVE_INLINE void *serve_alloc_known(struct thread *thread, struct request request,
+SERVE_INLINE void *serve_alloc_known(struct thread *thread, struct small_request request,
 				     mt_traceback_id id, struct mt_state_counter *counter)
 {
-	uint32_t class_index = pymalloc_class(PYMALLOC_MODERN, request.size);
+	uint32_t size = request.size;
+	if (__builtin_expect(!mt_counters_can_count_alloc(counter), 0))
+		return serve_alloc_slowly(thread, request, id);
+	int64_t delta;
 	void *p = NULL;
-	if (__builtin_expect(
-		    mt_counters_can_alloc(&thread->recorder, counter, request.size), 1))
-		p = pymalloc_try_alloc(&thread->heap, class_index);
+	if (__builtin_expect(mt_counters_can_alloc(&thread->recorder, size, &delta), 1))
+		p = pymalloc_try_alloc(&thread->heap,
+				       pymalloc_class(PYMALLOC_MODERN, size));
 	if (__builtin_expect(!p, 0))
 		return serve_alloc_slowly(thread, request, id);
-	uint32_t slack = -(uint32_t)request.size % PYMALLOC_MODERN_ALIGNMENT;
+	uint32_t slack = -size % PYMALLOC_MODERN_ALIGNMENT;
 	__atomic_store_n(serve_side_place(p), mt_side_word_make(id, slack),
 			 __ATOMIC_RELAXED);
-	mt_counters_count_alloc(&thread->recorder, counter, request.size);
+	mt_counters_count_alloc(&thread->recorder, counter, size, delta);
 	if (__builtin_expect(!mt_guard_leave_if_quiet(&thread->recorder.guard), 0))
 		return serve_leave_disturbed(thread, p, request);
-	return request.is_zeroed ? __builtin_memset(p, 0, request.size) : p;
+	return request.is_zeroed ? __builtin_memset(p, 0, size) : p;
+}
+
+/* A prediction that begins with the caller's frame, and needs rbp nowhere or has it. */
+SERVE_INLINE void *serve_alloc_predicted(struct thread *thread, const uintptr_t *slot,
+					 struct small_request request,
+					 struct mt_prediction *prediction)
+{
+	if (__builtin_expect(!mt_unwind_joins(thread->recorder.unwinder, prediction) ||
+				     !mt_unwind_holds_inside(prediction, slot),
+			     0))
+		return serve_alloc_missed(thread, slot, request, prediction);
+	SERVE_RENEW(prediction);
+	SERVE_RENEW(thread);
+	if (__builtin_expect(
+		    !mt_unwind_holds_outside(thread->recorder.unwinder, prediction), 0))
+		return serve_alloc_missed(thread, slot, request, prediction);
+	prediction->was_right = 1;
+	mt_check_traceback(&thread->recorder,
+			   (struct mt_caller){slot, thread->recorder.frame_pointer},
+			   prediction->traceback);
+	SERVE_RENEW(thread);
+	return serve_alloc_known(thread, request, prediction->traceback,
+				 prediction->counter);
 }
 
 SERVE_INLINE void *serve_alloc(struct mt_caller caller, struct request request)
@@ -137,31 +174,19 @@ SERVE_INLINE void *serve_alloc(struct mt_caller caller, struct request request)
 	if (__builtin_expect(!serve_is_fast(request), 0))
 		return serve_alloc_outside(thread, caller, request);
 	mt_guard_raise(&thread->recorder.guard);
+	thread->recorder.frame_pointer = caller.frame_pointer;
+	struct small_request small = {.size = (uint32_t)request.size,
+				      .is_zeroed = request.is_zeroed};
 	if (__builtin_expect(thread->recorder.pass.generation != mt_modules_current(), 0))
-		return serve_alloc_unpassed(thread, caller, request);
+		return serve_alloc_unpassed(thread, caller.slot, small);
 	const struct mt_unwinder *u = thread->recorder.unwinder;
 	uintptr_t pc = *caller.slot;
-	struct mt_prediction *prediction =
-		mt_unwind_place(u, mt_unwind_mix(pc, caller.slot));
-	if (__builtin_expect(!mt_unwind_begins(prediction, (uintptr_t)caller.slot, pc),
-			     0))
-		return serve_alloc_missed(thread, caller, request, prediction);
-	if (__builtin_expect(prediction->extra, 0))
-		return serve_alloc_led(thread, caller, request);
-	if (__builtin_expect(!mt_unwind_joins(u, prediction) ||
-				     !mt_unwind_holds_inside(prediction, caller.slot),
-			     0))
-		return serve_alloc_missed(thread, caller, request, prediction);
-	SERVE_RENEW(prediction);
-	SERVE_RENEW(thread);
-	u = thread->recorder.unwinder;
-	if (__builtin_expect(!mt_unwind_holds_outside(u, prediction), 0))
-		return serve_alloc_missed(thread, caller, request, prediction);
-	prediction->was_right = 1;
-	mt_check_traceback(&thread->recorder, caller, prediction->traceback);
-	SERVE_RENEW(request.size);
-	return serve_alloc_known(thread, request, prediction->traceback,
-				 prediction->counter);
+	struct mt_prediction *p = mt_unwind_place(u, mt_unwind_mix(pc, caller.slot));
+	if (__builtin_expect(!mt_unwind_begins(p, (uintptr_t)caller.slot, pc), 0))
+		return serve_alloc_missed(thread, caller.slot, small, p);
+	if (p->extra)
+		return serve_alloc_led(thread, caller.slot, small, p);
+	return serve_alloc_predicted(thread, caller.slot, small, p);
 }
 
 SERVE_INLINE void serve_free(void *p, struct release release)
@@ -173,29 +198,38 @@ SERVE_INLINE void serve_free(void *p, struct release release)
 		serve_free_traced(p, release);
 		return;
 	}
-	if (__builtin_expect(!pymalloc_is_inside(p), 0)) {
+	size_t offset = (size_t)((unsigned char *)p - mt_state.heap);
+	if (__builtin_expect(offset >= mt_state.heap_bytes, 0)) {
 		serve_free_outside(thread, p);
 		return;
 	}
 	mt_guard_raise(&thread->recorder.guard);
-	uint32_t pool_index = pymalloc_pool_index(PYMALLOC_MODERN, p);
-	struct pool_tag tag = pymalloc.tags[pool_index];
-	uint32_t *place = serve_side_place(p);
+	uint32_t *place = &mt_state.side[offset >> PYMALLOC_MODERN.class_shift];
 	mt_side_word word = __atomic_load_n(place, __ATOMIC_RELAXED);
-	size_t size = tag.block_bytes - mt_side_word_slack(word);
+	if (__builtin_expect(!word, 0)) {
+		serve_free_unrecorded(thread, p);
+		return;
+	}
+	size_t pool_index = offset >> PYMALLOC_MODERN.pool_shift;
 	struct mt_state_counter *counter =
-		mt_counters_known(&thread->recorder, mt_side_word_id(word));
-	if (__builtin_expect(
-		    !counter || tag.slot != thread->heap.slot ||
-			    !mt_counters_can_free(&thread->recorder, counter, size) ||
-			    !pymalloc_try_free(&thread->heap, &pymalloc.pools[pool_index],
-					       p),
-		    0)) {
+		mt_counters_in_use(&thread->recorder, mt_side_word_id(word));
+	if (__builtin_expect(!counter || !mt_counters_can_count_free(counter) ||
+				     pymalloc.tags[pool_index].slot != thread->heap.slot,
+			     0)) {
+		serve_free_slowly(thread, p);
+		return;
+	}
+	size_t size = pymalloc.tags[pool_index].block_bytes - mt_side_word_slack(word);
+	int64_t delta;
+	if (__builtin_expect(!mt_counters_can_free(&thread->recorder, size, &delta) ||
+				     !pymalloc_try_free(&thread->heap,
+							&pymalloc.pools[pool_index], p),
+			     0)) {
 		serve_free_slowly(thread, p);
 		return;
 	}
 	__atomic_store_n(place, 0, __ATOMIC_RELAXED);
-	mt_counters_count_free(&thread->recorder, counter, size);
+	mt_counters_count_free(&thread->recorder, counter, size, delta);
 	if (__builtin_expect(!mt_guard_leave_if_quiet(&thread->recorder.guard), 0))
 		serve_free_disturbed(thread);
 }

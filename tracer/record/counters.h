@@ -61,13 +61,20 @@ static inline struct mt_state_counter *mt_counters_at(struct mt_recorder *record
 	return chunk + id % MT_COUNTERS_PER_CHUNK;
 }
 
-/* The same where it is not NULL if id is in use by this thread; id 0 never is. */
+/* The same for an id that is not 0: NULL unless this thread has used one near it. */
+static inline struct mt_state_counter *
+mt_counters_in_use(const struct mt_recorder *recorder, mt_traceback_id id)
+{
+	struct mt_state_counter *chunk = recorder->directory[id / MT_COUNTERS_PER_CHUNK];
+	return __builtin_expect(chunk != NULL, 1) ? chunk + id % MT_COUNTERS_PER_CHUNK
+						  : NULL;
+}
+
+/* Of any id: NULL for 0 too. */
 static inline struct mt_state_counter *
 mt_counters_known(const struct mt_recorder *recorder, mt_traceback_id id)
 {
-	struct mt_state_counter *chunk = recorder->directory[id / MT_COUNTERS_PER_CHUNK];
-	return __builtin_expect(id && chunk, 1) ? chunk + id % MT_COUNTERS_PER_CHUNK
-						: NULL;
+	return __builtin_expect(id, 1) ? mt_counters_in_use(recorder, id) : NULL;
 }
 
 static inline struct mt_state_peak *
@@ -134,43 +141,50 @@ static inline void mt_counters_free(struct mt_recorder *recorder, mt_traceback_i
 }
 
 /*
- * The same in two steps, for events that need no slow half: whether this one does not; then
- * the count, which cannot fail. size is not 0.
+ * The same in steps, for events that need no slow half: whether this one does not, in two, and
+ * then the count, which cannot fail. size is not 0. *delta is for the last step.
  */
-static inline bool mt_counters_can_alloc(const struct mt_recorder *recorder,
-					 const struct mt_state_counter *counter,
-					 size_t size)
+static inline bool mt_counters_can_count_alloc(const struct mt_state_counter *counter)
 {
 	return counter->epoch == mt_counters_epoch() &&
-	       counter->alloc_count != UINT32_MAX &&
-	       recorder->shared->delta_bytes + (int64_t)size <= recorder->delta_high;
+	       counter->alloc_count != UINT32_MAX;
 }
 
-static inline bool mt_counters_can_free(const struct mt_recorder *recorder,
-					const struct mt_state_counter *counter,
-					size_t size)
+static inline bool mt_counters_can_count_free(const struct mt_state_counter *counter)
 {
-	return counter->epoch == mt_counters_epoch() &&
-	       counter->free_count != UINT32_MAX &&
-	       recorder->shared->delta_bytes - (int64_t)size >= recorder->delta_low;
+	return counter->epoch == mt_counters_epoch() && counter->free_count != UINT32_MAX;
+}
+
+static inline bool mt_counters_can_alloc(const struct mt_recorder *recorder, size_t size,
+					 int64_t *delta)
+{
+	*delta = recorder->shared->delta_bytes + (int64_t)size;
+	return *delta <= recorder->delta_high;
+}
+
+static inline bool mt_counters_can_free(const struct mt_recorder *recorder, size_t size,
+					int64_t *delta)
+{
+	*delta = recorder->shared->delta_bytes - (int64_t)size;
+	return *delta >= recorder->delta_low;
 }
 
 static inline void mt_counters_count_alloc(struct mt_recorder *recorder,
-					   struct mt_state_counter *counter, size_t size)
+					   struct mt_state_counter *counter, size_t size,
+					   int64_t delta)
 {
 	counter->alloc_bytes += size;
 	counter->alloc_count++;
-	__atomic_store_n(&recorder->shared->delta_bytes,
-			 recorder->shared->delta_bytes + (int64_t)size, __ATOMIC_RELAXED);
+	__atomic_store_n(&recorder->shared->delta_bytes, delta, __ATOMIC_RELAXED);
 }
 
 static inline void mt_counters_count_free(struct mt_recorder *recorder,
-					  struct mt_state_counter *counter, size_t size)
+					  struct mt_state_counter *counter, size_t size,
+					  int64_t delta)
 {
 	counter->free_bytes += size;
 	counter->free_count++;
-	__atomic_store_n(&recorder->shared->delta_bytes,
-			 recorder->shared->delta_bytes - (int64_t)size, __ATOMIC_RELAXED);
+	__atomic_store_n(&recorder->shared->delta_bytes, delta, __ATOMIC_RELAXED);
 }
 
 #endif

@@ -9,10 +9,17 @@
 struct mt_prediction *mt_predict_place(const struct mt_unwinder *u,
 				       struct mt_caller caller)
 {
-	struct mt_prediction *p =
-		mt_unwind_place(u, mt_unwind_mix(*caller.slot, caller.slot));
+	uint64_t mixed = mt_unwind_mix(*caller.slot, caller.slot);
+	struct mt_prediction *p = mt_unwind_place(u, mixed);
 	bool is_own = (uintptr_t)caller.slot - u->low < u->span;
-	return is_own ? mt_unwind_follow(u, p, caller.slot) : p;
+	for (int signs = 0; is_own && signs < MT_PREDICTION_SIGNS; signs++) {
+		uint32_t sign = p->extra & MT_PREDICTION_SIGN;
+		if (!sign || !mt_unwind_begins(p, (uintptr_t)caller.slot, *caller.slot))
+			break;
+		mixed = mt_unwind_mix_sign(mixed, caller.slot[sign]);
+		p = mt_unwind_place(u, mixed);
+	}
+	return p;
 }
 
 /* How far from the slot the next return address is, outside of `from`; 0: too far. */
@@ -22,7 +29,7 @@ static uint32_t next_frame(const struct mt_unwinder *u, const uintptr_t *slot,
 	for (uint32_t i = u->count - 1; i >= MT_UNWIND_FIRST; i--) {
 		size_t distance = (size_t)(u->words[i].slot - slot);
 		if (u->levels[i].place && u->words[i].slot > slot + from)
-			return distance < MT_PREDICTION_NEEDS_BP ? (uint32_t)distance : 0;
+			return distance < MT_PREDICTION_SIGN ? (uint32_t)distance : 0;
 	}
 	return 0;
 }
@@ -32,11 +39,15 @@ static uint32_t first_difference(const struct mt_unwinder *u,
 				 const struct mt_prediction *p, const uintptr_t *slot,
 				 uint32_t from)
 {
-	for (uint32_t i = 0; i < p->checks; i++)
-		if (p->offsets[i] > from && p->offsets[i] < MT_PREDICTION_NEEDS_BP &&
-		    slot[p->offsets[i]] != p->values[i] &&
-		    next_frame(u, slot, p->offsets[i] - 1u) == p->offsets[i])
-			return p->offsets[i];
+	for (uint32_t i = 0; i < p->groups * MT_PREDICTION_GROUP; i++) {
+		const struct mt_prediction_group *group =
+			&p->group[i / MT_PREDICTION_GROUP];
+		uint32_t offset = group->offsets[i % MT_PREDICTION_GROUP];
+		if (offset > from && offset < MT_PREDICTION_SIGN &&
+		    slot[offset] != group->values[i % MT_PREDICTION_GROUP] &&
+		    next_frame(u, slot, offset - 1) == offset)
+			return offset;
+	}
 	return next_frame(u, slot, from);
 }
 
@@ -85,6 +96,14 @@ static uint32_t choose_join(const struct mt_unwinder *u, uint32_t join)
 	return join;
 }
 
+static void add_check(struct mt_prediction *p, uint32_t n, uint16_t offset,
+		      uintptr_t value)
+{
+	struct mt_prediction_group *group = &p->group[n / MT_PREDICTION_GROUP];
+	group->offsets[n % MT_PREDICTION_GROUP] = offset;
+	group->values[n % MT_PREDICTION_GROUP] = value;
+}
+
 static bool fill_checks(const struct mt_unwinder *u, struct mt_prediction *p,
 			const uintptr_t *slot, uint32_t join)
 {
@@ -93,14 +112,11 @@ static bool fill_checks(const struct mt_unwinder *u, struct mt_prediction *p,
 		intptr_t offset = u->words[i].slot - slot;
 		if (offset < 0 || offset > UINT16_MAX)
 			return false;
-		p->offsets[n] = (uint16_t)offset;
-		p->values[n] = u->words[i].value;
+		add_check(p, n, (uint16_t)offset, u->words[i].value);
 	}
-	for (; n % 4; n++) {
-		p->offsets[n] = 0;
-		p->values[n] = p->pc;
-	}
-	p->checks = (uint8_t)n;
+	for (; n % MT_PREDICTION_GROUP; n++)
+		add_check(p, n, 0, p->pc);
+	p->groups = (uint8_t)(n / MT_PREDICTION_GROUP);
 	return true;
 }
 
@@ -136,6 +152,8 @@ static void fill(struct mt_recorder *recorder, struct mt_caller caller,
 	const struct mt_unwinder *u = recorder->unwinder;
 	bool is_own_only = u->span != 0;
 	bool needs_bp = u->states[u->count - 1] & MT_LEVEL_NEEDS_BP;
+	/* The frames of a node say whether the join needs rbp, unless some were cut off. */
+	bool join_needs_bp = u->states[join] & MT_LEVEL_NEEDS_BP || u->cut;
 	mt_node_id node = mt_level_node(&u->levels[join]);
 	p->slot = 0;
 	p->pc = *caller.slot;
@@ -144,7 +162,8 @@ static void fill(struct mt_recorder *recorder, struct mt_caller caller,
 	p->join_place = u->levels[join].place;
 	p->join_bp = u->levels[join].bp;
 	p->traceback = id;
-	p->extra = needs_bp ? MT_PREDICTION_NEEDS_BP : 0;
+	p->extra = (uint16_t)((needs_bp ? MT_PREDICTION_NEEDS_BP : 0) |
+			      (join_needs_bp ? MT_PREDICTION_JOIN_NEEDS_BP : 0));
 	p->was_right = 0;
 	if (is_own_only)
 		p->counter = mt_counters_at(recorder, id);

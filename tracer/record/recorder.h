@@ -56,6 +56,7 @@ struct mt_recorder {
 	struct mt_state_counter **directory;
 	int64_t delta_high, delta_low; /* bounds of shared->delta_bytes: counters.h */
 	struct mt_unwinder *unwinder;
+	uintptr_t frame_pointer; /* of the event's caller, where registers are scarce */
 	struct mt_free_blocks free_blocks;
 	_Alignas(4096) struct mt_recorder_pass pass; /* its owner says whether is_given */
 };

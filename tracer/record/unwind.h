@@ -70,30 +70,38 @@ static inline mt_node_id mt_level_node(const struct mt_level *level)
 }
 
 enum {
-	/* In mt_prediction.extra: rbp matters; and, in words from the slot, where another
-	 * word is that tells stacks apart which begin alike: a signpost, no prediction. */
+	/* In mt_prediction.extra: rbp matters at the event, at the join; and, in words from the
+	 * slot, where another word is that tells stacks apart which begin alike: a
+	 * signpost, no prediction. */
 	MT_PREDICTION_NEEDS_BP = 1 << 15,
-	MT_PREDICTION_SIGN = MT_PREDICTION_NEEDS_BP - 1,
+	MT_PREDICTION_JOIN_NEEDS_BP = 1 << 14,
+	MT_PREDICTION_SIGN = MT_PREDICTION_JOIN_NEEDS_BP - 1,
+	MT_PREDICTION_GROUP = 4,
+	MT_PREDICTION_GROUPS = MT_PREDICTION_CHECKS / MT_PREDICTION_GROUP,
+};
+
+/* Words that are compared together; what is left over repeats the return address. */
+struct mt_prediction_group {
+	uintptr_t values[MT_PREDICTION_GROUP];
+	uint16_t offsets[MT_PREDICTION_GROUP]; /* in words from slot */
 };
 
 /* 192 bytes; the first line decides whether the rest is worth a look. */
 struct mt_prediction {
 	_Alignas(64) uintptr_t slot; /* | 1: only from the inside out; 0: none */
 	uintptr_t pc;
-	uintptr_t bp;
 	const struct mt_word *join; /* the rest is the remembered stack from here */
 	uint64_t join_place;
-	uintptr_t join_bp;
 	union {
 		struct mt_state_counter *counter; /* of the traceback */
 		const uintptr_t *join_slot; /* whole, where other stacks take part */
 	};
 	mt_traceback_id traceback;
 	uint16_t extra;    /* MT_PREDICTION_*; 0: neither */
-	uint8_t checks;    /* a multiple of 4 */
+	uint8_t groups;    /* in use */
 	uint8_t was_right; /* since it was made */
-	uintptr_t values[MT_PREDICTION_CHECKS];
-	uint16_t offsets[MT_PREDICTION_CHECKS]; /* in words from slot */
+	uintptr_t bp, join_bp;
+	struct mt_prediction_group group[MT_PREDICTION_GROUPS];
 };
 static_assert(sizeof(struct mt_prediction) == 192, "three lines");
 
@@ -159,13 +167,14 @@ void mt_unwinder_forget(struct mt_unwinder *unwinder);
 void mt_unwinder_forget_stack(struct mt_unwinder *unwinder);
 
 /*
- * Whether this event is better walked than predicted: where stacks alternate so that hardly any
- * prediction is ever right. Then mt_unwind_unpredicted is for it.
+ * Where stacks alternate so that hardly any prediction is ever right, those at the end of
+ * signposts are not tried: all but one event in MT_UNWIND_TRIES, until that one is wrong, are
+ * better walked.
  */
-static inline bool mt_unwind_is_hopeless(struct mt_unwinder *u)
+static inline bool mt_unwind_is_hopeless(const struct mt_unwinder *u)
 {
 	return __builtin_expect(u->useless >= MT_UNWIND_HOPELESS, 0) &&
-	       ++u->spared % MT_UNWIND_TRIES;
+	       u->spared % MT_UNWIND_TRIES;
 }
 
 /*
@@ -220,39 +229,57 @@ static inline bool mt_unwind_begins(const struct mt_prediction *p, uintptr_t slo
 	return p->slot == slot && p->pc == pc;
 }
 
-/* What stands at the place to which signposts lead, if there are any. */
-static inline struct mt_prediction *mt_unwind_follow(const struct mt_unwinder *u,
-						     struct mt_prediction *p,
-						     const uintptr_t *slot)
-{
-	uint64_t mixed = mt_unwind_mix(*slot, slot);
-	for (int signs = 0; signs < MT_PREDICTION_SIGNS; signs++) {
-		if (!mt_unwind_begins(p, (uintptr_t)slot, *slot) ||
-		    !(p->extra & MT_PREDICTION_SIGN))
-			break;
-		mixed = mt_unwind_mix_sign(mixed, slot[p->extra & MT_PREDICTION_SIGN]);
-		p = mt_unwind_place(u, mixed);
-	}
-	return p;
-}
-
 /* Whether its place in the remembered stack is still what it was. */
 static inline bool mt_unwind_joins(const struct mt_unwinder *u,
 				   const struct mt_prediction *p)
 {
-	const struct mt_level *level = mt_unwind_level(u, p->join);
-	return level->place == p->join_place && level->bp == p->join_bp;
+	return mt_unwind_level(u, p->join)->place == p->join_place;
+}
+
+/* Whether rbp is right where it matters. */
+static inline bool mt_unwind_has_bp(const struct mt_unwinder *u,
+				    const struct mt_prediction *p,
+				    struct mt_caller caller)
+{
+	return (!(p->extra & MT_PREDICTION_NEEDS_BP) || p->bp == caller.frame_pointer) &&
+	       (!(p->extra & MT_PREDICTION_JOIN_NEEDS_BP) ||
+		mt_unwind_level(u, p->join)->bp == p->join_bp);
+}
+
+/*
+ * From a place that begins with the caller's frame along signposts to the prediction. False: it is
+ * not for this event, or not to be tried. It is *place in any case.
+ */
+static inline __attribute__((always_inline)) bool
+mt_unwind_follow(const struct mt_unwinder *u, struct mt_caller caller,
+		 struct mt_prediction **place)
+{
+	struct mt_prediction *p = *place;
+	uint64_t mixed = mt_unwind_mix(p->pc, caller.slot);
+	for (int signs = MT_PREDICTION_SIGNS;; signs--) {
+		uint32_t sign = p->extra & MT_PREDICTION_SIGN;
+		if (!sign)
+			return __builtin_expect(!p->extra, 1) ||
+			       mt_unwind_has_bp(u, p, caller);
+		if (__builtin_expect(!signs || mt_unwind_is_hopeless(u), 0))
+			return false;
+		mixed = mt_unwind_mix_sign(mixed, caller.slot[sign]);
+		p = *place = mt_unwind_place(u, mixed);
+		if (!mt_unwind_begins(p, (uintptr_t)caller.slot, *caller.slot))
+			return false;
+	}
 }
 
 /* Whether the words of its own, and the remembered ones, are as they were. */
 static inline __attribute__((always_inline)) bool
 mt_unwind_holds_inside(const struct mt_prediction *p, const uintptr_t *slot)
 {
-	for (uint32_t i = 0; i < p->checks; i += 4)
-		if (slot[p->offsets[i]] != p->values[i] ||
-		    slot[p->offsets[i + 1]] != p->values[i + 1] ||
-		    slot[p->offsets[i + 2]] != p->values[i + 2] ||
-		    slot[p->offsets[i + 3]] != p->values[i + 3])
+	const struct mt_prediction_group *group = p->group, *end = group + p->groups;
+	for (; group < end; group++)
+		if (slot[group->offsets[0]] != group->values[0] ||
+		    slot[group->offsets[1]] != group->values[1] ||
+		    slot[group->offsets[2]] != group->values[2] ||
+		    slot[group->offsets[3]] != group->values[3])
 			return false;
 	return true;
 }
@@ -268,29 +295,23 @@ mt_unwind_holds_outside(const struct mt_unwinder *u, const struct mt_prediction 
 	return true;
 }
 
-/* Whether p, which begins with the caller's frame, is no signpost and its rbp is right. */
-static inline bool mt_unwind_is_meant(const struct mt_prediction *p,
-				      struct mt_caller caller)
-{
-	return !p->extra ||
-	       (p->extra == MT_PREDICTION_NEEDS_BP && p->bp == caller.frame_pointer);
-}
-
 /*
  * Whether the traceback that begins with the caller of a door was predicted: then *place
  * has it. Else it is for mt_unwind_miss. Only while the unwinder is up to date, and its
  * span is not 0. From the inside out: see above.
  */
-static inline bool mt_unwind_is_predicted(const struct mt_unwinder *u,
-					  struct mt_caller caller,
+static inline bool mt_unwind_is_predicted(struct mt_unwinder *u, struct mt_caller caller,
 					  struct mt_prediction **place)
 {
 	uintptr_t pc = *caller.slot;
 	struct mt_prediction *p = mt_unwind_place(u, mt_unwind_mix(pc, caller.slot));
-	*place = p = mt_unwind_follow(u, p, caller.slot);
+	*place = p;
 	if (!mt_unwind_begins(p, (uintptr_t)caller.slot, pc) ||
-	    !mt_unwind_is_meant(p, caller) || !mt_unwind_joins(u, p) ||
-	    !mt_unwind_holds_inside(p, caller.slot) || !mt_unwind_holds_outside(u, p))
+	    (p->extra && !mt_unwind_follow(u, caller, place)))
+		return false;
+	p = *place;
+	if (!mt_unwind_joins(u, p) || !mt_unwind_holds_inside(p, caller.slot) ||
+	    !mt_unwind_holds_outside(u, p))
 		return false;
 	p->was_right = 1;
 	return true;
@@ -303,7 +324,7 @@ static inline bool mt_unwind_is_predicted(const struct mt_unwinder *u,
 static inline mt_traceback_id mt_unwind_traceback(struct mt_recorder *recorder,
 						  struct mt_caller caller)
 {
-	const struct mt_unwinder *u = recorder->unwinder;
+	struct mt_unwinder *u = recorder->unwinder;
 	struct mt_prediction *p = NULL;
 	if (__builtin_expect((uintptr_t)caller.slot - u->low < u->span &&
 				     u->generation == mt_modules_current() &&
