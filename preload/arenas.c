@@ -9,7 +9,8 @@
  *
  * Pages are made present in strides that grow with the heap, and the newest of the arenas
  * that went back stay present for a while, as many as a quarter of those in use: a program that
- * frees and allocates by turns would spend its time in page faults.
+ * frees and allocates by turns would spend its time in page faults. A heap that has grown
+ * asks for huge pages: arenas become writable by groups that fill one.
  */
 #include "preload/arenas.h"
 
@@ -26,6 +27,7 @@ enum {
 	STRIDE_SHARE = 8, /* a stride is at most this part of the heap: 1/8 */
 	LEAST_WARM_BYTES = 4 << 20,
 	WARM_SHARE = 4,
+	HUGE_FROM_BYTES = 4 << 20, /* in use before: a huge page may be half of waste */
 };
 
 struct arena {
@@ -37,6 +39,7 @@ struct arena {
 	_Atomic uint32_t
 		present; /* pools whose pages were made present, and side words */
 	bool is_warm;    /* went back, but its pages are kept: all words are zero */
+	bool is_writable;
 };
 
 static struct {
@@ -227,6 +230,37 @@ static uint32_t *side_of(const struct arena *arena)
 	       index_of(arena) * (side_bytes(arena_bytes()) / sizeof(uint32_t));
 }
 
+/* The arenas that share a huge page with this one; false: they can't, or some have pages. */
+static bool find_group(const struct arena *arena, struct arena **first, uint32_t *count)
+{
+	*count = MT_PAGES_HUGE_BYTES / arena_bytes();
+	uint32_t index = index_of(arena) / *count * *count;
+	*first = &arenas.table[index];
+	bool is_large =
+		(arenas.allocated - arenas.reclaimed) * arena_bytes() >= HUGE_FROM_BYTES;
+	if (!is_large || index + *count > arenas.tables_ready)
+		return false;
+	for (uint32_t i = 0; i < *count; i++)
+		if ((*first)[i].is_writable)
+			return false;
+	return true;
+}
+
+static bool make_writable(struct arena *arena)
+{
+	uint32_t count;
+	struct arena *first;
+	if (arena->is_writable)
+		return true;
+	if (find_group(arena, &first, &count) &&
+	    mt_pages_commit(address_of(first), MT_PAGES_HUGE_BYTES)) {
+		mt_pages_want_huge(address_of(first), MT_PAGES_HUGE_BYTES);
+		for (uint32_t i = 0; i < count; i++)
+			first[i].is_writable = true;
+	}
+	return arena->is_writable || mt_pages_commit(address_of(arena), arena_bytes());
+}
+
 /* Writable, and the tables of its pools present. */
 static bool make_usable(struct arena *arena)
 {
@@ -234,7 +268,7 @@ static bool make_usable(struct arena *arena)
 		arenas.warm_count--;
 		return true;
 	}
-	if (!mt_pages_commit(address_of(arena), arena_bytes()))
+	if (!make_writable(arena))
 		return false;
 	size_t index = index_of(arena);
 	if (index == arenas.ever_used && index % TABLE_STRIDE == 0)
@@ -255,7 +289,8 @@ bool arenas_add(void)
 	else
 		arenas.unused = arena->next_unused;
 	*arena = (struct arena){.free_pools = PYMALLOC_POOLS_PER_ARENA,
-				.present = arena->is_warm ? arena->present : 0};
+				.present = arena->is_warm ? arena->present : 0,
+				.is_writable = true};
 	arenas.usable = arena;
 	arenas.rightmost[PYMALLOC_POOLS_PER_ARENA] = arena;
 	arenas.allocated++;
@@ -283,7 +318,7 @@ static void cool(struct arena *arena)
 		    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, -1, 0);
 	if (mt_state.side)
 		mt_pages_punch(side_of(arena), side_bytes(arena_bytes()));
-	arena->is_warm = false;
+	arena->is_warm = arena->is_writable = false;
 	arenas.warm_count--;
 }
 

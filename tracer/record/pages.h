@@ -19,6 +19,7 @@
 
 enum {
 	MT_PAGE_BYTES = 4096,
+	MT_PAGES_HUGE_BYTES = 2 << 20,
 	/* MADV_POPULATE_READ and _WRITE: Linux 5.14, headers may be older. */
 	MT_PAGES_POPULATE_READ = 22,
 	MT_PAGES_POPULATE = 23,

@@ -275,10 +275,10 @@ static void unmap(void *address, uint64_t bytes)
 		mt_syscall3(SYS_munmap, (long)address, (long)bytes, 0);
 }
 
-/* Heap, state and control page in one reserved piece; the heap is aligned to arenas. */
+/* Heap, state and control page in one reserved piece; the heap may have huge pages. */
 static bool reserve(const struct layout *layout)
 {
-	uint64_t align = own.geometry.arena_bytes;
+	uint64_t align = MT_PAGES_HUGE_BYTES;
 	uint64_t bytes = layout->heap_bytes + layout->bytes + MT_CONTROL_BYTES;
 	long at = mt_syscall6(SYS_mmap, 0, (long)(bytes + align), PROT_NONE,
 			      MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
