@@ -346,8 +346,11 @@ void mt_launcher_collect(struct mt_launcher *launcher, struct mt_run_result *res
 	const struct mt_message *message = &packet.message;
 	result->running = message->head.running;
 	result->recorded = message->head.recorded;
+	result->errors = message->head.errors;
+	result->erroneous = message->head.erroneous;
 	const char *at = message->text, *end = message->text + packet.text_bytes;
 	result->trace = take_part(&at, end);
 	result->tree = take_part(&at, end);
+	result->with_errors = take_part(&at, end);
 	result->remarks = take_part(&at, end);
 }

@@ -1,5 +1,5 @@
 /*
- * run-summary.c - the end of a recording in at most ten lines. Outside.
+ * run-summary.c - the end of a recording in at most a dozen lines. Outside.
  */
 #include "cli/run-summary.h"
 
@@ -139,6 +139,19 @@ static void say_leaks(const struct mt_run_result *result)
 	fprintf(stderr, "; searched in %.3f s\n", (double)scanned.scan.pause_ns / 1e9);
 }
 
+/* The reports are somewhere in what the program has said; the trace has them together. */
+static void say_errors(const struct mt_run_result *result)
+{
+	if (!result->errors || !result->with_errors)
+		return;
+	fprintf(stderr, "memtrace: %" PRIu32 " %s with memory", result->errors,
+		result->errors == 1 ? "error" : "errors");
+	if (result->erroneous > 1)
+		fprintf(stderr, " in %" PRIu32 " traces", result->erroneous);
+	fprintf(stderr, ": memtrace info --errors %s%s\n", result->with_errors,
+		result->erroneous > 1 ? " (and others)" : "");
+}
+
 static void say_results(const struct mt_run_result *result)
 {
 	struct mt_summary summary;
@@ -153,6 +166,7 @@ static void say_results(const struct mt_run_result *result)
 	say_totals(result, &summary);
 	for (size_t i = 0; i < summary.line_count; i++)
 		fprintf(stderr, "memtrace:   %s\n", summary.lines[i]);
+	say_errors(result);
 	say_leaks(result);
 	say_losses(&summary);
 	if (!summary.total.count && summary.has_own_malloc)
@@ -201,6 +215,7 @@ void mt_run_result_deinit(struct mt_run_result *result)
 {
 	free(result->trace);
 	free(result->tree);
+	free(result->with_errors);
 	free(result->remarks);
 	*result = (struct mt_run_result){0};
 }

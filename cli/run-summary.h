@@ -14,16 +14,19 @@ struct mt_run_result {
 	int status;          /* as waitpid's */
 	char *trace;         /* of the main process; NULL or empty: there is none */
 	char *tree;          /* the tree's first trace, which names the others */
+	char *with_errors;   /* a trace that holds errors; NULL or empty: none does */
 	char *remarks;       /* lines about traces that end early; NULL: none */
 	uint32_t running;    /* recorded processes that go on */
 	uint32_t recorded;   /* images that were recorded */
+	uint32_t errors;     /* found by the debug modes, in `erroneous` traces */
+	uint32_t erroneous;
 	bool is_collector_gone;
 	bool is_collector_stopped; /* then it counts as gone, but will go on */
 	bool wants_leaks;          /* --leaks */
 };
 
 /*
- * At most ten lines; where it is to be quiet, only what went wrong.
+ * At most a dozen lines; where it is to be quiet, only what went wrong.
  */
 void mt_run_summary(const struct mt_run_result *result, const struct command *command,
 		    bool is_quiet);

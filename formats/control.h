@@ -22,8 +22,8 @@
 
 enum {
 	MT_MESSAGE_MAGIC = 0x434d544d, /* "MTMC" */
-	MT_MESSAGE_VERSION = 1,
-	MT_MESSAGE_TEXT_BYTES = 12288,
+	MT_MESSAGE_VERSION = 2,
+	MT_MESSAGE_TEXT_BYTES = 16384,
 	MT_HELLO_FDS = 2, /* the state, then the control page */
 	MT_SOCKET_NAME_BYTES = 64,
 };
@@ -56,15 +56,18 @@ struct mt_message_head {
 	int32_t status;
 	uint32_t running;  /* ANSWER to WAIT: recorded processes that go on */
 	uint32_t recorded; /* ANSWER to WAIT: traces written or begun */
+	/* ANSWER to WAIT: errors that debug modes found, and how many traces hold them */
+	uint32_t errors, erroneous;
 };
-static_assert(sizeof(struct mt_message_head) == 24, "the fixed part of a message");
+static_assert(sizeof(struct mt_message_head) == 32, "the fixed part of a message");
 
 struct mt_message {
 	struct mt_message_head head;
 	/*
-	 * SNAPSHOT: the label. ANSWER: to WAIT the path of the main process's trace, a
-	 * NUL, that of the tree's first trace, a NUL, and words for the user, one line
-	 * each; otherwise why not. Not NUL-terminated in the packet.
+	 * SNAPSHOT: the label. ANSWER: to WAIT three paths with a NUL each, of the main
+	 * process's trace, of the tree's first, and of one that holds errors, and words
+	 * for the user, one line each; otherwise why not. Not NUL-terminated in the
+	 * packet.
 	 */
 	char text[MT_MESSAGE_TEXT_BYTES];
 };

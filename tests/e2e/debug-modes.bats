@@ -103,6 +103,20 @@ assert lines == sorted(set(lines)), lines
 '
 }
 
+@test "debug: the summary counts what was found, in children too, and names a trace" {
+	export MEMTRACE_DEBUG=continue
+	run -0 memtrace run -o t.mtz --malloc debug "$damages" twice </dev/null
+	[[ $output == *$'\n'"memtrace: 1 error with memory: memtrace info --errors t.mtz"$'\n'* ]]
+	run -0 memtrace run --force -o t.mtz --malloc debug sh -c \
+		"$damages twice </dev/null; $damages twice </dev/null; true"
+	line=$(grep '^memtrace: 2 errors with memory in 2 traces: ' <<<"$output")
+	[[ $line == *" (and others)" ]]
+	trace=$(sed 's/.* --errors \(.*\) (and others)/\1/' <<<"$line")
+	memtrace info --errors "$trace" | grep -q '^Memory error: free: double free'
+	run -0 memtrace run --force -o t.mtz --malloc debug "$damages" </dev/null
+	[[ $output != *"with memory"* ]]
+}
+
 @test "debug: a trace says that nothing was found, where something was looked for" {
 	memtrace run -q -o t.mtz --malloc debug true
 	run -0 memtrace info --errors t.mtz

@@ -374,21 +374,39 @@ static size_t describe_failures(const struct mt_family *family, char *text, size
 	return used;
 }
 
+/* Whose trace holds errors: the main process, or else the first one; NULL: nobody. */
+static const struct mt_tracee *count_errors(const struct mt_family *family,
+					    struct mt_message_head *head)
+{
+	const struct mt_tracee *main = mt_family_main(family), *found = NULL;
+	for (const struct mt_tracee *t = family->first; t; t = t->next) {
+		if (!t->errors)
+			continue;
+		head->errors += t->errors;
+		head->erroneous++;
+		if (!found || t == main)
+			found = t;
+	}
+	return found;
+}
+
+/* The name of its trace, with its NUL. */
+static size_t put_file(char *text, const struct mt_tracee *tracee)
+{
+	return (size_t)sprintf(text, "%.*s", PATH_MAX - 1,
+			       tracee && tracee->file ? tracee->file : "") +
+	       1;
+}
+
 static void answer_waiting(struct collector *collector, struct client *client)
 {
 	struct mt_family *family = &collector->family;
 	struct mt_message message = {.head = {.kind = MT_MESSAGE_ANSWER,
 					      .running = mt_family_running(family),
 					      .recorded = family->count}};
-	const struct mt_tracee *main = mt_family_main(family);
-	const struct mt_tracee *first = family->first;
-	char *text = message.text;
-	size_t used = (size_t)sprintf(text, "%.*s", PATH_MAX - 1,
-				      main && main->file ? main->file : "") +
-		      1;
-	used += (size_t)sprintf(text + used, "%.*s", PATH_MAX - 1,
-				first && first->file ? first->file : "") +
-		1;
+	size_t used = put_file(message.text, mt_family_main(family));
+	used += put_file(message.text + used, family->first);
+	used += put_file(message.text + used, count_errors(family, &message.head));
 	used += describe_failures(family, message.text + used,
 				  sizeof message.text - used);
 	mt_control_send(client->fd, &message, used, NULL);

@@ -377,6 +377,7 @@ static int take_error(struct mt_tracee *tracee, mt_name_frames *name_frames)
 	}
 	int rc = mt_errors_take(tracee->trace, &tracee->image, &error, text, name_frames,
 				control->text, sizeof control->text, &err);
+	tracee->errors += rc == 0;
 	free(text);
 	return note_failure(tracee, rc, &err);
 }

@@ -49,6 +49,7 @@ struct mt_tracee {
 	int fd;
 	const char *file;        /* name; NULL: none */
 	struct mt_error failure; /* the first: why the trace ends early */
+	uint32_t errors;         /* of the program, that are in the trace */
 
 	bool has_start;     /* the snapshot `start` was taken from what was kept of it */
 	uint64_t listen_ns; /* when to listen for requests; UINT64_MAX: it is done */
