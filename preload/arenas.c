@@ -14,6 +14,8 @@
  */
 #include "preload/arenas.h"
 
+#include "preload/debug-blocks.h"
+#include "preload/debug.h"
 #include "tracer/record/lock.h"
 #include "tracer/record/pages.h"
 
@@ -417,6 +419,8 @@ void arenas_make_present(const struct pool *pool)
 	if (mt_state.side)
 		mt_pages_populate((char *)side_of(arena) + side_bytes(from),
 				  side_bytes(bytes));
+	if (debug_is_on())
+		debug_blocks_populate(address_of(arena) + from, bytes);
 }
 
 bool arenas_would_choose(const struct pool *pool)

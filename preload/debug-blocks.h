@@ -6,6 +6,7 @@
  * Blocks of these modes begin at least 48 bytes apart at multiples of 16: a record of 24
  * bytes per block fits a shadow of 8 bytes for each 16. That of the small heap is one
  * piece; elsewhere it is made for each megabyte of addresses in which a block begins.
+ * There they are 64 bytes apart, and the record has one word more.
  */
 #ifndef MT_PRELOAD_DEBUG_BLOCKS_H
 #define MT_PRELOAD_DEBUG_BLOCKS_H
@@ -33,10 +34,23 @@ enum debug_state {
 /* A record: three words, of which only the first has its lowest two bits set. */
 struct debug_record {
 	_Atomic uint64_t word;
-	uint64_t size;   /* requested << 2 | generation of the fork << 50 */
-	uint64_t serial; /* << 2 */
+	uint64_t
+		size; /* requested << 2 | generation (of forks) of its allocation << 50 */
+	uint64_t serial; /* << 2 | generation of its free << 50 */
 };
 static_assert(sizeof(struct debug_record) == DEBUG_LEAST_DISTANCE / 2, "three granules");
+
+enum {
+	DEBUG_FIELD_SHIFT = 2,
+	DEBUG_GENERATION_SHIFT = 50,
+	DEBUG_NUMBER_SPARE = 64 - DEBUG_GENERATION_SHIFT,
+};
+
+/* Of a block outside the small heap: its entry in mt_blocks << 2. */
+static inline uint64_t *debug_record_entry(struct debug_record *record)
+{
+	return (uint64_t *)(record + 1);
+}
 
 /* The first word in parts. */
 struct debug_word {
@@ -70,10 +84,28 @@ static inline struct debug_word debug_record_word(const struct debug_record *rec
 
 static inline size_t debug_record_size(const struct debug_record *record)
 {
-	return record->size << 14 >> 16;
+	return record->size << DEBUG_NUMBER_SPARE >>
+	       (DEBUG_NUMBER_SPARE + DEBUG_FIELD_SHIFT);
 }
 
-/* Whether its tracebacks are this process's, not those of one that it was forked from. */
+static inline uint64_t debug_record_serial(const struct debug_record *record)
+{
+	return record->serial << DEBUG_NUMBER_SPARE >>
+	       (DEBUG_NUMBER_SPARE + DEBUG_FIELD_SHIFT);
+}
+
+/* Of the processes that allocated and freed it, whose tracebacks its word has. */
+static inline uint32_t debug_record_birth(const struct debug_record *record)
+{
+	return (uint32_t)(record->size >> DEBUG_GENERATION_SHIFT);
+}
+
+static inline uint32_t debug_record_death(const struct debug_record *record)
+{
+	return (uint32_t)(record->serial >> DEBUG_GENERATION_SHIFT);
+}
+
+/* Whether this process allocated it, not one that it was forked from. */
 bool debug_record_is_own(const struct debug_record *record);
 
 /* The shadow of the small-object heap, in one piece; NULL: it is like other memory. */
@@ -81,6 +113,9 @@ extern __attribute__((visibility("hidden"))) uint64_t *debug_small_shadow;
 
 /* Once per process: the small heap's shadow is to be had, or is not. */
 void debug_blocks_start(void);
+
+/* The pages of the shadow for this part of the heap, at once. */
+void debug_blocks_populate(const void *heap, size_t heap_bytes);
 
 /* The heap has become smaller. */
 void debug_blocks_shrink(void);
@@ -118,8 +153,8 @@ static inline struct debug_record *debug_blocks_find(const void *p)
 void debug_record_begin(struct debug_record *record, struct debug_word word, size_t size,
 			uint64_t serial);
 
-/* In a child: the tracebacks that it had are the parent's, and gone. */
-void debug_record_adopt(struct debug_record *record, struct debug_word *word);
+/* It has been freed, by this process. */
+void debug_record_note_free(struct debug_record *record);
 
 /* The block with the highest address up to p, live or dead; NULL: none. */
 const void *debug_blocks_below(const void *p, struct debug_record **record);

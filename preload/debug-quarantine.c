@@ -16,7 +16,7 @@ enum {
 	ADDRESS_SHIFT = UNIT_BITS - 4,
 	/* Blocks at the end of the queue are fetched that far before they are looked at. */
 	AHEAD = 16,
-	LEAVING_SHARE = 64, /* of the limit goes when one has to */
+	LEAVING_SHARE = 1024, /* of the limit goes when one has to */
 };
 static_assert(DEBUG_FILL_LIMIT >> UNIT_SHIFT < 1 << UNIT_BITS,
 	      "every size has its units");

@@ -5,6 +5,7 @@
 #include "preload/debug-report.h"
 
 #include "preload/debug-layout.h"
+#include "preload/inherited.h"
 #include "preload/large.h"
 #include "preload/probe.h"
 #include "preload/thread.h"
@@ -173,11 +174,13 @@ static void report_block(enum mt_error_kind kind, const struct debug_call *call,
 		.address = at,
 		.block = view->p,
 		.block_bytes = view->n,
-		.serial = view->record->serial >> 2,
+		.serial = debug_record_serial(view->record),
 		.allocated_by = (uint8_t)api_letter(view->word.api),
 		.called_by = (uint8_t)api_letter(call->api),
 		.allocated = is_own ? view->word.allocated : 0,
-		.freed = is_own ? view->word.freed : 0,
+		.freed = debug_record_death(view->record) == inherited_generation
+				 ? view->word.freed
+				 : 0,
 		.here = call->here,
 		.describe = describe,
 		.context = view,

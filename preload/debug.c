@@ -13,6 +13,8 @@
 #include "preload/debug-report.h"
 #include "preload/inherited.h"
 #include "preload/large.h"
+#include "tracer/record/blocks.h"
+#include "tracer/record/counters.h"
 #include "tracer/record/syscall.h"
 
 #include <errno.h>
@@ -50,9 +52,8 @@ static struct debug_call call_of(struct thread *thread, struct mt_caller caller,
 static struct request request_below(struct request request, uint8_t shift)
 {
 	size_t before = shift ? (size_t)1 << shift : DEBUG_HEAD_BYTES;
-	size_t bytes = before + request.size + DEBUG_TAIL_BYTES;
-	bytes = (bytes + DEBUG_GRANULE - 1) & ~(size_t)(DEBUG_GRANULE - 1);
-	request.size = bytes < DEBUG_LEAST_DISTANCE ? DEBUG_LEAST_DISTANCE : bytes;
+	size_t bytes = before + (request.size ? request.size : 1) + DEBUG_TAIL_BYTES;
+	request.size = (bytes + DEBUG_GRANULE - 1) & ~(size_t)(DEBUG_GRANULE - 1);
 	request.alignment_shift = shift;
 	return request;
 }
@@ -94,6 +95,38 @@ static void fetch_next(const struct thread *thread, const void *base)
 	__builtin_prefetch(debug_blocks_find(next + DEBUG_HEAD_BYTES), 1);
 }
 
+/*
+ * Outside the small heap: as large_record and large_forget, but the record of ours leads
+ * to the entry, so that none has to be found by its address.
+ */
+static void note_large(struct thread *thread, mt_traceback_id id, const void *base,
+		       struct debug_record *record, size_t size)
+{
+	enum mt_block_kind kind =
+		large_kind(base) == LARGE_HEADED ? MT_BLOCK_LARGE : MT_BLOCK_LIBC;
+	uint32_t entry = mt_blocks_add(&thread->recorder, base, size, id, kind);
+	*debug_record_entry(record) = (uint64_t)entry << DEBUG_FIELD_SHIFT;
+	thread->large_count++;
+	thread->large_bytes += (int64_t)size;
+	if (entry)
+		mt_counters_alloc(&thread->recorder, id, size);
+}
+
+static void forget_large(struct thread *thread, struct debug_record *record)
+{
+	size_t size = debug_record_size(record);
+	uint32_t entry = (uint32_t)(*debug_record_entry(record) >> DEBUG_FIELD_SHIFT);
+	thread->large_count--;
+	thread->large_bytes -= (int64_t)size;
+	if (!debug_record_is_own(record)) {
+		inherited_remove(size);
+		return;
+	}
+	mt_traceback_id id = mt_blocks_remove(&thread->recorder, entry);
+	if (id)
+		mt_counters_free(&thread->recorder, id, size);
+}
+
 /* A block with a record of both kinds; id is its traceback. */
 static void *make(struct thread *thread, mt_traceback_id id, struct request request)
 {
@@ -117,7 +150,10 @@ static void *make(struct thread *thread, mt_traceback_id id, struct request requ
 	uint64_t serial = next_serial();
 	fill_fresh(p, request);
 	debug_surround(p, request.size, word.api, serial);
-	serve_record(thread, id, base, request.size);
+	if (pymalloc_is_inside(base))
+		serve_record(thread, id, base, request.size);
+	else
+		note_large(thread, id, base, record, request.size);
 	debug_record_begin(record, word, request.size, serial);
 	return p;
 }
@@ -203,10 +239,13 @@ static void leave_quarantine(struct thread *thread, const struct debug_call *cal
 
 /* The caller has made it dead, so that nobody else does this. */
 static void bury(struct thread *thread, const struct debug_call *call, void *p,
-		 const struct debug_record *record, struct debug_word word)
+		 struct debug_record *record, struct debug_word word)
 {
 	size_t bytes = debug_whole_bytes(debug_record_size(record));
-	serve_forget(thread, start_of(p, word));
+	if (pymalloc_is_inside(p))
+		serve_forget(thread, start_of(p, word));
+	else
+		forget_large(thread, record);
 	if (bytes <= DEBUG_FILL_LIMIT)
 		__builtin_memset(debug_base(p), DEBUG_DEAD_BYTE, bytes);
 	if (!debug_quarantine_put(p, bytes))
@@ -243,8 +282,7 @@ static bool kill(struct debug_record *record, mt_traceback_id here,
 		dead.state = DEBUG_DEAD;
 		dead.freed = here;
 		if (swap_word(record, &seen, debug_word_make(dead))) {
-			debug_record_adopt(record, &dead);
-			word->allocated = dead.allocated;
+			debug_record_note_free(record);
 			return true;
 		}
 	}
@@ -424,7 +462,7 @@ static void check_live(void *context, void *p, struct debug_record *record)
 	check_around(context, p, record, word);
 	/* Once told is enough. */
 	if (is_damaged_before(p, record, word) || !debug_is_tail_whole(p, n))
-		debug_surround(p, n, word.api, record->serial >> 2);
+		debug_surround(p, n, word.api, debug_record_serial(record));
 	atomic_store(&record->word, seen);
 }
 
