@@ -13,6 +13,7 @@
 #include "preload/fence.h"
 #include "preload/heaps.h"
 #include "preload/large.h"
+#include "preload/look.h"
 #include "preload/pause.h"
 #include "preload/probe.h"
 #include "preload/pymalloc.h"
@@ -43,14 +44,14 @@ static bool is_tracing(void)
 				    memory_order_relaxed);
 }
 
-/* In the debug modes; the caller is memtrace_snapshot's. */
-static void check_blocks(struct mt_caller caller)
+/* In the modes that search for errors; the caller is memtrace_snapshot's. */
+static void look_at_blocks(struct mt_caller caller)
 {
-	struct thread *thread = debug_is_on() ? thread_enter() : NULL;
+	struct thread *thread =
+		mt_state.header->check_mode != MT_CHECK_NONE ? thread_enter() : NULL;
 	if (!thread)
 		return;
-	debug_check_all("memtrace_snapshot",
-			mt_unwind_traceback(&thread->recorder, caller));
+	look_at_all("memtrace_snapshot", thread_traceback(thread, caller));
 	thread_leave(thread);
 }
 
@@ -61,7 +62,7 @@ DOOR int memtrace_snapshot(const char *label)
 		size++;
 	if (!mt_control_is_label(label, size) || !is_tracing())
 		return -1;
-	check_blocks(MT_CALLER());
+	look_at_blocks(MT_CALLER());
 	return control_request_snapshot(label);
 }
 

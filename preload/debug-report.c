@@ -4,8 +4,8 @@
  */
 #include "preload/debug-report.h"
 
+#include "preload/ancestors.h"
 #include "preload/debug-layout.h"
-#include "preload/inherited.h"
 #include "preload/large.h"
 #include "preload/probe.h"
 #include "preload/thread.h"
@@ -151,7 +151,7 @@ static void describe_block(struct text *text, const struct report *report)
 	}
 	if (!debug_record_is_own(view->record))
 		text_put(text, "    It was allocated before this process was forked.\n");
-	if (view->word.state == DEBUG_DEAD && report->freed) {
+	if (view->word.state == DEBUG_DEAD) {
 		put_dead(text, view);
 	} else {
 		put_head(text, view);
@@ -167,7 +167,6 @@ static void report_block(enum mt_error_kind kind, const struct debug_call *call,
 			 const struct view *view, const void *at,
 			 void (*describe)(struct text *, const struct report *))
 {
-	bool is_own = debug_record_is_own(view->record);
 	const struct report report = {
 		.kind = kind,
 		.call = call->name,
@@ -177,10 +176,10 @@ static void report_block(enum mt_error_kind kind, const struct debug_call *call,
 		.serial = debug_record_serial(view->record),
 		.allocated_by = (uint8_t)api_letter(view->word.api),
 		.called_by = (uint8_t)api_letter(call->api),
-		.allocated = is_own ? view->word.allocated : 0,
-		.freed = debug_record_death(view->record) == inherited_generation
-				 ? view->word.freed
-				 : 0,
+		.allocated = ancestors_traceback(view->word.allocated,
+						 debug_record_birth(view->record)),
+		.freed = ancestors_traceback(view->word.freed,
+					     debug_record_death(view->record)),
 		.here = call->here,
 		.describe = describe,
 		.context = view,

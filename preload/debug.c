@@ -13,6 +13,7 @@
 #include "preload/debug-report.h"
 #include "preload/inherited.h"
 #include "preload/large.h"
+#include "preload/look.h"
 #include "tracer/record/blocks.h"
 #include "tracer/record/counters.h"
 #include "tracer/record/syscall.h"
@@ -158,17 +159,9 @@ static void *make(struct thread *thread, mt_traceback_id id, struct request requ
 	return p;
 }
 
-static void look_if_wanted(void)
-{
-	_Atomic uint32_t *wanted = &mt_state.control->check_wanted;
-	if (__builtin_expect(atomic_load_explicit(wanted, memory_order_relaxed), 0) &&
-	    atomic_exchange(wanted, 0))
-		debug_check_all("memtrace snapshot", 0);
-}
-
 void *debug_alloc(struct thread *thread, struct mt_caller caller, struct request request)
 {
-	look_if_wanted();
+	look_if_asked();
 	return make(thread, thread_traceback(thread, caller), request);
 }
 
@@ -332,7 +325,7 @@ void debug_free(struct thread *thread, struct mt_caller caller, void *p,
 	fetch(p);
 	struct debug_call call = call_of(thread, caller, (enum api)release.api,
 					 api_name_of_free((enum api)release.api));
-	look_if_wanted();
+	look_if_asked();
 	free_called(thread, &call, p, release.size);
 }
 
@@ -371,7 +364,7 @@ void *debug_realloc(struct thread *thread, struct mt_caller caller, void *p,
 	struct debug_record *record = debug_blocks_find(p);
 	struct debug_call call = call_of(thread, caller, (enum api)request.api,
 					 api_name_of_realloc((enum api)request.api));
-	look_if_wanted();
+	look_if_asked();
 	if (!debug_is_block(p))
 		return realloc_other(thread, caller, &call, p, request, record);
 	struct debug_word word = debug_record_word(record);
@@ -479,6 +472,45 @@ void debug_check_all(const char *name, mt_traceback_id here)
 	struct debug_call call = {.name = name, .here = here};
 	debug_blocks_each(check_live, &call);
 	debug_quarantine_each(check_quarantined, &call);
+}
+
+static void find_damage(void *found, void *p, struct debug_record *record)
+{
+	struct debug_word word = debug_record_word(record);
+	if (word.state == DEBUG_LIVE &&
+	    (is_damaged_before(p, record, word) ||
+	     !debug_is_tail_whole(p, debug_record_size(record))))
+		*(bool *)found = true;
+}
+
+static void find_damage_in_dead(void *found, void *p, size_t bytes)
+{
+	if (debug_find_living(p, bytes))
+		*(bool *)found = true;
+}
+
+bool debug_has_damage(void)
+{
+	bool found = false;
+	debug_quarantine_reopen_after_fork();
+	debug_blocks_each(find_damage, &found);
+	debug_quarantine_each(find_damage_in_dead, &found);
+	return found;
+}
+
+static void unpin(void *context, void *p, struct debug_record *record)
+{
+	(void)context, (void)p;
+	struct debug_word word = debug_record_word(record);
+	if (word.state != DEBUG_PINNED)
+		return;
+	word.state = DEBUG_LIVE;
+	atomic_store(&record->word, debug_word_make(word));
+}
+
+void debug_unpin_all(void)
+{
+	debug_blocks_each(unpin, NULL);
 }
 
 /* Forks. */

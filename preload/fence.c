@@ -3,6 +3,7 @@
  */
 #include "preload/fence.h"
 
+#include "preload/ancestors.h"
 #include "preload/inherited.h"
 #include "preload/large.h"
 #include "tracer/record/blocks.h"
@@ -36,6 +37,7 @@ static struct {
 	uint32_t cell_count;
 	uint32_t
 		next_cell; /* under the lock: where the search begins, never in a block */
+	_Atomic uint32_t top; /* cells below this were used at least once */
 	uint32_t sample;
 	uint64_t budget_bytes;
 	_Atomic uint32_t most_blocks; /* as the kernel's limit of mappings allows */
@@ -131,8 +133,8 @@ unsigned char *fence_start_of(const struct fence_block *block)
 
 static enum fence_state state_of(const struct fence_block *block)
 {
-	return (enum fence_state)atomic_load_explicit(&block->state,
-						      memory_order_acquire);
+	uint32_t state = atomic_load_explicit(&block->state, memory_order_acquire);
+	return state == FENCE_PINNED ? FENCE_LIVE : (enum fence_state)state;
 }
 
 bool fence_is_live(const struct fence_block *block)
@@ -244,9 +246,11 @@ static struct fence_block *claim(uint32_t cells, size_t size, size_t offset)
 		block->offset = (uint32_t)offset;
 		block->allocated = block->freed = 0;
 		block->entry = 0;
-		block->generation = inherited_generation;
+		block->birth = block->death = (uint16_t)inherited_generation;
 		atomic_store_explicit(&block->state, FENCE_LIVE, memory_order_release);
 		range.next_cell = cell + cells;
+		if (range.top < cell + cells)
+			range.top = cell + cells;
 	}
 	mt_lock_give(&range.lock);
 	return block;
@@ -261,9 +265,15 @@ static void fill_around(const struct fence_block *block)
 			 data_bytes(block) - block->offset - block->size);
 }
 
+static bool is_own(const struct fence_block *block)
+{
+	return block->birth == (uint16_t)inherited_generation;
+}
+
 void fence_record(struct thread *thread, struct fence_block *block, mt_traceback_id id)
 {
 	block->allocated = id;
+	block->birth = (uint16_t)inherited_generation;
 	block->entry = mt_blocks_add(&thread->recorder, fence_start_of(block),
 				     block->size, id, MT_BLOCK_GUARDED);
 	thread->large_count++;
@@ -276,10 +286,8 @@ void fence_forget(struct thread *thread, struct fence_block *block)
 {
 	thread->large_count--;
 	thread->large_bytes -= (int64_t)block->size;
-	if (block->generation != inherited_generation) {
+	if (!is_own(block)) {
 		inherited_remove(block->size);
-		block->allocated = 0;
-		block->generation = inherited_generation;
 		return;
 	}
 	mt_traceback_id id =
@@ -370,19 +378,14 @@ struct fence_block *fence_around(const void *address)
 	return NULL;
 }
 
-static bool is_own(const struct fence_block *block)
-{
-	return block->generation == inherited_generation;
-}
-
 mt_traceback_id fence_allocated(const struct fence_block *block)
 {
-	return is_own(block) ? block->allocated : 0;
+	return ancestors_traceback(block->allocated, block->birth);
 }
 
 mt_traceback_id fence_freed(const struct fence_block *block)
 {
-	return is_own(block) ? block->freed : 0;
+	return ancestors_traceback(block->freed, block->death);
 }
 
 size_t fence_distance(const struct fence_block *block, const void *address)
@@ -471,11 +474,51 @@ const unsigned char *fence_damage(const struct fence_block *block)
 	return beyond ? beyond : first_change(first, p);
 }
 
+struct fence_block *fence_next(struct fence_block *block)
+{
+	uint32_t cell = block ? cell_of(block) + 1 : FIRST_CELL;
+	uint32_t top = atomic_load_explicit(&range.top, memory_order_acquire);
+	while (cell < top && state_of(&range.blocks[cell]) != FENCE_LIVE)
+		cell++;
+	return cell < top ? &range.blocks[cell] : NULL;
+}
+
+bool fence_pin(struct fence_block *block)
+{
+	uint32_t live = FENCE_LIVE;
+	return atomic_compare_exchange_strong(&block->state, &live, FENCE_PINNED);
+}
+
+void fence_mend(struct fence_block *block)
+{
+	fill_around(block);
+}
+
+void fence_unpin(struct fence_block *block)
+{
+	atomic_store_explicit(&block->state, FENCE_LIVE, memory_order_release);
+}
+
+void fence_unpin_all(void)
+{
+	for (uint32_t i = 0; i < range.top; i++) {
+		uint32_t pinned = FENCE_PINNED;
+		atomic_compare_exchange_strong(&range.blocks[i].state, &pinned,
+					       FENCE_LIVE);
+	}
+}
+
 /* Only one thread comes to free a block; until it is done the cells are not used again. */
 static bool take_from_live(struct fence_block *block)
 {
-	uint32_t live = FENCE_LIVE;
-	return atomic_compare_exchange_strong(&block->state, &live, FENCE_STUCK);
+	uint32_t seen = FENCE_LIVE;
+	while (!atomic_compare_exchange_strong(&block->state, &seen, FENCE_STUCK)) {
+		if (seen != FENCE_PINNED)
+			return false;
+		mt_syscall3(SYS_sched_yield, 0, 0, 0);
+		seen = FENCE_LIVE;
+	}
+	return true;
 }
 
 static void finish_free(struct thread *thread, struct fence_block *block)
@@ -493,6 +536,7 @@ bool fence_free(struct thread *thread, struct fence_block *block, mt_traceback_i
 	if (!take_from_live(block))
 		return false;
 	block->freed = freed;
+	block->death = (uint16_t)inherited_generation;
 	finish_free(thread, block);
 	return true;
 }
@@ -539,6 +583,8 @@ static void cut(uint32_t cells)
 		mt_pages_unmap((char *)range.blocks + kept, table - kept);
 	fence.bytes = (size_t)cells * CELL_BYTES;
 	range.cell_count = cells;
+	if (range.top > cells)
+		range.top = cells;
 	if (range.next_cell > cells)
 		range.next_cell = FIRST_CELL;
 }
@@ -580,5 +626,5 @@ void fence_reopen_after_fork(void)
 mt_traceback_id fence_traceback(const void *p)
 {
 	const struct fence_block *block = fence_find(p);
-	return block ? fence_allocated(block) : 0;
+	return block && is_own(block) ? block->allocated : 0;
 }

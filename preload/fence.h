@@ -33,7 +33,8 @@ enum fence_state {
 	FENCE_NONE = 0, /* never used, or within a larger block */
 	FENCE_LIVE = 1,
 	FENCE_FREED = 2,
-	FENCE_STUCK = 3, /* as freed, but its pages are not given back (yet) */
+	FENCE_STUCK = 3,  /* as freed, but its pages are not given back (yet) */
+	FENCE_PINNED = 4, /* live, and being looked at: its free waits */
 };
 
 /* By cell; kept after the free, for who touches it then. */
@@ -43,9 +44,9 @@ struct fence_block {
 	uint64_t size;   /* requested */
 	uint32_t offset; /* of the block from the start of its cell */
 	mt_traceback_id allocated, freed;
-	uint32_t entry;      /* mt_blocks index; 0: not recorded */
-	uint32_t generation; /* of forks: the tracebacks are its */
-	uint32_t next;       /* of those freed by signal handlers: cell + 1 */
+	uint32_t entry;        /* mt_blocks index; 0: not recorded */
+	uint16_t birth, death; /* generations of forks: whose the tracebacks are */
+	uint32_t next;         /* of those freed by signal handlers: cell + 1 */
 };
 static_assert(sizeof(struct fence_block) == 40, "one for every 8 KiB of the range");
 
@@ -93,11 +94,11 @@ const struct fence_block *fence_nearest(const void *address);
 unsigned char *fence_start_of(const struct fence_block *block);
 bool fence_is_live(const struct fence_block *block);
 
-/* Its tracebacks, as far as they are this process's; 0: unknown. */
+/* Its tracebacks, as ids of this process; 0: unknown. */
 mt_traceback_id fence_allocated(const struct fence_block *block);
 mt_traceback_id fence_freed(const struct fence_block *block);
 
-/* Of the live block at p; 0: there is none, or it is not known. */
+/* Of the live block at p, if this process allocated it; 0: it did not. */
 mt_traceback_id fence_traceback(const void *p);
 
 /* How far an address is from the block; 0: within. */
@@ -105,6 +106,20 @@ size_t fence_distance(const struct fence_block *block, const void *address);
 
 /* The first byte around the block that was written to; NULL: none. */
 const unsigned char *fence_damage(const struct fence_block *block);
+
+/* The live block after this one, the first after NULL; NULL: there is none. */
+struct fence_block *fence_next(struct fence_block *block);
+
+/*
+ * Keep a live block from being freed for a moment in which nothing is waited for and no
+ * handler of a signal runs; false: it is live no more. Then what lies around it is as new.
+ */
+bool fence_pin(struct fence_block *block);
+void fence_mend(struct fence_block *block);
+void fence_unpin(struct fence_block *block);
+
+/* Nobody pins any more: the threads that did were left behind by a fork. */
+void fence_unpin_all(void);
 
 /*
  * End a block that fence_find gave, by a call that freed (its traceback; 0: unknown).

@@ -3,9 +3,12 @@
  */
 #include "preload/fenced.h"
 
+#include "preload/look.h"
 #include "preload/report.h"
+#include "tracer/record/syscall.h"
 
 #include <errno.h>
+#include <signal.h>
 
 static struct fence_block *place(struct thread *thread, struct request request)
 {
@@ -14,6 +17,7 @@ static struct fence_block *place(struct thread *thread, struct request request)
 
 void *fenced_alloc(struct thread *thread, struct mt_caller caller, struct request request)
 {
+	look_if_asked();
 	struct fence_block *block = place(thread, request);
 	if (!block)
 		return serve_alloc_plain(thread, caller, request);
@@ -54,6 +58,16 @@ static void report_stray(const struct call *call, const void *p)
 		report(MT_ERROR_INTERIOR_FREE, call, p, block);
 }
 
+/* damage: the first byte that was written to, around the block; NULL: none. */
+static void report_damage(const struct call *call, const struct fence_block *block,
+			  const unsigned char *damage)
+{
+	if (damage)
+		report(damage < fence_start_of(block) ? MT_ERROR_WRITE_BEFORE
+						      : MT_ERROR_WRITE_BEYOND,
+		       call, damage, block);
+}
+
 /* The live block at p, after a look around it. NULL: there is none, and that was told. */
 static struct fence_block *find(const struct call *call, const void *p)
 {
@@ -62,12 +76,42 @@ static struct fence_block *find(const struct call *call, const void *p)
 		report_stray(call, p);
 		return NULL;
 	}
+	report_damage(call, block, fence_damage(block));
+	return block;
+}
+
+/* Without what was written, so that it is told once; NULL: nothing was. */
+static const unsigned char *take_damage(struct fence_block *block)
+{
+	if (!fence_pin(block))
+		return NULL;
 	const unsigned char *damage = fence_damage(block);
 	if (damage)
-		report(damage < (const unsigned char *)p ? MT_ERROR_WRITE_BEFORE
-							 : MT_ERROR_WRITE_BEYOND,
-		       call, damage, block);
-	return block;
+		fence_mend(block);
+	fence_unpin(block);
+	return damage;
+}
+
+/* A handler that frees what is pinned here would wait for ever. */
+void fenced_check_all(const char *name, mt_traceback_id here)
+{
+	const struct call call = {.name = name, .here = here};
+	const uint64_t all = UINT64_MAX;
+	uint64_t before = 0;
+	mt_syscall6(SYS_rt_sigprocmask, SIG_BLOCK, (long)&all, (long)&before, sizeof all,
+		    0, 0);
+	for (struct fence_block *block = NULL; (block = fence_next(block));)
+		report_damage(&call, block, take_damage(block));
+	mt_syscall6(SYS_rt_sigprocmask, SIG_SETMASK, (long)&before, 0, sizeof before, 0,
+		    0);
+}
+
+bool fenced_has_damage(void)
+{
+	for (struct fence_block *block = NULL; (block = fence_next(block));)
+		if (fence_damage(block))
+			return true;
+	return false;
 }
 
 static void end(struct thread *thread, const struct call *call, struct fence_block *block)
@@ -80,6 +124,7 @@ static void end(struct thread *thread, const struct call *call, struct fence_blo
 void fenced_free(struct thread *thread, struct mt_caller caller, void *p,
 		 struct release release)
 {
+	look_if_asked();
 	if (!fence_is_inside(p)) {
 		serve_free_other(thread, p);
 		return;

@@ -20,6 +20,12 @@ void fenced_free(struct thread *thread, struct mt_caller caller, void *p,
 void *fenced_realloc(struct thread *thread, struct mt_caller caller, void *p,
 		     struct request request);
 
+/*
+ * Look around all live blocks, as look_at_all; whether there is damage, as look_would_find.
+ */
+void fenced_check_all(const char *call, mt_traceback_id here);
+bool fenced_has_damage(void);
+
 /* From a signal handler in the middle of an event: what is wrong is passed over. */
 void fenced_free_later(void *p);
 

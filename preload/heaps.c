@@ -9,6 +9,7 @@
 #include "preload/fence.h"
 #include "preload/inherited.h"
 #include "preload/large.h"
+#include "preload/look.h"
 #include "preload/thread.h"
 #include "tracer/record/blocks.h"
 #include "tracer/record/counters.h"
@@ -264,6 +265,7 @@ void heaps_after_fork(struct thread *survivor, uint32_t from, uint32_t to)
 	mt_blocks_reopen_after_fork();
 	debug_reopen_after_fork();
 	fence_reopen_after_fork();
+	look_reopen_after_fork();
 	if (mt_state.heap_bytes) {
 		arenas_reopen_after_fork();
 		inherit_pools(&survivor->heap, from, to);

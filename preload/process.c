@@ -4,6 +4,7 @@
  */
 #include "preload/process.h"
 
+#include "preload/ancestors.h"
 #include "preload/config.h"
 #include "preload/control.h"
 #include "preload/debug.h"
@@ -13,6 +14,7 @@
 #include "preload/heaps.h"
 #include "preload/launch.h"
 #include "preload/leaks.h"
+#include "preload/look.h"
 #include "preload/python.h"
 #include "preload/thread.h"
 #include "tracer/record/modules.h"
@@ -211,12 +213,13 @@ static uint64_t age_ns(void)
 	       mt_state.header->start_monotonic_ns;
 }
 
-static void check_blocks(const char *call)
+static void look_at_blocks(const char *call)
 {
-	struct thread *thread = debug_is_on() ? thread_enter() : NULL;
+	struct thread *thread =
+		mt_state.header->check_mode != MT_CHECK_NONE ? thread_enter() : NULL;
 	if (!thread)
 		return;
-	debug_check_all(call, 0);
+	look_at_all(call, 0);
 	thread_leave(thread);
 }
 
@@ -226,9 +229,10 @@ static void check_blocks(const char *call)
  */
 __attribute__((destructor)) static void process_destruct(void)
 {
-	if (process_is_child())
+	/* A forked child that has had no event is not recorded, unless it has to tell. */
+	if (process_is_child() && !look_would_find())
 		return;
-	check_blocks("exit");
+	look_at_blocks("exit");
 	if (!mt_state_is_handed_over())
 		return;
 	if (!control_is_collector_alive())
@@ -301,6 +305,8 @@ void process_enter_child(struct thread *thread)
 	bool is_wanted = is_child_recorded();
 	bool was_recorded = mt_state_is_handed_over();
 	struct mt_state_header *parent = was_recorded ? keep_parents_header() : NULL;
+	if (mt_state.header->check_mode != MT_CHECK_NONE)
+		ancestors_keep();
 	bool has_state = is_wanted && mt_state_reopen_after_fork();
 	if (!is_wanted)
 		mt_state_detach();

@@ -19,7 +19,8 @@ prepare() {
 # begin ARGUMENT...: in the background; it has said "ready" and reads what `ask` writes.
 begin() {
 	mkfifo in
-	memtrace run -q -o t.mtz --malloc debug -- "$damages" "$@" <in >out 2>err 9>&- &
+	memtrace run -q --force -o t.mtz --malloc "${mode:-debug}" -- "$damages" "$@" \
+		<in >out 2>err 9>&- &
 	job=$!
 	exec 9>in
 	until grep -q ready out; do kill -0 $job; done
@@ -35,8 +36,10 @@ pid_of_damages() {
 	pgrep -n -x -P "$job" damages
 }
 
-@test "debug: after memtrace snapshot all blocks are looked at, at the next call" {
-	export MEMTRACE_DEBUG=continue
+# told_after_snapshot MODE
+told_after_snapshot() {
+	local mode=$1
+	rm -f in out err
 	begin beyond
 	echo >&9
 	memtrace snapshot -q "$(pid_of_damages)" --label here
@@ -50,6 +53,12 @@ pid_of_damages() {
 	[ "$(grep -c '^Memory error' err)" = 1 ]
 	memtrace info --errors t.mtz | grep -q '^Memory error: memtrace snapshot: bad trailing'
 	memtrace info --errors t.mtz | grep -q ', in main$'
+}
+
+@test "debug, guard: after memtrace snapshot all blocks are looked at, at the next call" {
+	export MEMTRACE_DEBUG=continue
+	told_after_snapshot debug
+	told_after_snapshot guard
 }
 
 @test "debug: the quarantine is looked at when a block leaves it, and at the end" {

@@ -1,7 +1,6 @@
 /*
  * write-beyond-at-exit.c - one byte beyond the end of a block that is never freed.
  * error: write-beyond
- * guard: none
  * The twin, with an argument, stays within.
  */
 #include <stdbool.h>

@@ -1,7 +1,6 @@
 /*
  * write-beyond-snapshot.c - a block that is damaged when a snapshot is taken, and mended later.
  * error: write-beyond
- * guard: none
  * The twin, with an argument, stays within.
  */
 #include <stdbool.h>
