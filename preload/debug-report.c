@@ -254,7 +254,7 @@ static bool is_on_own_stack(const void *p)
 	       (uintptr_t)p < thread->recorder.unwinder->stack_high;
 }
 
-static void describe_stray(struct text *text, const struct report *report)
+void debug_describe_stray(struct text *text, const struct report *report)
 {
 	const void *p = report->address;
 	uint32_t module = mt_modules_id((uintptr_t)p);
@@ -292,7 +292,7 @@ void debug_report_stray(const struct debug_call *call, const void *p)
 		.address = p,
 		.called_by = (uint8_t)api_letter(call->api),
 		.here = call->here,
-		.describe = describe_stray,
+		.describe = debug_describe_stray,
 	};
 	report_error(&report);
 }

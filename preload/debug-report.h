@@ -30,6 +30,9 @@ void debug_report_size(const struct debug_call *call, const void *p,
 /* A pointer at which no block begins: into one, or to none. */
 void debug_report_stray(const struct debug_call *call, const void *p);
 
+/* The line about such a pointer: where it leads. */
+void debug_describe_stray(struct text *text, const struct report *report);
+
 /* Whether the C library made this block, past us. Reads nothing that is not there. */
 bool debug_is_foreign(const void *p);
 

@@ -5,6 +5,7 @@
 
 #include "preload/look.h"
 #include "preload/report.h"
+#include "preload/unfenced.h"
 #include "tracer/record/syscall.h"
 
 #include <errno.h>
@@ -44,6 +45,25 @@ static void report(enum mt_error_kind kind, const struct call *call, const void 
 		report.describe = fence_describe;
 	}
 	report_error(&report);
+}
+
+/* A pointer beside the fenced range: whether there may be a block; if not, that is told. */
+static bool is_unfenced_block(struct thread *thread, struct mt_caller caller,
+			      const struct call *call, const void *p)
+{
+	struct unfenced found = unfenced_judge(thread, p);
+	if (found.kind == MT_ERROR_NONE)
+		return true;
+	const struct report report = {.kind = found.kind,
+				      .call = call->name,
+				      .address = p,
+				      .block = found.block,
+				      .block_bytes = found.block_bytes,
+				      .allocated = found.allocated,
+				      .here = thread_traceback(thread, caller),
+				      .describe = unfenced_describe};
+	report_error(&report);
+	return false;
 }
 
 /* A pointer into the fenced range at which no live block begins. */
@@ -125,12 +145,13 @@ void fenced_free(struct thread *thread, struct mt_caller caller, void *p,
 		 struct release release)
 {
 	look_if_asked();
+	struct call call = {.name = api_name_of_free((enum api)release.api)};
 	if (!fence_is_inside(p)) {
-		serve_free_other(thread, p);
+		if (is_unfenced_block(thread, caller, &call, p))
+			serve_free_other(thread, p);
 		return;
 	}
-	const struct call call = {.name = api_name_of_free((enum api)release.api),
-				  .here = thread_traceback(thread, caller)};
+	call.here = thread_traceback(thread, caller);
 	struct fence_block *block = find(&call, p);
 	if (block)
 		end(thread, &call, block);
@@ -195,6 +216,8 @@ void *fenced_realloc(struct thread *thread, struct mt_caller caller, void *p,
 			return fail();
 		if (from->size == request.size)
 			return keep(thread, &call, from);
+	} else if (!is_unfenced_block(thread, caller, &call, p)) {
+		return fail();
 	}
 	struct fence_block *to = place(thread, request);
 	if (!to)

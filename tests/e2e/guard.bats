@@ -187,6 +187,26 @@ is_told_once() {
 	grep -q 'memtrace: no block is guarded' err.txt
 }
 
+@test "guard: what is no block is told beside the fences too, and left out" {
+	compile wild-frees
+	for how in wrongly ""; do
+		for sample in 1 1000000000; do
+			export MEMTRACE_DEBUG=continue MEMTRACE_GUARD_SAMPLE=$sample
+			memtrace run -q --force -o t.mtz --malloc guard -- ./wild-frees $how \
+				>out.txt 2>err.txt
+			[ "$(grep -c '^Memory error: ' err.txt)" = "$(cat out.txt)" ]
+		done
+	done
+	MEMTRACE_GUARD_SAMPLE=1000000000 memtrace run -q --force -o t.mtz --malloc guard -- \
+		./wild-frees wrongly 2>err.txt
+	grep -A9 'free: pointer into the middle of a block' err.txt | grep -q \
+		'4 bytes into a block of 30 bytes'
+	[ "$(grep -c '^Memory block allocated at' err.txt)" = 5 ]
+	grep -q 'to the stack of this thread' err.txt
+	grep -q 'to where there is no memory' err.txt
+	grep -q 'free: double free' err.txt
+}
+
 @test "guard: well-known programs run clean" {
 	cat >work.py <<-'END'
 		import json, re, collections

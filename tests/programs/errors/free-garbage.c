@@ -1,7 +1,6 @@
 /*
  * free-garbage.c - a number that is no address is freed.
  * error: wild-free
- * guard: none
  * The twin, with an argument, frees a block.
  */
 #include <stdbool.h>

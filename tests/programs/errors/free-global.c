@@ -1,7 +1,6 @@
 /*
  * free-global.c - a global variable is freed.
  * error: wild-free
- * guard: none
  * The twin, with an argument, frees a block.
  */
 #include <stdbool.h>

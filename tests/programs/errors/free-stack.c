@@ -1,7 +1,6 @@
 /*
  * free-stack.c - a variable on the stack is freed.
  * error: wild-free
- * guard: none
  * The twin, with an argument, frees a block.
  */
 #include <stdbool.h>
