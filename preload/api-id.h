@@ -25,6 +25,19 @@ static inline char api_letter(enum api api)
 	return "canvmo"[api];
 }
 
+static inline const char *api_name_of_alloc(enum api api)
+{
+	static const char *const names[API_COUNT] = {
+		[API_MALLOC] = "malloc",
+		[API_ALIGNED] = "memalign",
+		[API_NEW] = "operator new",
+		[API_NEW_ARRAY] = "operator new[]",
+		[API_PYTHON_MEM] = "PyMem_Malloc",
+		[API_PYTHON_OBJECT] = "PyObject_Malloc",
+	};
+	return names[api];
+}
+
 static inline const char *api_name_of_free(enum api api)
 {
 	static const char *const names[API_COUNT] = {

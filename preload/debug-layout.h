@@ -30,7 +30,7 @@ enum {
 
 	/*
 	 * Larger blocks are not filled: that would make resident what the program may
-	 * never touch. Nor do they wait in the quarantine.
+	 * never touch. When they are freed only their ends are.
 	 */
 	DEBUG_FILL_LIMIT = 16 << 20,
 };
@@ -84,18 +84,6 @@ static inline bool debug_is_head_whole(const void *p, size_t n, enum api api)
 static inline bool debug_is_tail_whole(const void *p, size_t n)
 {
 	return debug_word_at((const unsigned char *)p + n) == debug_forbidden;
-}
-
-/* The first of the block's bytes that is not dead; NULL: all are as they were left. */
-static inline const unsigned char *debug_find_living(const void *p, size_t bytes)
-{
-	static const uint64_t dead = UINT64_C(0xdddddddddddddddd);
-	const unsigned char *at = debug_base(p), *end = at + bytes;
-	while (at < end && !((debug_word_at(at) ^ dead) | (debug_word_at(at + 8) ^ dead)))
-		at += 16;
-	while (at < end && *at == DEBUG_DEAD_BYTE)
-		at++;
-	return at < end ? at : NULL;
 }
 
 #endif

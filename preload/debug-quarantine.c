@@ -115,17 +115,17 @@ bool debug_quarantine_put(void *p, size_t bytes)
 	return has_room;
 }
 
-static struct debug_leaving take_oldest(void)
+static void *take_oldest(void)
 {
 	entry oldest = quarantine.ring[quarantine.first];
 	quarantine.first = place_of(1);
 	quarantine.count--;
 	quarantine.units -= units_of(oldest);
 	fetch_ahead();
-	return (struct debug_leaving){block_of(oldest), units_of(oldest) << UNIT_SHIFT};
+	return block_of(oldest);
 }
 
-size_t debug_quarantine_take(struct debug_leaving out[DEBUG_QUARANTINE_BATCH])
+size_t debug_quarantine_take(void *out[DEBUG_QUARANTINE_BATCH])
 {
 	if (!is_too_full())
 		return 0;
@@ -139,14 +139,21 @@ size_t debug_quarantine_take(struct debug_leaving out[DEBUG_QUARANTINE_BATCH])
 	return count;
 }
 
-void debug_quarantine_each(void (*visit)(void *context, void *p, size_t bytes),
-			   void *context)
+size_t debug_quarantine_give_up(void *out[DEBUG_QUARANTINE_BATCH])
+{
+	size_t count = 0;
+	bool is_locked = lock();
+	while (quarantine.count && count < DEBUG_QUARANTINE_BATCH)
+		out[count++] = take_oldest();
+	unlock(is_locked);
+	return count;
+}
+
+void debug_quarantine_each(void (*visit)(void *context, void *p), void *context)
 {
 	bool is_locked = lock();
-	for (size_t i = 0; i < quarantine.count; i++) {
-		entry at = quarantine.ring[place_of(i)];
-		visit(context, block_of(at), units_of(at) << UNIT_SHIFT);
-	}
+	for (size_t i = 0; i < quarantine.count; i++)
+		visit(context, block_of(quarantine.ring[place_of(i)]));
 	unlock(is_locked);
 }
 

@@ -15,24 +15,20 @@ enum {
 /* For at most this many bytes; 0: for none. False: no memory. */
 bool debug_quarantine_start(size_t bytes);
 
-/* False: it is too large to come in. */
+/* bytes: how much memory it keeps. False: that is too much for it to come in. */
 bool debug_quarantine_put(void *p, size_t bytes);
-
-/* A block on its way out, and how many bytes of it were counted. */
-struct debug_leaving {
-	void *p;
-	size_t bytes; /* a multiple of 16 */
-};
 
 /*
  * The oldest while there is more in it than there should be; 0: there is not. They are the
  * caller's. When one has to go many do: looking at them is cheaper so.
  */
-size_t debug_quarantine_take(struct debug_leaving out[DEBUG_QUARANTINE_BATCH]);
+size_t debug_quarantine_take(void *out[DEBUG_QUARANTINE_BATCH]);
+
+/* The same however full it is: somebody needs the memory. */
+size_t debug_quarantine_give_up(void *out[DEBUG_QUARANTINE_BATCH]);
 
 /* For each, oldest first; meanwhile nothing goes in or out. */
-void debug_quarantine_each(void (*visit)(void *context, void *p, size_t bytes),
-			   void *context);
+void debug_quarantine_each(void (*visit)(void *context, void *p), void *context);
 
 void debug_quarantine_before_fork(void);
 void debug_quarantine_after_fork(void);

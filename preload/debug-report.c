@@ -5,6 +5,7 @@
 #include "preload/debug-report.h"
 
 #include "preload/ancestors.h"
+#include "preload/debug-dead.h"
 #include "preload/debug-layout.h"
 #include "preload/large.h"
 #include "preload/probe.h"
@@ -109,12 +110,10 @@ static void put_data(struct text *text, const struct view *view)
 /* Where a freed block is not what its free left. */
 static void put_dead(struct text *text, const struct view *view)
 {
-	const unsigned char *at = debug_base(view->p);
-	const unsigned char *end = at + debug_whole_bytes(view->n);
+	size_t whole = debug_whole_bytes(view->n);
+	const unsigned char *at = debug_dead_find(view->p, whole);
 	size_t wrong = 0;
-	for (; at < end; at++) {
-		if (*at == DEBUG_DEAD_BYTE)
-			continue;
+	for (; at; at = debug_dead_find_from(view->p, whole, at + 1)) {
 		if (!wrong)
 			text_put(text, "    It has been freed, and is not all DEADBYTE "
 				       "(0xdd):\n");
@@ -123,7 +122,7 @@ static void put_dead(struct text *text, const struct view *view)
 		bool is_before = at < view->p;
 		put_byte(text, "p", is_before ? '-' : '+',
 			 (size_t)(is_before ? view->p - at : at - view->p), *at,
-			 DEBUG_DEAD_BYTE);
+			 debug_dead_byte(view->p, whole, at));
 	}
 	if (!wrong)
 		text_put(text, "    It has been freed: all is DEADBYTE, as expected.\n");

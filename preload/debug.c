@@ -8,6 +8,7 @@
 #include "preload/bump.h"
 #include "preload/config.h"
 #include "preload/debug-blocks.h"
+#include "preload/debug-dead.h"
 #include "preload/debug-layout.h"
 #include "preload/debug-quarantine.h"
 #include "preload/debug-report.h"
@@ -128,43 +129,6 @@ static void forget_large(struct thread *thread, struct debug_record *record)
 		mt_counters_free(&thread->recorder, id, size);
 }
 
-/* A block with a record of both kinds; id is its traceback. */
-static void *make(struct thread *thread, mt_traceback_id id, struct request request)
-{
-	uint8_t shift = request.alignment_shift <= 4 ? 0 : request.alignment_shift;
-	if (request.size > most_bytes || shift >= 61)
-		return fail();
-	unsigned char *base = serve_place(thread, request_below(request, shift));
-	if (!base)
-		return NULL;
-	void *p = base + ((size_t)1 << (shift ? shift : 4));
-	struct debug_record *record = debug_blocks_place(p);
-	if (!record) {
-		serve_release(thread, base);
-		return fail();
-	}
-	const struct debug_word word = {.state = DEBUG_LIVE,
-					.api = (enum api)request.api,
-					.shift = shift ? shift : 4,
-					.allocated = id};
-	fetch_next(thread, base);
-	uint64_t serial = next_serial();
-	fill_fresh(p, request);
-	debug_surround(p, request.size, word.api, serial);
-	if (pymalloc_is_inside(base))
-		serve_record(thread, id, base, request.size);
-	else
-		note_large(thread, id, base, record, request.size);
-	debug_record_begin(record, word, request.size, serial);
-	return p;
-}
-
-void *debug_alloc(struct thread *thread, struct mt_caller caller, struct request request)
-{
-	look_if_asked();
-	return make(thread, thread_traceback(thread, caller), request);
-}
-
 static unsigned char *start_of(const void *p, struct debug_word word)
 {
 	return (unsigned char *)p - ((size_t)1 << word.shift);
@@ -209,25 +173,89 @@ static void end(struct thread *thread, void *p)
 	serve_release(thread, start_of(p, word));
 }
 
-static void check_dead(const struct debug_call *call, const void *p, size_t bytes)
+static void check_dead(const struct debug_call *call, const void *p)
 {
-	const unsigned char *living = debug_find_living(p, bytes);
+	const struct debug_record *record = debug_blocks_find(p);
+	size_t whole = debug_whole_bytes(debug_record_size(record));
+	const unsigned char *living = debug_dead_find(p, whole);
 	if (!living)
 		return;
-	const struct debug_record *record = debug_blocks_find(p);
 	debug_report_block(MT_ERROR_WRITE_AFTER_FREE, call, p, record,
 			   debug_record_word(record), living);
 }
 
+static void end_all(struct thread *thread, const struct debug_call *call,
+		    void *const *out, size_t count)
+{
+	for (size_t i = 0; i < count; i++) {
+		check_dead(call, out[i]);
+		end(thread, out[i]);
+	}
+}
+
 static void leave_quarantine(struct thread *thread, const struct debug_call *call)
 {
-	struct debug_leaving out[DEBUG_QUARANTINE_BATCH];
+	void *out[DEBUG_QUARANTINE_BATCH];
 	size_t count;
 	while ((count = debug_quarantine_take(out)) > 0)
-		for (size_t i = 0; i < count; i++) {
-			check_dead(call, out[i].p, out[i].bytes);
-			end(thread, out[i].p);
-		}
+		end_all(thread, call, out, count);
+}
+
+/* Memory that waits in the quarantine is not to be missed anywhere else. */
+static void give_up_quarantine(struct thread *thread, mt_traceback_id here, enum api api)
+{
+	const struct debug_call call = {
+		.name = api_name_of_alloc(api), .here = here, .api = api};
+	void *out[DEBUG_QUARANTINE_BATCH];
+	size_t count;
+	while ((count = debug_quarantine_give_up(out)) > 0)
+		end_all(thread, &call, out, count);
+}
+
+static void *place(struct thread *thread, mt_traceback_id id, struct request request)
+{
+	void *base = serve_place(thread, request);
+	if (__builtin_expect(base != NULL, 1))
+		return base;
+	give_up_quarantine(thread, id, (enum api)request.api);
+	return serve_place(thread, request);
+}
+
+/* A block with a record of both kinds; id is its traceback. */
+static void *make(struct thread *thread, mt_traceback_id id, struct request request)
+{
+	uint8_t shift = request.alignment_shift <= 4 ? 0 : request.alignment_shift;
+	if (request.size > most_bytes || shift >= 61)
+		return fail();
+	unsigned char *base = place(thread, id, request_below(request, shift));
+	if (!base)
+		return NULL;
+	void *p = base + ((size_t)1 << (shift ? shift : 4));
+	struct debug_record *record = debug_blocks_place(p);
+	if (!record) {
+		serve_release(thread, base);
+		return fail();
+	}
+	const struct debug_word word = {.state = DEBUG_LIVE,
+					.api = (enum api)request.api,
+					.shift = shift ? shift : 4,
+					.allocated = id};
+	fetch_next(thread, base);
+	uint64_t serial = next_serial();
+	fill_fresh(p, request);
+	debug_surround(p, request.size, word.api, serial);
+	if (pymalloc_is_inside(base))
+		serve_record(thread, id, base, request.size);
+	else
+		note_large(thread, id, base, record, request.size);
+	debug_record_begin(record, word, request.size, serial);
+	return p;
+}
+
+void *debug_alloc(struct thread *thread, struct mt_caller caller, struct request request)
+{
+	look_if_asked();
+	return make(thread, thread_traceback(thread, caller), request);
 }
 
 /* The caller has made it dead, so that nobody else does this. */
@@ -239,9 +267,8 @@ static void bury(struct thread *thread, const struct debug_call *call, void *p,
 		serve_forget(thread, start_of(p, word));
 	else
 		forget_large(thread, record);
-	if (bytes <= DEBUG_FILL_LIMIT)
-		__builtin_memset(debug_base(p), DEBUG_DEAD_BYTE, bytes);
-	if (!debug_quarantine_put(p, bytes))
+	size_t kept = debug_dead_fill(p, bytes);
+	if (!kept || !debug_quarantine_put(p, kept))
 		end(thread, p);
 	leave_quarantine(thread, call);
 }
@@ -459,12 +486,13 @@ static void check_live(void *context, void *p, struct debug_record *record)
 	atomic_store(&record->word, seen);
 }
 
-static void check_quarantined(void *context, void *p, size_t bytes)
+static void check_quarantined(void *context, void *p)
 {
-	check_dead(context, p, bytes);
+	size_t whole = debug_whole_bytes(debug_record_size(debug_blocks_find(p)));
+	check_dead(context, p);
 	/* Once told is enough. */
-	if (debug_find_living(p, bytes))
-		__builtin_memset(debug_base(p), DEBUG_DEAD_BYTE, bytes);
+	if (debug_dead_find(p, whole))
+		debug_dead_fill(p, whole);
 }
 
 void debug_check_all(const char *name, mt_traceback_id here)
@@ -483,9 +511,10 @@ static void find_damage(void *found, void *p, struct debug_record *record)
 		*(bool *)found = true;
 }
 
-static void find_damage_in_dead(void *found, void *p, size_t bytes)
+static void find_damage_in_dead(void *found, void *p)
 {
-	if (debug_find_living(p, bytes))
+	const struct debug_record *record = debug_blocks_find(p);
+	if (debug_dead_find(p, debug_whole_bytes(debug_record_size(record))))
 		*(bool *)found = true;
 }
 
@@ -530,10 +559,9 @@ void debug_reopen_after_fork(void)
 	debug_quarantine_reopen_after_fork();
 }
 
-static void disinherit(void *context, void *p, size_t bytes)
+static void disinherit(void *context, void *p)
 {
 	(void)context;
-	(void)bytes;
 	if (pymalloc_is_inside(p))
 		heaps_disinherit(pymalloc_pool_index(pymalloc.geometry, p));
 }

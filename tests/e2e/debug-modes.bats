@@ -73,6 +73,16 @@ told_after_snapshot() {
 	[ "$output" = ready ]
 }
 
+@test "debug: what waits in the quarantine is given up before a request fails" {
+	${CC:-cc} -std=gnu11 -O0 -w -fno-builtin "$root/tests/programs/huge-blocks.c" -o huge
+	(
+		ulimit -v 1500000
+		memtrace run -q -o t.mtz --malloc debug -- ./huge 40 >out 2>err
+	)
+	[ "$(cat out)" = 0 ]
+	[ ! -s err ]
+}
+
 @test "debug: a size of the quarantine that is none is told and not used" {
 	for size in 65536 64k 64K 64KiB 65kB; do
 		MEMTRACE_QUARANTINE=$size run -0 memtrace run -q --force -o t.mtz --malloc debug true
