@@ -95,6 +95,7 @@ static void fetch_next(const struct thread *thread, const void *base)
 	__builtin_prefetch(next, 1);
 	__builtin_prefetch(next + 64, 1);
 	__builtin_prefetch(debug_blocks_find(next + DEBUG_HEAD_BYTES), 1);
+	__builtin_prefetch(mt_sidetable_at(next), 1);
 }
 
 /*

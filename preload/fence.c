@@ -230,7 +230,10 @@ static uint32_t find_cells(uint32_t wanted)
 	return range.cell_count;
 }
 
-/* Older blocks in these cells are forgotten. NULL: there is no place. */
+/*
+ * Older blocks in these cells are forgotten; theirs is not live before its pages are as
+ * they should be. NULL: there is no place.
+ */
 static struct fence_block *claim(uint32_t cells, size_t size, size_t offset)
 {
 	struct fence_block *block = NULL;
@@ -247,7 +250,7 @@ static struct fence_block *claim(uint32_t cells, size_t size, size_t offset)
 		block->allocated = block->freed = 0;
 		block->entry = 0;
 		block->birth = block->death = (uint16_t)inherited_generation;
-		atomic_store_explicit(&block->state, FENCE_LIVE, memory_order_release);
+		atomic_store_explicit(&block->state, FENCE_STUCK, memory_order_release);
 		range.next_cell = cell + cells;
 		if (range.top < cell + cells)
 			range.top = cell + cells;
@@ -331,6 +334,7 @@ static struct fence_block *open_block(size_t size, size_t alignment)
 	struct fence_block *block = claim(cells, size, bytes - taken);
 	if (block && open_pages(block, bytes)) {
 		fill_around(block);
+		atomic_store_explicit(&block->state, FENCE_LIVE, memory_order_release);
 		atomic_fetch_add_explicit(&mt_state.header->guarded_blocks, 1,
 					  memory_order_relaxed);
 		return block;

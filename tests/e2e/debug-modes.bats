@@ -73,6 +73,15 @@ told_after_snapshot() {
 	[ "$output" = ready ]
 }
 
+@test "debug, guard: blocks are looked at while threads and handlers come and go with them" {
+	${CC:-cc} -std=gnu11 -D_GNU_SOURCE -I "$root" -g -O1 -w -fno-builtin -pthread \
+		"$root/tests/programs/look-while-threads-allocate.c" -o look -ldl
+	for mode in debug malloc_debug guard; do
+		run -0 timeout 60 memtrace run -q --force -o %n.mtz --malloc $mode -- ./look
+		[ "$output" = "done" ]
+	done
+}
+
 @test "debug: what waits in the quarantine is given up before a request fails" {
 	${CC:-cc} -std=gnu11 -O0 -w -fno-builtin "$root/tests/programs/huge-blocks.c" -o huge
 	(
