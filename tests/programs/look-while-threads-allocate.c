@@ -26,9 +26,6 @@ static _Atomic int is_over;
 static void *work(void *seed)
 {
 	unsigned state = (unsigned)(size_t)seed;
-	sigset_t all;
-	sigfillset(&all);
-	pthread_sigmask(SIG_BLOCK, &all, NULL);
 	char *kept[KEPT] = {0};
 	while (!is_over) {
 		state = state * 1103515245 + 12345;
@@ -79,10 +76,15 @@ static void look(int round)
 int main(void)
 {
 	pthread_t threads[THREADS];
+	sigset_t ticks;
+	sigemptyset(&ticks);
+	sigaddset(&ticks, SIGALRM);
+	pthread_sigmask(SIG_BLOCK, &ticks, NULL);
 	for (size_t i = 0; i < THREADS; i++)
 		pthread_create(&threads[i], NULL, work, (void *)(i + 1));
 	sigaction(SIGALRM,
 		  &(struct sigaction){.sa_handler = tick, .sa_flags = SA_RESTART}, NULL);
+	pthread_sigmask(SIG_UNBLOCK, &ticks, NULL);
 	set_ticks(TICK_US);
 	for (int round = 0; round < ROUNDS; round++)
 		look(round);
