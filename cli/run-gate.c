@@ -98,6 +98,7 @@ static int judge_run(struct gate *gate, const struct run_gate_options *options,
 		return gate_cannot_judge(gate, run->program,
 					 mt_unrecorded_why(run->program), err);
 	gate->question.judges_children = options->judges_all;
+	gate->question.finds_leaks = run->wants_leaks;
 	int rc = gate_judge(gate, run->trace, names, err);
 	return rc >= 0 && options->judges_all ? judge_others(gate, run, err) : rc;
 }

@@ -305,6 +305,27 @@ line_of() {
 	run -0 memtrace run -q --force -o g.mtz --gate --leaks -- ./cache
 }
 
+@test "run --gate-all --leaks: an image that exec replaced has lost nothing" {
+	cat >again.c <<-'END'
+		#include <stdlib.h>
+		#include <unistd.h>
+		int main(int argc, char **argv)
+		{
+			void *volatile held = malloc(argc > 2 ? 1000 : 10);
+			if (argc > 1) execv(argv[1], argv + 1);
+			return !held;
+		}
+	END
+	${CC:-cc} -fno-builtin again.c -o again
+	run -0 memtrace run --no-summary --force -o g.mtz --gate-all --leaks -- ./again ./cache
+	[[ $output == *"max-leaked: passed: not searched: the process went on as another program"* ]]
+	run -0 memtrace run -q --force -o g.mtz --gate-all --leaks --max-leaked 0 -- ./again ./cache
+	run -23 memtrace run -q --force -o g.mtz --gate-all --leaks -- ./again ./cache lose
+	# What ended without a search is not judged, exec or not.
+	run -125 memtrace run -q --force -o g.mtz --gate-all -- ./again ./cache
+	run -3 memtrace gate --max-leaked 0 g.mtz.1
+}
+
 @test "leaks, why, dup: a damaged trace gives what is intact, with status 3" {
 	size=$(stat -c %s cache.mtz)
 	cp cache.mtz bent.mtz

@@ -40,7 +40,8 @@ struct mt_gate_question {
 	bool matches_functions; /* of the baseline; see match.h */
 	bool per_iteration;     /* judge snapshots "iteration", with or without growth */
 	bool demands_self_test;
-	bool judges_children; /* no child may have been left out */
+	bool judges_children; /* one of a tree, of which none may have been left out */
+	bool finds_leaks;     /* the tree was to be searched for leaks */
 	struct mt_names runs; /* all runs, when growth between them is judged */
 	uint64_t warmup;      /* iterations or runs at the beginning that do not count */
 	struct mt_suppressions *suppressions; /* may be empty; are judged */
