@@ -19,7 +19,7 @@
 
 enum {
 	MT_STATE_MAGIC = 0x5354544d, /* "MTTS" */
-	MT_STATE_VERSION = 2,
+	MT_STATE_VERSION = 3,
 
 	/* What MEMTRACE_SELF_TEST leaks: a size that no program is likely to ask for. */
 	MT_SELF_TEST_BYTES = 31337,
@@ -327,6 +327,22 @@ enum mt_python {
 	MT_PYTHON_OWN = 2,  /* its own pymalloc: by option or PYTHONMALLOC */
 };
 
+/*
+ * Memory that the program took by sbrk and brk for itself, in order of time, beside what
+ * the C library's allocator takes there. In the process's own memory.
+ */
+enum {
+	MT_BREAKS = 256,
+};
+
+struct mt_state_breaks {
+	_Atomic uint32_t count;
+	uint32_t reserved;
+	struct {
+		_Atomic uint64_t start, end; /* equal: given back */
+	} list[MT_BREAKS];
+};
+
 struct mt_state_header {
 	uint32_t magic;
 	uint32_t version;
@@ -347,6 +363,7 @@ struct mt_state_header {
 	uint64_t start_monotonic_ns; /* CLOCK_MONOTONIC then; time_ns counts from here */
 	uint64_t heap_base;          /* address of the small-object heap */
 	uint64_t heap_bytes;         /* reserved */
+	uint64_t breaks;         /* address of a struct mt_state_breaks in the process */
 	uint8_t parent_uuid[16]; /* of the state this one was forked from, else zero */
 	uint8_t uuid[16];
 	/* What could be asked of the kernel while the process lives. */

@@ -5,6 +5,7 @@
 #include "preload/process.h"
 
 #include "preload/ancestors.h"
+#include "preload/breaks.h"
 #include "preload/config.h"
 #include "preload/control.h"
 #include "preload/debug.h"
@@ -102,6 +103,7 @@ bool process_start(void)
 		atomic_store(&mt_state.header->totals.tracing, 0);
 	if (!is_recorded)
 		return false;
+	breaks_introduce();
 	if (config.check_mode == MT_CHECK_GUARD)
 		fence_start(config.guard_budget_bytes, config.guard_sample);
 	return is_recorded;
@@ -314,6 +316,7 @@ void process_enter_child(struct thread *thread)
 	fault_after_fork();
 	bool is_recorded = false;
 	if (has_state) {
+		breaks_introduce();
 		mt_state.header->ready = 1;
 		mt_start_introduce();
 		is_recorded = mt_state_hand_over(config.socket, CHILD_TIMEOUT_MS, false);

@@ -86,6 +86,10 @@ line_of() {
 	stories held register,saved-register,stack-of-other
 }
 
+@test "leaks: memory that the program took by sbrk holds, freed chunks beside it do not" {
+	stories held break,break-given-back
+}
+
 @test "leaks: stacks of coroutines hold, in the heap and in a mapping" {
 	stories held coroutine-in-heap,coroutine-in-mapping
 }

@@ -426,6 +426,28 @@ static void find_regions(struct search *s)
 	}
 }
 
+/* Beside the C library's chunks, where the program has taken memory by sbrk itself. */
+static void find_breaks(struct search *s)
+{
+	struct mt_state_breaks breaks;
+	uint64_t at = s->q->image->header.breaks;
+	if (!at || !mt_memory_read(s->q->memory, at, &breaks, sizeof breaks))
+		return;
+	uint32_t count = breaks.count < MT_BREAKS ? breaks.count : MT_BREAKS;
+	for (uint32_t i = 0; i < count; i++) {
+		struct mt_root_range range = {.start = breaks.list[i].start,
+					      .end = breaks.list[i].end,
+					      .kind = MT_HELD_MAPPING,
+					      .pages = MT_MEMORY_TOUCHED};
+		const struct mt_mapping *mapping = mapping_at(s, range.start);
+		if (!is_readable(mapping))
+			continue;
+		if (range.end > mapping->end)
+			range.end = mapping->end;
+		put(s, range);
+	}
+}
+
 static void separate(struct search *s)
 {
 	size_t kept = 0;
@@ -453,6 +475,7 @@ int mt_root_set_find(struct mt_root_set *roots,
 	if (!s.failed) {
 		find_unused_stacks(&s);
 		find_regions(&s);
+		find_breaks(&s);
 		take_our_own(&s);
 		take_c_heap(&s);
 	}

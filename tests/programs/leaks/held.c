@@ -177,6 +177,38 @@ static NOINLINE void opened_module(void)
 	expect("reachable", 1, 96);
 }
 
+/* Between the C library's chunks, from malloc's point of view nobody's. */
+static NOINLINE void break_of_program(void)
+{
+	void *before = malloc(100000); /* makes the C library take its part */
+	void **mine = (void **)sbrk(4096);
+	void *behind = malloc(150000);
+	if (mine == (void *)-1 || !before || !behind)
+		abort();
+	mine[7] = story_block(48);
+	mine[8] = story_block(3000);
+	if (brk((char *)sbrk(0) + 4096))
+		abort();
+	((void **)((char *)sbrk(0) - 4096))[3] = story_block(24);
+	free(behind);
+	free(before);
+	expect("reachable", 3, 3072);
+}
+
+/* What was given back again holds nothing; and what malloc's chunks held does not count. */
+static NOINLINE void break_given_back(void)
+{
+	char *volatile mine = (char *)sbrk(8192);
+	if (mine == (void *)-1)
+		abort();
+	*(void **)(mine + 5000) = story_block(48);
+	sbrk(-4096);
+	void **freed = (void **)malloc(5000);
+	freed[100] = story_block(64);
+	free(freed);
+	expect("definite", 2, 112);
+}
+
 static ucontext_t here, there;
 static void *coroutine_stack;
 
@@ -278,6 +310,8 @@ int main(int argc, char **argv)
 		{"register", register_of_other},
 		{"saved-register", saved_register},
 		{"opened-module", opened_module},
+		{"break", break_of_program},
+		{"break-given-back", break_given_back},
 		{"coroutine-in-heap", coroutine_in_heap},
 		{"coroutine-in-mapping", coroutine_in_mapping},
 		{"key", key},
