@@ -4,14 +4,12 @@
 #include "tracer/collect/heap-scan-name.h"
 
 #include "tracer/collect/frames.h"
-#include "tracer/collect/thread-locals.h"
 
 #include <stdlib.h>
 
 /* The frames of the thread that was asked for last. */
 struct naming {
 	struct mt_heap_scan *scan;
-	struct mt_thread_locals locals;
 	struct mt_frames *frames;
 	size_t walked; /* index + 1 of the thread; 0: none */
 };
@@ -65,7 +63,7 @@ static void name_thread_local(struct naming *naming, uint32_t root,
 {
 	struct mt_heap_scan *scan = naming->scan;
 	struct mt_heap_scan_frame frame = {.root = root};
-	if (mt_thread_locals_find(&naming->locals, &scan->memory, range->thread_pointer,
+	if (mt_thread_locals_find(&scan->locals, &scan->memory, range->thread_pointer,
 				  place, &frame.module, &frame.offset))
 		add_frame(scan, frame);
 }
@@ -91,7 +89,6 @@ static void name_root(struct naming *naming, uint32_t root)
 void mt_heap_scan_name(struct mt_heap_scan *scan)
 {
 	struct naming naming = {.scan = scan, .frames = malloc(sizeof *naming.frames)};
-	mt_thread_locals_load(&naming.locals, &scan->memory, &scan->objects);
 	uint8_t *is_holding = calloc(scan->root_count + 1, 1);
 	for (uint32_t i = 0; is_holding && i < scan->live.count; i++) {
 		uint32_t holder = scan->reach.holders[i];

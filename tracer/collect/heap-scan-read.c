@@ -42,7 +42,7 @@ struct reading {
 	uint64_t pointers;     /* in it */
 	uint64_t hash, hashed; /* as far as it went */
 	bool is_zero, has_contents;
-	size_t stack; /* the next of roots.stacks */
+	size_t special; /* the next of roots.blocks */
 	const struct mt_root_range *range;
 	bool is_of_libc, is_of_loader; /* the range: their data */
 	uint8_t *begins; /* enum beginning of four blocks each, as far as was asked */
@@ -255,6 +255,8 @@ static void read_block(struct reading *r, uint32_t block, uint64_t address,
 {
 	struct mt_heap_scan *scan = r->scan;
 	begin_block(r, block, address, size);
+	/* What is passed over may be anything. */
+	r->is_zero = !from;
 	if (from < size)
 		read_words(r, from, data + from, size - from);
 	scan->words[block] = mt_contents_of(&scan->contents, data, size, size,
@@ -264,15 +266,20 @@ static void read_block(struct reading *r, uint32_t block, uint64_t address,
 	scan->sums.heap_bytes += size;
 }
 
-/* How far into the block a stack begins that a thread runs on; else 0. */
-static uint64_t stack_offset(struct reading *r, uint32_t block, uint64_t address)
+/*
+ * How far into the block its pointers begin to count, where it is a stack that a thread
+ * runs on; of thread-locals, which are roots, none does. Else 0.
+ */
+static uint64_t first_counting(struct reading *r, uint32_t block, uint64_t address)
 {
 	const struct mt_root_set *roots = &r->scan->roots;
-	while (r->stack < roots->stack_count && roots->stacks[r->stack].block < block)
-		r->stack++;
-	if (r->stack == roots->stack_count || roots->stacks[r->stack].block != block)
+	while (r->special < roots->block_count && roots->blocks[r->special].block < block)
+		r->special++;
+	if (r->special == roots->block_count || roots->blocks[r->special].block != block)
 		return 0;
-	uint64_t from = roots->stacks[r->stack].from;
+	if (!roots->blocks[r->special].is_stack)
+		return UINT64_MAX;
+	uint64_t from = roots->blocks[r->special].from;
 	return from > address ? (from - address + WORD - 1) & -(uint64_t)WORD : 0;
 }
 
@@ -306,9 +313,11 @@ static void visit_block(void *context, uint64_t address, const uint8_t *data, si
 				       size < PAGE ? size : PAGE, r->size, 0, false);
 	r->has_contents |= !offset;
 	hash_more(r, offset, data, size);
-	uint64_t skipped = stack_offset(r, r->block, r->address);
-	if (offset + size <= skipped)
+	uint64_t skipped = first_counting(r, r->block, r->address);
+	if (offset + size <= skipped) {
+		r->is_zero = false;
 		return;
+	}
 	if (offset < skipped) {
 		data += skipped - offset;
 		size -= skipped - offset;
@@ -357,7 +366,7 @@ static void read_large(struct reading *r, uint32_t cluster_index)
 		data = view(r, address, size, cluster->end);
 		if (data) {
 			read_block(r, block, address, data, size,
-				   stack_offset(r, block, address));
+				   first_counting(r, block, address));
 			continue;
 		}
 		begin_block(r, block, address, size);
@@ -406,7 +415,7 @@ static void read_pool(struct reading *r, uint32_t index)
 		uint32_t slack = heap->words[block - heap->small_first] & MT_SLACK_MASK;
 		if (data) {
 			read_block(r, block, start + at, data + at, size - slack,
-				   stack_offset(r, block, start + at));
+				   first_counting(r, block, start + at));
 		} else {
 			begin_block(r, block, start + at, size - slack);
 			r->scan->words[block] = 0;
@@ -487,12 +496,13 @@ static void read_roots(struct reading *r)
 		mt_memory_visit_range(&scan->memory, r->range->start, r->range->end,
 				      r->range->pages, visit_root, r);
 	}
-	for (size_t i = 0; i < scan->roots.stack_count; i++) {
-		const struct mt_root_stack *stack = &scan->roots.stacks[i];
-		add_root(r, stack->block,
-			 (struct mt_heap_scan_root){.address = stack->from,
-						    .thread =
-							    (uint32_t)stack->thread + 1});
+	for (size_t i = 0; i < scan->roots.block_count; i++) {
+		const struct mt_root_block *own = &scan->roots.blocks[i];
+		if (own->is_stack)
+			add_root(r, own->block,
+				 (struct mt_heap_scan_root){
+					 .address = own->from,
+					 .thread = (uint32_t)own->thread + 1});
 	}
 	for (size_t i = 0; i < scan->stop.count; i++)
 		read_registers(r, i);

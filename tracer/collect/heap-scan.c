@@ -116,10 +116,12 @@ static int read_process(struct mt_heap_scan *scan,
 		scan->sums.flags |= MT_SCAN_HASHES;
 	}
 	place_asking(scan, request);
+	mt_thread_locals_load(&scan->locals, &scan->memory, &scan->objects);
 	struct mt_root_set_question question = {.image = request->image,
 						.heap = &scan->live,
 						.mappings = &scan->mappings,
 						.stop = &scan->stop,
+						.locals = &scan->locals,
 						.memory = &scan->memory,
 						.pid = request->pid};
 	rc = mt_root_set_find(&scan->roots, &question, err);

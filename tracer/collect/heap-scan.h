@@ -61,6 +61,7 @@ struct mt_heap_scan {
 	struct mt_mappings mappings;
 	struct mt_stop stop; /* let go on: what was known of them */
 	struct mt_objects objects;
+	struct mt_thread_locals locals;
 	struct mt_live live;
 	struct mt_root_set roots;
 	struct mt_contents contents;

@@ -38,8 +38,8 @@ struct search {
 	size_t taken_count, taken_capacity;
 	struct mt_root_range *found;
 	size_t found_count, found_capacity;
-	struct mt_root_stack *stacks;
-	size_t stack_count;
+	struct mt_root_block *blocks;
+	size_t block_count, block_capacity;
 	bool failed; /* no memory */
 };
 
@@ -75,6 +75,21 @@ static void find(struct search *s, struct mt_root_range range)
 	range.end &= ~UINT64_C(7);
 	if (range.start < range.end)
 		s->found[s->found_count++] = range;
+}
+
+static void add_block(struct search *s, struct mt_root_block block)
+{
+	if (s->block_count == s->block_capacity) {
+		size_t capacity = s->block_capacity * 2 + 64;
+		void *blocks = reallocarray(s->blocks, capacity, sizeof *s->blocks);
+		if (!blocks) {
+			s->failed = true;
+			return;
+		}
+		s->blocks = blocks;
+		s->block_capacity = capacity;
+	}
+	s->blocks[s->block_count++] = block;
 }
 
 /* In the place of whatever else the range may seem to be. */
@@ -147,6 +162,30 @@ static void put_stack(struct search *s, uint32_t tid, uint64_t start, uint64_t e
 		       .start = start, .end = end, .kind = (uint8_t)kind, .tid = tid});
 }
 
+/* Of modules that were not there at start: each thread gets its own when it needs them. */
+static void put_late_locals(struct search *s, size_t thread, uint64_t static_start)
+{
+	const struct mt_stop_thread *t = &s->q->stop->threads[thread];
+	const struct mt_thread_locals *locals = s->q->locals;
+	for (uint32_t i = 0; i < locals->count; i++) {
+		uint64_t start = mt_thread_locals_block(locals, i, s->q->memory,
+							t->thread_pointer);
+		uint64_t offset;
+		bool is_static = start >= static_start && start < t->thread_pointer;
+		if (!start || is_static)
+			continue;
+		uint32_t block = mt_live_find(s->q->heap, start, &offset);
+		if (block == MT_LIVE_NONE)
+			continue;
+		add_block(s, (struct mt_root_block){.block = block, .thread = thread});
+		put(s, (struct mt_root_range){.start = start,
+					      .end = start + locals->modules[i].bytes,
+					      .kind = MT_HELD_THREAD_LOCAL,
+					      .tid = t->tid,
+					      .thread_pointer = t->thread_pointer});
+	}
+}
+
 /* A thread that does not run on the stack it was made with. */
 static void put_other_stack(struct search *s, size_t thread, uint64_t from)
 {
@@ -155,8 +194,10 @@ static void put_other_stack(struct search *s, size_t thread, uint64_t from)
 	uint64_t offset;
 	uint32_t block = mt_live_find(heap, from + MT_ROOTS_RED_ZONE, &offset);
 	if (block != MT_LIVE_NONE) {
-		s->stacks[s->stack_count++] = (struct mt_root_stack){
-			.block = block, .from = from, .thread = thread};
+		add_block(s, (struct mt_root_block){.block = block,
+						    .is_stack = true,
+						    .from = from,
+						    .thread = thread});
 		return;
 	}
 	const struct mt_mapping *mapping = mapping_at(s, from);
@@ -200,8 +241,10 @@ static void put_thread(struct search *s, size_t index)
 		uint64_t end = is_main ? top : static_tls_start(s, top, native->start);
 		put_stack(s, thread->tid, start, end, MT_HELD_STACK);
 	}
-	if (own)
+	if (own) {
 		put_thread_struct(s, thread->tid, pointer, own);
+		put_late_locals(s, index, static_tls_start(s, pointer, own->start));
+	}
 	if (!is_native)
 		put_other_stack(s, index, from);
 }
@@ -341,9 +384,9 @@ static int compare_ranges(const void *a, const void *b)
 	return x->start < y->start ? -1 : x->start > y->start;
 }
 
-static int compare_stacks(const void *a, const void *b)
+static int compare_blocks(const void *a, const void *b)
 {
-	const struct mt_root_stack *x = a, *y = b;
+	const struct mt_root_block *x = a, *y = b;
 	return x->block < y->block ? -1 : x->block > y->block;
 }
 
@@ -460,15 +503,14 @@ static void separate(struct search *s)
 			s->found[kept++] = range;
 	}
 	s->found_count = kept;
-	qsort(s->stacks, s->stack_count, sizeof *s->stacks, compare_stacks);
+	if (s->block_count)
+		qsort(s->blocks, s->block_count, sizeof *s->blocks, compare_blocks);
 }
 
 int mt_root_set_find(struct mt_root_set *roots,
 		     const struct mt_root_set_question *question, struct mt_error *err)
 {
 	struct search s = {.q = question};
-	s.stacks = calloc(question->stop->count + 1, sizeof *s.stacks);
-	s.failed = !s.stacks;
 	for (size_t i = 0; !s.failed && i < question->stop->count; i++)
 		if (question->stop->threads[i].is_known)
 			put_thread(&s, i);
@@ -487,15 +529,15 @@ int mt_root_set_find(struct mt_root_set *roots,
 	free(s.taken);
 	*roots = (struct mt_root_set){.list = s.found,
 				      .count = s.found_count,
-				      .stacks = s.stacks,
-				      .stack_count = s.stack_count};
+				      .blocks = s.blocks,
+				      .block_count = s.block_count};
 	return s.failed ? mt_fail(err, MT_ERR_NO_MEMORY, "out of memory") : 0;
 }
 
 void mt_root_set_deinit(struct mt_root_set *roots)
 {
 	free(roots->list);
-	free(roots->stacks);
+	free(roots->blocks);
 	*roots = (struct mt_root_set){0};
 }
 

@@ -15,6 +15,7 @@
 #include "tracer/collect/mappings.h"
 #include "tracer/collect/memory.h"
 #include "tracer/collect/stop.h"
+#include "tracer/collect/thread-locals.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -36,10 +37,14 @@ struct mt_root_range {
 	uint64_t thread_pointer; /* thread-local: of the thread */
 };
 
-/* A block that a thread runs in, as its stack: only from here on. */
-struct mt_root_stack {
+/*
+ * A block that is more than a block: the stack that a thread runs on, which counts only
+ * from here on; or its thread-locals of a module that was loaded later, which are ranges.
+ */
+struct mt_root_block {
 	uint32_t block;
-	uint64_t from; /* address */
+	bool is_stack;
+	uint64_t from; /* stack: address */
 	size_t thread; /* in the stop's list */
 };
 
@@ -47,8 +52,8 @@ struct mt_root_stack {
 struct mt_root_set {
 	struct mt_root_range *list; /* in order, apart from each other */
 	size_t count;
-	struct mt_root_stack *stacks; /* in order of blocks */
-	size_t stack_count;
+	struct mt_root_block *blocks; /* in their order */
+	size_t block_count;
 };
 
 /* What the search goes by; all of it is borrowed. */
@@ -57,6 +62,7 @@ struct mt_root_set_question {
 	const struct mt_live *heap;
 	const struct mt_mappings *mappings;
 	const struct mt_stop *stop;
+	const struct mt_thread_locals *locals;
 	struct mt_memory *memory;
 	uint32_t pid;
 };

@@ -228,6 +228,14 @@ static int write_threads(struct mt_trace_file *trace, mt_thread_name *ask,
 	return rc;
 }
 
+int mt_trace_file_threads(struct mt_trace_file *trace, mt_thread_name *ask,
+			  struct mt_error *err)
+{
+	if (!mt_image_refresh(trace->image))
+		return mt_fail(err, MT_ERR_DAMAGED, "state: its header cannot be read");
+	return write_threads(trace, ask, err);
+}
+
 /* How two censuses compare, traceback by traceback. */
 struct comparison {
 	const struct mt_census *old;

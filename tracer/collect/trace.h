@@ -56,6 +56,10 @@ int mt_trace_file_snapshot(struct mt_trace_file *trace,
 			   const struct mt_snapshot_request *request,
 			   struct mt_error *err);
 
+/* Threads that are new or have another name or state, while they can be asked. */
+int mt_trace_file_threads(struct mt_trace_file *trace, mt_thread_name *ask,
+			  struct mt_error *err);
+
 /*
  * One point of the timeline, left out where nothing has changed since the last. Returns 1
  * when something has, 0 when not.

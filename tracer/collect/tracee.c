@@ -335,6 +335,8 @@ static int scan_at_end(struct mt_tracee *tracee,
 	if (!tracee->scan)
 		return MT_ERR_NO_MEMORY;
 	int rc = mt_heap_scan_take(tracee->scan, request, &why);
+	/* What holds blocks is told with its thread's name: later nobody knows it. */
+	mt_trace_file_threads(tracee->trace, mt_kernel_thread_name, NULL);
 	if (rc < 0) {
 		refuse_scan(tracee, &why, NULL);
 		drop_scan(tracee);
