@@ -107,28 +107,51 @@ static void put_how(FILE *out, const struct mt_why_site *site,
 			path->counts.count == 1 ? "is" : "are");
 }
 
+static void put_thread(FILE *out, const struct mt_why *why, uint32_t tid)
+{
+	const char *name = tid ? mt_why_thread(why, tid) : NULL;
+	if (!tid)
+		return;
+	fputs(", thread ", out);
+	if (name) {
+		render_escaped(out, name);
+		putc(' ', out);
+	}
+	fprintf(out, "(%" PRIu32 ")", tid);
+}
+
+static void put_path_root(FILE *out, const struct mt_why *why, uint32_t step,
+			  const struct why_text *options)
+{
+	const struct mt_holder *holder = &why->holders.list.list[step];
+	const char *root = mt_why_root(why, step);
+	if (!root)
+		return;
+	put_bold(out, options, root);
+	if (holder->has_threads)
+		fputs(", in several threads", out);
+	else
+		put_thread(out, why, holder->tid);
+	fprintf(out, "%s %s ", holder->has_offsets ? ", at several places" : "",
+		arrow(options));
+}
+
 static void put_path(FILE *out, const struct mt_why *why, const struct mt_why_site *site,
 		     const struct mt_why_path *path, const struct why_text *options)
 {
 	uint32_t steps[MT_MAX_HOLDERS];
 	uint32_t count = mt_holders_steps(&why->holders, path->last, steps);
-	const struct mt_holder *first = &why->holders.list.list[steps[0]];
-	const char *root = mt_why_root(why, steps[0]);
 	uint8_t kind = why->holders.list.list[path->last].kind;
 	put_how(out, site, path);
 	if (kind == MT_LEAK_DEFINITE) {
 		fputs("lost: nothing points there\n", out);
 		return;
 	}
-	fputs(kind == MT_LEAK_INDIRECT ? "lost with "
-	      : root                   ? "held through "
-				       : "held by what is not known: ",
+	fputs(kind == MT_LEAK_INDIRECT     ? "lost with "
+	      : mt_why_root(why, steps[0]) ? "held through "
+					   : "held by what is not known: ",
 	      out);
-	if (root) {
-		put_bold(out, options, root);
-		fprintf(out, "%s %s ", first->has_offsets ? ", at several places" : "",
-			arrow(options));
-	}
+	put_path_root(out, why, steps[0], options);
 	put_steps(out, why, steps, count, options);
 	if (kind == MT_LEAK_POSSIBLE)
 		fputs(", by a pointer to the middle", out);
@@ -160,24 +183,6 @@ static void put_site_paths(FILE *out, const struct mt_why *why,
 
 /* One block. */
 
-static void put_thread(FILE *out, const struct mt_why *why,
-		       const struct mt_heap_root *root)
-{
-	const struct mt_trace *trace = mt_why_heap(why)->trace;
-	const char *name = NULL;
-	if (!root->tid)
-		return;
-	for (size_t i = 0; i < trace->threads.count; i++)
-		if (trace->threads.list[i].tid == root->tid)
-			name = trace->threads.list[i].name;
-	fputs(", thread ", out);
-	if (name && *name) {
-		render_escaped(out, name);
-		putc(' ', out);
-	}
-	fprintf(out, "(%" PRIu32 ")", root->tid);
-}
-
 static void put_root(FILE *out, const struct mt_why *why, uint32_t first,
 		     const struct why_text *options)
 {
@@ -192,7 +197,7 @@ static void put_root(FILE *out, const struct mt_why *why, uint32_t first,
 	const struct mt_heap_root *root = &heap->roots.list[block->root];
 	fputs("Held through ", out);
 	put_bold(out, options, why->roots.labels[block->root]);
-	put_thread(out, why, root);
+	put_thread(out, why, root->tid);
 	if (block->is_interior)
 		fputs(", by a pointer to the middle", out);
 	putc('\n', out);

@@ -12,6 +12,7 @@ setup_file() {
 	cp "$programs"/*.[ch] "$programs"/*.cc .
 	${CC:-cc} -std=gnu11 $flags -O1 -shared -fPIC plugin.c -o plugin.so
 	${CC:-cc} -std=gnu11 $flags -O1 cache.c -o cache
+	${CC:-cc} -std=gnu11 -D_GNU_SOURCE $flags -O1 workers.c -o workers -ldl
 	for level in 0 2; do
 		for name in lost held child; do
 			${CC:-cc} -std=gnu11 $flags -O$level $name.c -o $name-c$level -ldl
@@ -230,6 +231,25 @@ line_of() {
 	run -2 memtrace why cache.mtz nonsense
 	run -2 memtrace why --at cache.c cache.mtz
 	run -3 memtrace why --at cache.c:1 cache.mtz
+}
+
+@test "why: names the thread of a stack, and of thread-locals, of opened modules too" {
+	memtrace run -q --leaks -o workers.mtz -- ./workers
+	for slot in "kept:thread-local kept" "late:thread-local plugin_local"; do
+		run -0 memtrace why --at "workers.c:$(line_of workers.c ${slot%:*})" workers.mtz
+		[[ $output == *"all blocks are held through ${slot#*:}, in several threads "* ]]
+	done
+	memtrace why --json --at "workers.c:$(line_of workers.c held)" workers.mtz | jq -e '
+		[.paths[] | select(.root_kind == "stack")] | length > 0'
+	memtrace why --json --at "workers.c:$(line_of workers.c kept)" workers.mtz |
+		jq -e '.paths[0] | has("root_tid") | not'
+	for story in thread-local-of-other stack-of-other; do
+		memtrace run -q --force --leaks -o one.mtz -- ./held-c2 $story
+		run -0 memtrace why --function story_block one.mtz
+		[[ $output == *", thread held-c2 ("*") "* ]]
+		memtrace why --json --function story_block one.mtz |
+			jq -e '.paths[0] | .root_thread == "held-c2" and .root_tid > 1'
+	done
 }
 
 @test "why: a process is scanned now" {

@@ -33,6 +33,7 @@ static int intern(struct mt_holders *holders, const struct mt_holder *wanted,
 	if (*holder != MT_INDEX_NONE) {
 		struct mt_holder *found = &holders->list.list[*holder];
 		found->has_offsets |= found->offset != wanted->offset;
+		found->has_threads |= found->tid != wanted->tid;
 		return 0;
 	}
 	struct mt_holder *grown =
@@ -62,6 +63,7 @@ static void add_root(const struct work *work, uint32_t root, struct mt_holder *w
 {
 	wanted->root = work->roots->names[root];
 	wanted->offset = (uintptr_t)work->roots->labels[root];
+	wanted->tid = work->heap->roots.list[root].tid;
 }
 
 static int add_step(struct work *work, uint32_t block, uint32_t parent,

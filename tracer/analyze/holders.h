@@ -26,6 +26,8 @@ struct mt_holder {
 	uint32_t block;   /* the first one that came by */
 	uint64_t offset;  /* of the pointer in the step before */
 	bool has_offsets; /* it differs; first step: the places in root do */
+	uint32_t tid;     /* first step: of the thread whose root it is; 0: of none */
+	bool has_threads; /* it differs */
 };
 
 struct mt_holders {

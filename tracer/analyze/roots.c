@@ -117,7 +117,10 @@ static void put_label(FILE *out, const struct mt_roots *roots,
 		return;
 	case MT_HELD_LIBC:
 		fputs("the C library's ", out);
-		put_variable(out, roots, root);
+		if (root->tid && root->module == MT_NO_MODULE)
+			fputs("data of a thread", out);
+		else
+			put_variable(out, roots, root);
 		return;
 	case MT_HELD_STACK:
 		fputs("the stack", out);

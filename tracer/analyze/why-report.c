@@ -56,16 +56,55 @@ static int report_sites(struct mt_why *why, size_t limit, struct mt_error *err)
 	return table ? 0 : MT_ERR_NO_MEMORY;
 }
 
-/* What holds the first step: its label and kind. */
+/* Of a path; those from PATH_ROOT on are facts where one block is asked for. */
+enum {
+	PATH_ROW,
+	PATH_SIZE,
+	PATH_COUNT,
+	PATH_KIND,
+	PATH_ROOT,
+	PATH_COLUMNS = PATH_ROOT + 4
+};
+
+/* From PATH_ROOT on. */
+enum {
+	ROOT_LABEL,
+	ROOT_KIND,
+	ROOT_TID, /* of the thread whose it is; absent: of none, or of several */
+	ROOT_THREAD,
+	ROOT_COLUMNS,
+};
+
+static const struct mt_column path_columns[PATH_COLUMNS] = {
+	[PATH_ROW] = {"row", MT_COLUMN_NUMBER},
+	[PATH_SIZE] = {"size", MT_COLUMN_SIZE},
+	[PATH_COUNT] = {"count", MT_COLUMN_NUMBER},
+	[PATH_KIND] = {"kind", MT_COLUMN_TEXT},
+	[PATH_ROOT + ROOT_LABEL] = {"root", MT_COLUMN_TEXT},
+	[PATH_ROOT + ROOT_KIND] = {"root_kind", MT_COLUMN_TEXT},
+	[PATH_ROOT + ROOT_TID] = {"root_tid", MT_COLUMN_NUMBER},
+	[PATH_ROOT + ROOT_THREAD] = {"root_thread", MT_COLUMN_TEXT},
+};
+
+static void fill_thread(const struct mt_why *why, uint32_t tid, struct mt_value *values)
+{
+	values[ROOT_TID] = tid ? mt_value_number(tid) : absent();
+	values[ROOT_THREAD] = tid ? mt_value_text(mt_why_thread(why, tid)) : absent();
+}
+
+/* What holds the first step of a path. */
 static void fill_root(const struct mt_why *why, uint32_t first, struct mt_value *values)
 {
 	const struct mt_heap *heap = mt_why_heap(why);
-	uint32_t block = why->holders.list.list[first].block;
-	uint32_t root = heap->blocks.list[block].root;
-	if (root == MT_NO_ROOT)
-		return;
-	values[0] = mt_value_text(mt_why_root(why, first));
-	values[1] = mt_value_text(mt_root_kind_name(heap->roots.list[root].kind));
+	const struct mt_holder *holder = &why->holders.list.list[first];
+	uint32_t root = heap->blocks.list[holder->block].root;
+	bool has_root = root != MT_NO_ROOT;
+	if (has_root) {
+		values[ROOT_LABEL] = mt_value_text(mt_why_root(why, first));
+		values[ROOT_KIND] =
+			mt_value_text(mt_root_kind_name(heap->roots.list[root].kind));
+	}
+	fill_thread(why, has_root && !holder->has_threads ? holder->tid : 0, values);
 }
 
 /* The same of one block. */
@@ -73,23 +112,21 @@ static void fill_block_root(const struct mt_why *why, uint32_t block,
 			    struct mt_value *values)
 {
 	const struct mt_heap *heap = mt_why_heap(why);
-	uint32_t root = heap->blocks.list[block].root;
-	if (root == MT_NO_ROOT)
+	uint32_t number = heap->blocks.list[block].root;
+	const struct mt_heap_root *root = &heap->roots.list[number];
+	if (number == MT_NO_ROOT) {
+		fill_thread(why, 0, values);
 		return;
-	values[0] = mt_value_text(why->roots.labels[root]);
-	values[1] = mt_value_text(mt_root_kind_name(heap->roots.list[root].kind));
+	}
+	values[ROOT_LABEL] = mt_value_text(why->roots.labels[number]);
+	values[ROOT_KIND] = mt_value_text(mt_root_kind_name(root->kind));
+	fill_thread(why, root->tid, values);
 }
 
 static int report_paths(struct mt_why *why, size_t limit, struct mt_error *err)
 {
-	static const struct mt_column columns[] = {
-		{"row", MT_COLUMN_NUMBER},   {"size", MT_COLUMN_SIZE},
-		{"count", MT_COLUMN_NUMBER}, {"kind", MT_COLUMN_TEXT},
-		{"root", MT_COLUMN_TEXT},    {"root_kind", MT_COLUMN_TEXT},
-	};
-	struct mt_table *table =
-		mt_report_add_table(&why->answer.report, "paths", columns,
-				    sizeof columns / sizeof *columns, err);
+	struct mt_table *table = mt_report_add_table(&why->answer.report, "paths",
+						     path_columns, PATH_COLUMNS, err);
 	uint32_t steps[MT_MAX_HOLDERS];
 	for (size_t i = 0; table && i < shown(why->sites.count, limit); i++) {
 		const struct mt_why_site *site = &why->sites.list[i];
@@ -100,12 +137,12 @@ static int report_paths(struct mt_why *why, size_t limit, struct mt_error *err)
 			if (!row)
 				return MT_ERR_NO_MEMORY;
 			mt_holders_steps(&why->holders, path->last, steps);
-			row[0] = number(i);
-			row[1] = mt_value_number(path->counts.bytes);
-			row[2] = mt_value_number(path->counts.count);
-			row[3] = mt_value_text(mt_leak_kind_name(
+			row[PATH_ROW] = number(i);
+			row[PATH_SIZE] = mt_value_number(path->counts.bytes);
+			row[PATH_COUNT] = mt_value_number(path->counts.count);
+			row[PATH_KIND] = mt_value_text(mt_leak_kind_name(
 				why->holders.list.list[path->last].kind));
-			fill_root(why, steps[0], &row[4]);
+			fill_root(why, steps[0], &row[PATH_ROOT]);
 		}
 	}
 	return table ? 0 : MT_ERR_NO_MEMORY;
@@ -196,18 +233,21 @@ static int report_chain(struct mt_why *why, struct mt_error *err)
 	};
 	if (why->block == MT_NO_BLOCK)
 		return 0;
-	struct mt_value root[2] = {{.state = MT_VALUE_NULL}, {.state = MT_VALUE_NULL}};
+	struct mt_value root[ROOT_COLUMNS] = {{.state = MT_VALUE_NULL},
+					      {.state = MT_VALUE_NULL}};
 	size_t count = mt_why_chain(why, why->block, NULL, 0);
 	uint32_t *chain = malloc(count * sizeof *chain);
 	if (!chain)
 		return mt_fail(err, MT_ERR_NO_MEMORY, "out of memory");
 	mt_why_chain(why, why->block, chain, count);
 	fill_block_root(why, chain[0], root);
-	struct mt_fact facts[] = {{.name = "root", .value = root[0]},
-				  {.name = "root_kind", .value = root[1]}};
-	int rc = mt_report_add_fact(&why->answer.report, facts[0], err);
-	if (rc >= 0)
-		rc = mt_report_add_fact(&why->answer.report, facts[1], err);
+	int rc = 0;
+	for (int i = 0; rc >= 0 && i < ROOT_COLUMNS; i++) {
+		struct mt_fact fact = {.name = path_columns[PATH_ROOT + i].name,
+				       .kind = path_columns[PATH_ROOT + i].kind,
+				       .value = root[i]};
+		rc = mt_report_add_fact(&why->answer.report, fact, err);
+	}
 	struct mt_table *table = NULL;
 	if (rc >= 0)
 		table = mt_report_add_table(&why->answer.report, "chain", columns,

@@ -213,3 +213,13 @@ const char *mt_why_root(const struct mt_why *why, uint32_t first)
 		return NULL;
 	return holder->has_offsets ? holder->root : why->roots.labels[root];
 }
+
+const char *mt_why_thread(const struct mt_why *why, uint32_t tid)
+{
+	const struct mt_trace *trace = mt_why_heap(why)->trace;
+	const char *name = NULL;
+	for (size_t i = 0; i < trace->threads.count; i++)
+		if (trace->threads.list[i].tid == tid)
+			name = trace->threads.list[i].name;
+	return name && *name ? name : NULL;
+}

@@ -60,6 +60,9 @@ size_t mt_why_chain(const struct mt_why *why, uint32_t block, uint32_t *blocks,
 /* What holds the first step of a path: its label, or its name where places differ; NULL. */
 const char *mt_why_root(const struct mt_why *why, uint32_t first);
 
+/* The thread's name, or NULL. */
+const char *mt_why_thread(const struct mt_why *why, uint32_t tid);
+
 /* why-report.c: as tables of answer.report. limit: sites, and paths of each; 0: all. */
 int mt_why_report(struct mt_why *why, size_t limit, struct mt_error *err);
 

@@ -10,3 +10,13 @@ __attribute__((noinline)) void story_plugin_leak(void)
 	if (lost)
 		memset(lost, 1, 136);
 }
+
+/* What comes before it in the module's block is longer than a few words. */
+__thread char plugin_text[200] = "x";
+__thread void *plugin_local;
+
+void plugin_keep(void *block);
+void plugin_keep(void *block)
+{
+	plugin_local = block;
+}
