@@ -104,6 +104,33 @@ prepare() {
 	EOF
 }
 
+@test "frag: of a run --leaks the borders are those of the program without its spare bytes" {
+	[ "$BUILD" != build/asan ] || skip "AddressSanitizer wants to be the first library"
+	cat >sizes.c <<-'END'
+		#include <stdlib.h>
+		static void *kept[7][50];
+		int main(void)
+		{
+			static const size_t sizes[] = {20, 63, 64, 65, 512, 513, 520};
+			for (int i = 0; i < 7; i++)
+				for (int k = 0; k < 50; k++)
+					kept[i][k] = malloc(sizes[i]);
+			return 0;
+		}
+	END
+	${CC:-cc} -g -O0 sizes.c -o sizes
+	memtrace run -q -o sizes.mtz -- ./sizes
+	memtrace run -q --leaks -o leaks.mtz -- ./sizes
+	python3 - <<-'EOF'
+		from helpers import *
+		plain, leaks = ([(r["class_bytes"], r["count"], r["excess_bytes"])
+		                 for r in ask("frag", f"{t}.mtz", "-n", "0")["borders"]
+		                 if (r["file"] or "").endswith("/sizes.c")] for t in ("sizes", "leaks"))
+		assert sorted(plain) == [(0, 100, 8), (32, 50, 4), (80, 50, 1)], plain
+		assert leaks == plain, leaks
+	EOF
+}
+
 @test "frag: the map has a cell for every pool, the same in text and in JSON" {
 	LC_ALL=C memtrace frag -n 0 plain.mtz@full | sed -n '/^Arenas/,$p' >ascii
 	LC_ALL=C.UTF-8 memtrace frag -n 0 plain.mtz@full | sed -n '/^Arenas/,$p' >blocks
