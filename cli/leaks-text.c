@@ -48,8 +48,9 @@ void leaks_text_scan(FILE *out, const struct mt_record_scan *scan)
 	fputs(" of heap\n", out);
 	if (scan->threads_missed)
 		fprintf(out,
-			"Not known: the roots of %" PRIu64
-			" thread%s that could not be stopped\n",
+			"Not known: the registers of %" PRIu64
+			" thread%s that could not be stopped; of their stacks all "
+			"counts\n",
 			scan->threads_missed, scan->threads_missed == 1 ? "" : "s");
 	if (scan->unreadable_bytes) {
 		fputs("Not read: ", out);

@@ -299,7 +299,7 @@ struct mt_record_scan {
 	uint64_t pause_ns; /* how long the program stood still */
 	uint64_t span_ns;  /* from the request to the result */
 	uint64_t threads;
-	uint64_t threads_missed;   /* could not be stopped: their roots are not known */
+	uint64_t threads_missed;   /* could not be stopped: their registers are not known */
 	uint64_t root_bytes;       /* searched for pointers, outside the heap */
 	uint64_t heap_bytes;       /* searched within it */
 	uint64_t unreadable_bytes; /* of both, that should have been */

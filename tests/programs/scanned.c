@@ -74,6 +74,23 @@ static void end_main_thread(void)
 	pthread_exit(NULL);
 }
 
+/* All signals but those that nobody can block. */
+static void *wait_deaf(void *unused)
+{
+	sigset_t all;
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, NULL);
+	return wait_with_a_block(unused);
+}
+
+static void start_deaf_thread(void)
+{
+	pthread_t thread;
+	pthread_barrier_init(&ready, NULL, 2);
+	pthread_create(&thread, NULL, wait_deaf, NULL);
+	pthread_barrier_wait(&ready);
+}
+
 static void start_threads(int count)
 {
 	pthread_t thread;
@@ -124,6 +141,8 @@ int main(int argc, char **argv)
 	lose();
 	if (!strncmp(way, "threads", 7))
 		start_threads(argc > 2 ? atoi(argv[2]) : 3);
+	if (!strcmp(way, "deaf"))
+		start_deaf_thread();
 	if (!strcmp(way, "checks"))
 		printf("%d\n", memtrace_check_leaks());
 	if (strstr(way, "waits"))

@@ -69,7 +69,8 @@ static const char *find_doubt(const struct mt_judging *j, bool exceeds)
 	if (!exceeds && j->doubt.code)
 		return j->doubt.message;
 	if (exceeds && heap->scan.threads_missed)
-		return "threads could not be stopped, and what they hold is not known";
+		return "threads could not be stopped, and what their registers hold is not "
+		       "known";
 	return NULL;
 }
 

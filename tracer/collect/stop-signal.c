@@ -6,7 +6,9 @@
 #include "tracer/collect/stop.h"
 
 #include "formats/state.h"
+#include "tracer/collect/kernel.h"
 #include "tracer/collect/memory.h"
+#include "tracer/collect/trace.h"
 
 #include <dirent.h>
 #include <inttypes.h>
@@ -22,8 +24,11 @@
 
 enum {
 	STEP_US = 100,
-	THREADS_STEPS = 10000, /* a second for the threads */
 	COPY_STEPS = 20000,
+	THREADS_MAX = 65536,
+	PATIENCE_NS = 1000000000, /* for the threads */
+	/* For those that have blocked the signal, as pthread_create does for a moment. */
+	BLOCKED_NS = 20000000,
 	RED_ZONE = 128,
 };
 
@@ -58,20 +63,45 @@ static size_t signal_threads(uint32_t pid, int number, uint32_t *asked,
 	return asked_count;
 }
 
-/* Until all wait, new ones included. */
+/* Whether the signal waits for the thread to unblock it. */
+static bool is_deaf(uint32_t pid, uint32_t tid, uint32_t number)
+{
+	char file[64], text[4096];
+	snprintf(file, sizeof file, "task/%" PRIu32 "/status", tid);
+	size_t size = mt_kernel_read(pid, file, text, sizeof text - 1);
+	text[size] = '\0';
+	const char *pending = strstr(text, "\nSigPnd:"),
+		   *blocked = strstr(text, "\nSigBlk:");
+	if (!pending || !blocked)
+		return false;
+	uint64_t both = strtoull(pending + 8, NULL, 16) & strtoull(blocked + 8, NULL, 16);
+	return both >> (number - 1) & 1;
+}
+
+/* Whether all wait, but those that will not for long. */
+static bool are_waiting(uint32_t pid, struct mt_control_halt *halt, const uint32_t *asked,
+			size_t count, uint64_t waited_ns)
+{
+	size_t waiting = atomic_load(&halt->waiting);
+	for (size_t i = 0; waiting < count && waited_ns >= BLOCKED_NS && i < count; i++)
+		waiting += is_deaf(pid, asked[i], halt->signal);
+	return waiting >= count;
+}
+
+/* Until all wait that can, new ones included. */
 static size_t halt_threads(uint32_t pid, struct mt_control_halt *halt)
 {
-	enum {
-		THREADS_MAX = 65536
-	};
 	uint32_t *asked = calloc(THREADS_MAX, sizeof *asked);
+	uint64_t began = mt_clock_ns(), waited = 0;
 	size_t count = 0, before = SIZE_MAX;
-	int step = 0;
-	while (asked && count != before && step < THREADS_STEPS) {
+	while (asked && count != before && waited < PATIENCE_NS) {
 		before = count;
 		count = signal_threads(pid, (int)halt->signal, asked, count, THREADS_MAX);
-		while (atomic_load(&halt->waiting) < count && step++ < THREADS_STEPS)
+		while (!are_waiting(pid, halt, asked, count, waited) &&
+		       waited < PATIENCE_NS) {
 			wait_a_step();
+			waited = mt_clock_ns() - began;
+		}
 	}
 	free(asked);
 	return count;
