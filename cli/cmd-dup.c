@@ -45,6 +45,13 @@ static void put_row(FILE *out, const struct mt_duplicates *duplicates,
 	fputs("; sharing saves ", out);
 	put_size(out, row->saving_bytes);
 	putc('\n', out);
+	if (row->most_block != MT_NO_BLOCK) {
+		fprintf(out, "    %" PRIu64 " of them", row->most_copies);
+		leaks_text_contents(out, " begin with ",
+				    &duplicates->answer.subjects[0].heap,
+				    row->most_block);
+		putc('\n', out);
+	}
 	render_path(out, 4, groups, group->path, question->directory);
 }
 

@@ -32,7 +32,7 @@ struct run_options {
 	int malloc_mode, geometry, python_malloc;
 	uint64_t guard_sample, guard_budget_bytes;
 	struct option_interval snapshot_every;
-	bool leaks, dup;
+	bool leaks, dup, contents;
 	bool no_children;
 	bool no_summary;
 	struct run_gate_options gate;
@@ -105,6 +105,9 @@ static const struct command_option run_table[] = {
 	{.name = "dup",
 	 .help = "with --leaks: also for blocks with equal contents",
 	 .offset = offsetof(struct run_options, dup)},
+	{.name = "contents",
+	 .help = "with --leaks: keep how blocks begin, 64 bytes of each",
+	 .offset = offsetof(struct run_options, contents)},
 	{.name = "no-children",
 	 .help = "record the program itself, not what it starts",
 	 .offset = offsetof(struct run_options, no_children)},
@@ -176,10 +179,12 @@ static void set_environment(const struct run_options *options)
 		    choice_name(python_mallocs, options->python_malloc));
 	if (options->gate.gate.demands_self_test)
 		set("MEMTRACE_SELF_TEST", "1");
-	if (options->leaks || options->dup)
+	if (options->leaks || options->dup || options->contents)
 		set("MEMTRACE_LEAKS", "1");
 	if (options->dup)
 		set("MEMTRACE_DUP", "1");
+	if (options->contents)
+		set("MEMTRACE_CONTENTS", "1");
 	if (options->snapshot_every.ns)
 		set_number("MEMTRACE_SNAPSHOT_EVERY", options->snapshot_every.ns / 1000,
 			   "us");

@@ -5,6 +5,7 @@
 
 #include "cli/render.h"
 #include "tracer/analyze/label.h"
+#include "tracer/analyze/preview.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
@@ -63,6 +64,23 @@ void leaks_text_scan(FILE *out, const struct mt_record_scan *scan)
 		fputs("Not sought: cycles, as too many blocks leaked\n", out);
 }
 
+void leaks_text_contents(FILE *out, const char *lead, const struct mt_heap *heap,
+			 uint32_t block)
+{
+	struct mt_bytes bytes = {0};
+	if (block != MT_NO_BLOCK)
+		bytes = mt_heap_contents(heap, block);
+	if (!bytes.data)
+		return;
+	bool is_cut = bytes.size < heap->blocks.list[block].size;
+	struct mt_bytes shown = mt_preview_trim(bytes);
+	char *text = mt_preview_text(shown);
+	fprintf(out, "%s\"", lead);
+	render_escaped(out, text ? text : "");
+	fputs(is_cut && shown.size == bytes.size ? "\"..." : "\"", out);
+	free(text);
+}
+
 static void put_summary(FILE *out, const struct mt_leaks *leaks)
 {
 	static const char *const titles[MT_LEAK_KINDS] = {
@@ -102,6 +120,13 @@ static void put_row(FILE *out, const struct mt_leaks *leaks,
 		put_amount(out, row->leads_to);
 	}
 	putc('\n', out);
+	if (row->example != MT_NO_BLOCK) {
+		leaks_text_contents(out,
+				    row->counts.count == 1 ? "    begins with "
+							   : "    one begins with ",
+				    mt_leaks_heap(leaks), row->example);
+		putc('\n', out);
+	}
 	if (groups->by == MT_BY_TRACEBACK)
 		render_path(out, is_below ? 6 : 4, groups, group->path,
 			    options->directory);

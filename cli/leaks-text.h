@@ -21,4 +21,8 @@ void leaks_text_print(FILE *out, const struct mt_leaks *leaks,
 /* One line on how the scan was made, and one on each thing that it could not do. */
 void leaks_text_scan(FILE *out, const struct mt_record_scan *scan);
 
+/* "..., begins with "text"", in quotes and on one line; nothing where it is not known. */
+void leaks_text_contents(FILE *out, const char *lead, const struct mt_heap *heap,
+			 uint32_t block);
+
 #endif

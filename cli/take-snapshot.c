@@ -46,7 +46,8 @@ static int ask(const char *name, uint32_t pid, const struct snapshot_wish *wish,
 {
 	const char *label = wish->label;
 	int wishes = (wish->leaks ? MT_SNAPSHOT_WITH_LEAKS : 0) |
-		     (wish->dup ? MT_SNAPSHOT_WITH_HASHES : 0);
+		     (wish->dup ? MT_SNAPSHOT_WITH_HASHES : 0) |
+		     (wish->contents ? MT_SNAPSHOT_WITH_CONTENTS : 0);
 	struct mt_message message = {
 		.head = {.kind = MT_MESSAGE_SNAPSHOT, .pid = pid, .status = wishes}};
 	struct timeval limit = {.tv_sec = TIMEOUT_SECONDS};

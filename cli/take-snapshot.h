@@ -9,7 +9,7 @@
 
 struct snapshot_wish {
 	const char *label; /* NULL: none */
-	bool leaks, dup;
+	bool leaks, dup, contents;
 };
 
 struct snapshot_taken {

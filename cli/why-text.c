@@ -221,6 +221,7 @@ static void put_block(FILE *out, const struct mt_why *why, uint32_t block, bool 
 		put_amount(out, (struct mt_counts){(int64_t)b->retained_bytes,
 						   (int64_t)b->retained_count});
 	}
+	leaks_text_contents(out, ", begins with ", &subject->heap, block);
 	putc('\n', out);
 	struct mt_walk walk = mt_walk_begin(subject->frames, b->node);
 	for (mt_location_id id; mt_walk_next(&walk, &id);)

@@ -104,6 +104,8 @@ static const char *scan_fault(const struct mt_record *rec)
 		return block_fault(&rec->block);
 	case MT_RECORD_EDGE:
 		return rec->edge.from && rec->edge.to ? NULL : "an edge has one end";
+	case MT_RECORD_CONTENTS:
+		return rec->contents.block ? NULL : "contents have no block";
 	default:
 		return layout_fault(rec);
 	}

@@ -39,11 +39,6 @@ enum mt_message_kind {
 	MT_MESSAGE_ANSWER = 5,
 };
 
-enum mt_snapshot_wish {
-	MT_SNAPSHOT_WITH_LEAKS = 1 << 0,  /* a scan of the heap */
-	MT_SNAPSHOT_WITH_HASHES = 1 << 1, /* of the blocks' contents, with it */
-};
-
 struct mt_message_head {
 	uint32_t magic;
 	uint16_t version;

@@ -25,7 +25,7 @@ enum held {
 bool mt_reach_is_packed(enum mt_record_kind kind)
 {
 	return kind == MT_RECORD_ROOT || kind == MT_RECORD_BLOCK ||
-	       kind == MT_RECORD_EDGE;
+	       kind == MT_RECORD_EDGE || kind == MT_RECORD_CONTENTS;
 }
 
 static void encode_scan(struct mt_output *out, const struct mt_record_scan *scan)
@@ -280,6 +280,25 @@ static void decode_edge(struct mt_cursor *in, struct mt_record_context *context,
 	context->edge = *edge;
 }
 
+static void encode_contents(struct mt_output *out, struct mt_record_context *context,
+			    const struct mt_record_contents *contents)
+{
+	mt_output_signed(out, (int64_t)contents->block - context->id);
+	mt_output_varint(out, contents->bytes.size);
+	mt_output_put(out, contents->bytes.data, contents->bytes.size);
+	context->id = contents->block;
+}
+
+static void decode_contents(struct mt_cursor *in, struct mt_record_context *context,
+			    struct mt_record_contents *contents)
+{
+	contents->block = add_near(in, context->id, mt_cursor_signed(in));
+	uint64_t size = mt_cursor_varint(in);
+	const uint8_t *data = mt_cursor_take(in, size);
+	contents->bytes = (struct mt_bytes){(const char *)data, data ? (size_t)size : 0};
+	context->id = contents->block;
+}
+
 void mt_reach_encode(struct mt_output *out, struct mt_record_context *context,
 		     const struct mt_record *rec)
 {
@@ -295,6 +314,9 @@ void mt_reach_encode(struct mt_output *out, struct mt_record_context *context,
 		break;
 	case MT_RECORD_EDGE:
 		encode_edge(out, context, &rec->edge);
+		break;
+	case MT_RECORD_CONTENTS:
+		encode_contents(out, context, &rec->contents);
 		break;
 	default:
 		break;
@@ -316,6 +338,9 @@ void mt_reach_decode(struct mt_cursor *in, struct mt_record_context *context,
 		break;
 	case MT_RECORD_EDGE:
 		decode_edge(in, context, &rec->edge);
+		break;
+	case MT_RECORD_CONTENTS:
+		decode_contents(in, context, &rec->contents);
 		break;
 	default:
 		break;

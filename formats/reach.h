@@ -1,6 +1,6 @@
 /*
- * reach.h - the records of a scan: SCAN, ROOT, BLOCK and EDGE. Outside. For record.c,
- * which knows all kinds.
+ * reach.h - the records of a scan: SCAN, ROOT, BLOCK, EDGE and CONTENTS. Outside. For
+ * record.c, which knows all kinds.
  */
 #ifndef MT_FORMATS_REACH_H
 #define MT_FORMATS_REACH_H

@@ -72,6 +72,7 @@ uint16_t mt_record_chunk_type(uint64_t kind)
 		[MT_RECORD_BLOCK] = MT_CHUNK_SCAN,
 		[MT_RECORD_EDGE] = MT_CHUNK_SCAN,
 		[MT_RECORD_ERROR] = MT_CHUNK_ERRORS,
+		[MT_RECORD_CONTENTS] = MT_CHUNK_SCAN,
 	};
 	return kind < MT_RECORD_KIND_COUNT ? types[kind] : 0;
 }
@@ -94,6 +95,8 @@ size_t mt_record_size_limit(const struct mt_record *rec)
 		       rec->process.began.size + rec->process.end.size;
 	case MT_RECORD_ERROR:
 		return size + rec->error.call.size + rec->error.text.size;
+	case MT_RECORD_CONTENTS:
+		return size + rec->contents.bytes.size;
 	default:
 		return size;
 	}

@@ -6,8 +6,8 @@
  * in the order of their records. A snapshot is a SNAPSHOT record followed by its COUNTER,
  * CELL, CLASS, ARENAS and LOSS rows, up to SNAPSHOT_END. Those that say where blocks lie
  * (all but the periodic ones) have POOL, PIN, HOLD, BORDER and LAYER rows too, and always
- * all of them: no delta. One whose heap was scanned has a SCAN record, and ROOT, BLOCK and
- * EDGE rows after it.
+ * all of them: no delta. One whose heap was scanned has a SCAN record, and ROOT, BLOCK,
+ * EDGE and CONTENTS rows after it.
  */
 #ifndef MT_FORMATS_RECORD_H
 #define MT_FORMATS_RECORD_H
@@ -41,6 +41,7 @@ enum mt_record_kind {
 	MT_RECORD_BLOCK,        /* a live block and who holds it */
 	MT_RECORD_EDGE,         /* a pointer within a cycle of leaked blocks */
 	MT_RECORD_ERROR,        /* what the program did wrong with its memory */
+	MT_RECORD_CONTENTS,     /* how a block's contents begin */
 	MT_RECORD_KIND_COUNT
 };
 
@@ -282,6 +283,8 @@ enum mt_scan_flag {
 				      BLOCK, with all that lead to them */
 	MT_SCAN_NO_CYCLES = 1 << 3, /* too many blocks leaked to look for cycles */
 	MT_SCAN_RETAINED = 1 << 4,  /* every BLOCK has what it retains */
+	MT_SCAN_CONTENTS =
+		1 << 5, /* --contents: BLOCKs, or some of them, have CONTENTS */
 };
 
 enum mt_leak_kind {
@@ -299,10 +302,10 @@ struct mt_record_scan {
 	uint64_t pause_ns; /* how long the program stood still */
 	uint64_t span_ns;  /* from the request to the result */
 	uint64_t threads;
-	uint64_t threads_missed;   /* could not be stopped: their registers are not known */
-	uint64_t root_bytes;       /* searched for pointers, outside the heap */
-	uint64_t heap_bytes;       /* searched within it */
-	uint64_t unreadable_bytes; /* of both, that should have been */
+	uint64_t threads_missed; /* could not be stopped: their registers are not known */
+	uint64_t root_bytes;     /* searched for pointers, outside the heap */
+	uint64_t heap_bytes;     /* searched within it */
+	uint64_t unreadable_bytes;     /* of both, that should have been */
 	uint64_t blocks, roots, edges; /* BLOCK, ROOT and EDGE rows that follow */
 	struct {
 		uint64_t count, bytes; /* requested */
@@ -373,6 +376,15 @@ struct mt_record_edge {
 	uint64_t offset;
 };
 
+enum {
+	MT_CONTENTS_BYTES = 64, /* kept of a block, at most */
+};
+
+struct mt_record_contents {
+	uint32_t block; /* id; not checked by the reader */
+	struct mt_bytes bytes;
+};
+
 /* As struct mt_state_error; text is what the program's stderr got, without tracebacks. */
 struct mt_record_error {
 	uint8_t kind;     /* enum mt_error_kind; later formats may add to it, below 64 */
@@ -410,6 +422,7 @@ struct mt_record {
 		struct mt_record_root root;
 		struct mt_record_block block;
 		struct mt_record_edge edge;
+		struct mt_record_contents contents;
 		struct mt_record_error error;
 	};
 };

@@ -445,10 +445,17 @@ enum {
 	MT_CONTROL_REGISTERS = 17, /* in DWARF's numbering; the last is the pc */
 };
 
+/* What a snapshot is to have besides. */
+enum mt_snapshot_wish {
+	MT_SNAPSHOT_WITH_LEAKS = 1 << 0,    /* a scan of the heap */
+	MT_SNAPSHOT_WITH_HASHES = 1 << 1,   /* of the blocks' contents, with it: --dup */
+	MT_SNAPSHOT_WITH_CONTENTS = 1 << 2, /* how these begin: --contents */
+};
+
 /* Where the thread is that asks for a scan, and waits. */
 struct mt_control_thread {
 	uint32_t tid;
-	uint32_t wants_hashes; /* of the blocks' contents: --dup */
+	uint32_t wishes; /* enum mt_snapshot_wish */
 	uint64_t thread_pointer;
 	uint64_t registers[MT_CONTROL_REGISTERS]; /* those that a call keeps; else 0 */
 };

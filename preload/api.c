@@ -187,7 +187,7 @@ static uint32_t table_domain(unsigned domain)
 
 DOOR int memtrace_check_leaks(void)
 {
-	return is_tracing() ? control_request_leaks(false, config.finds_duplicates) : -1;
+	return is_tracing() ? control_request_leaks(false, config.leaks_wishes) : -1;
 }
 
 static void untrack(struct thread *thread, unsigned domain, uintptr_t p)

@@ -159,9 +159,12 @@ void config_read(void)
 					(const char *const[]){"ours", "own", NULL}) &&
 				!(own && *own);
 	config.collector = config_find(env, "MEMTRACE_COLLECTOR");
-	config.finds_duplicates = number(env, "MEMTRACE_DUP", 0, 1, 0);
+	if (number(env, "MEMTRACE_DUP", 0, 1, 0))
+		config.leaks_wishes |= MT_SNAPSHOT_WITH_HASHES;
+	if (number(env, "MEMTRACE_CONTENTS", 0, 1, 0))
+		config.leaks_wishes |= MT_SNAPSHOT_WITH_CONTENTS;
 	config.finds_leaks =
-		number(env, "MEMTRACE_LEAKS", 0, 1, 0) || config.finds_duplicates;
+		number(env, "MEMTRACE_LEAKS", 0, 1, 0) || config.leaks_wishes;
 	config.tests_itself = number(env, "MEMTRACE_SELF_TEST", 0, 1, 0);
 	copy_socket(config_find(env, "MEMTRACE_SOCKET"));
 }

@@ -29,8 +29,12 @@ struct config {
 	bool goes_on;
 	/* MEMTRACE_ONLY, from run --no-children: record this process alone. 0: all. */
 	uint32_t only_pid;
-	/* MEMTRACE_LEAKS: search for leaks at the end; MEMTRACE_DUP: and for duplicates. */
-	bool finds_leaks, finds_duplicates;
+	/*
+	 * MEMTRACE_LEAKS: search for leaks at the end; MEMTRACE_DUP: and for duplicates;
+	 * MEMTRACE_CONTENTS: and keep how blocks begin.
+	 */
+	bool finds_leaks;
+	uint32_t leaks_wishes; /* enum mt_snapshot_wish, of each search */
 	/* MEMTRACE_TRACING=off: until memtrace_start, if ever, nothing is recorded. */
 	bool is_tracing_off;
 	/* MEMTRACE_SELF_TEST: leak a known block, to be found. */

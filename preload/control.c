@@ -152,14 +152,14 @@ note_registers(struct mt_control_thread *asking)
 #endif
 }
 
-int control_request_leaks(bool is_at_end, bool wants_hashes)
+int control_request_leaks(bool is_at_end, uint32_t wishes)
 {
 	struct mt_control *control = mt_state.control;
 	int result = -1;
 	if (!is_reachable() || !lock(control))
 		return -1;
 	control->asking.tid = (uint32_t)mt_syscall3(SYS_gettid, 0, 0, 0);
-	control->asking.wants_hashes = wants_hashes;
+	control->asking.wishes = wishes;
 	note_registers(&control->asking);
 	if (put_request(control, is_at_end ? MT_REQUEST_LEAKS_AT_END : MT_REQUEST_LEAKS,
 			LEAKS_STEPS))

@@ -21,9 +21,9 @@ void control_request_layers(void);
 
 /*
  * A scan for leaks, while the calling thread waits, a minute at most: how many blocks are
- * leaked, or -1.
+ * leaked, or -1. wishes: enum mt_snapshot_wish.
  */
-int control_request_leaks(bool is_at_end, bool wants_hashes);
+int control_request_leaks(bool is_at_end, uint32_t wishes);
 
 /*
  * An error of the program, for the trace; text is what is said of it. True: the control

@@ -38,7 +38,7 @@ static void scan_at_end(void *unused)
 	if (!config.finds_leaks || !is_own_process() ||
 	    atomic_exchange(&done_by, mt_state.header->pid) == mt_state.header->pid)
 		return;
-	control_request_leaks(true, config.finds_duplicates);
+	control_request_leaks(true, config.leaks_wishes);
 }
 
 /* Where the kernel lets only ancestors look into a process. */

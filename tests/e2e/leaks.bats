@@ -283,6 +283,53 @@ line_of() {
 			.distinct == 5 and .saving_bytes == 395 * 16)'
 }
 
+@test "leaks, why, dup: contents only where --contents asked for them" {
+	name=$(line_of cache.c name)
+	for command in leaks dup "why --at cache.c:$name"; do
+		[[ $(memtrace $command --json cache.mtz) != *'"contents"'* ]]
+		[[ $(memtrace $command cache.mtz) != *"name 0"* ]]
+	done
+	! grep -q "name 0" cache.mtz || false
+	memtrace run -q --force --leaks --dup --contents -o contents.mtz -- ./cache lose >kept
+	memtrace leaks --json contents.mtz | jq -e '
+		[.rows[].contents] | index("name 0" + "\\x00" * 10) and
+		all(.[]; type == "string")'
+	run -0 memtrace leaks contents.mtz
+	[[ $output == *"indirect cache.c:$name: size=16 B, count=1, "*$'\n    begins with "name 0"\n'* ]]
+	run -0 memtrace dup contents.mtz
+	[[ $output == *"cache.c:$name: 400 copies, "*$'\n    80 of them begin with "name '?$'"\n'* ]]
+	memtrace dup --json contents.mtz | jq -e '.rows[0] | .most_copies == 80 and
+		(.contents | startswith("name "))'
+	run -0 memtrace why contents.mtz "$(cat kept)"
+	[[ $output == *", string of 6, "*', begins with "name '?'"'* ]]
+	memtrace why --json contents.mtz "$(cat kept)" | jq -e '.chain[1].contents | startswith("name ")'
+	memtrace diff --json contents.mtz contents.mtz | jq -e '.totals.size_diff == 0'
+}
+
+@test "leaks: contents are a block's first 64 bytes" {
+	cat >long.c <<-'END'
+		#include <stdlib.h>
+		#include <string.h>
+		static void lose(size_t size, char byte) { memset(malloc(size), byte, size); }
+		int main(void)
+		{
+			lose(64, 'a');
+			lose(65, 'b');
+			lose(600, 'c');
+			lose(1 << 20, 'd');
+			return 0;
+		}
+	END
+	${CC:-cc} -O0 -g -fno-builtin long.c -o long
+	memtrace run -q --force --leaks --contents -o long.mtz -- ./long
+	run -0 memtrace leaks long.mtz
+	full=$(printf 'x%.0s' {1..64})
+	[[ $output == *"\"${full//x/a}\""$'\n'* ]]
+	for letter in b c d; do
+		[[ $output == *"\"${full//x/$letter}\"..."* ]]
+	done
+}
+
 @test "top, diff and leaks --by type: classes of C++, strings, zeroes" {
 	memtrace run -q --leaks -o types.mtz -- ./objects-cc2 types
 	memtrace top --json --by type types.mtz | jq -e '

@@ -129,11 +129,12 @@ is_from_copy() {
 
 @test "scan: a running program, from outside" {
 	begin memtrace run -q -o t.mtz -- "$scanned" threads-waits
-	run -0 memtrace snapshot --leaks --label now "$(pid_of_scanned)"
+	run -0 memtrace snapshot --leaks --contents --label now "$(pid_of_scanned)"
 	[[ $output == *"10 leaked blocks; it stood still for "* ]]
 	finish
 	[ "$(summary t.mtz@now definite)" = 10 ]
 	[ "$(summary t.mtz@now reachable)" -ge 8 ]
+	memtrace leaks --json t.mtz@now | jq -e '.rows[0].contents | startswith("\\x01\\x00")'
 	run -3 memtrace leaks t.mtz
 }
 
@@ -157,6 +158,8 @@ is_from_copy() {
 	memtrace run -q --leaks -o u.mtz -- "$scanned" exits
 	run -3 memtrace dup u.mtz
 	run -2 memtrace snapshot --dup 1
+	run -2 memtrace snapshot --contents 1
+	[[ $output == *"--contents needs --leaks"* ]]
 }
 
 @test "scan: a main thread that has ended before the others is no obstacle" {

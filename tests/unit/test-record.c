@@ -132,6 +132,9 @@ static const struct mt_record samples[] = {
 	 .error = {1, 2, 3, UINT64_MAX, 5, 6, 7, 'c', 'n', 8, 0, UINT32_MAX,
 		   LITERAL("free"), LITERAL("text\nin lines")}},
 	{.kind = MT_RECORD_ERROR, .error = {.kind = 63}},
+	{.kind = MT_RECORD_CONTENTS, .contents = {3, LITERAL("GET / HTTP/1.1")}},
+	{.kind = MT_RECORD_CONTENTS, .contents = {4, LITERAL("")}},
+	{.kind = MT_RECORD_CONTENTS, .contents = {UINT32_MAX, LITERAL("\0\xff")}},
 };
 
 enum {
@@ -313,6 +316,7 @@ TEST(what_cannot_be_is_refused)
 		{.kind = MT_RECORD_EDGE, .edge = {1, 0, 0}},
 		{.kind = MT_RECORD_ERROR, .error = {.kind = 0}},
 		{.kind = MT_RECORD_ERROR, .error = {.kind = 64}},
+		{.kind = MT_RECORD_CONTENTS, .contents = {0, LITERAL("x")}},
 	};
 	for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++)
 		if (!ok(mt_record_fault(&wrong[i])))

@@ -12,6 +12,7 @@
 struct content {
 	uint32_t group; /* 0 where groups do not matter */
 	uint64_t size, hash;
+	uint32_t block;
 };
 
 static int compare_contents(const void *a, const void *b)
@@ -24,9 +25,18 @@ static int compare_contents(const void *a, const void *b)
 	return x->hash < y->hash ? -1 : x->hash > y->hash;
 }
 
+static uint32_t find_known(const struct mt_heap *heap, const struct content *list,
+			   uint64_t count)
+{
+	for (uint64_t i = 0; i < count; i++)
+		if (heap->blocks.list[list[i].block].contents != MT_NO_CONTENTS)
+			return list[i].block;
+	return MT_NO_BLOCK;
+}
+
 /* Add the run of equal contents at list[at] to what a row knows; returns its end. */
-static size_t add_run(const struct content *list, size_t count, size_t at,
-		      struct mt_duplicate *sum)
+static size_t add_run(const struct mt_heap *heap, const struct content *list,
+		      size_t count, size_t at, struct mt_duplicate *sum)
 {
 	size_t end = at;
 	while (end < count && !compare_contents(&list[at], &list[end]))
@@ -37,7 +47,13 @@ static size_t add_run(const struct content *list, size_t count, size_t at,
 	mt_counts_add(&sum->copies, (struct mt_counts){(int64_t)(copies * list[at].size),
 						       (int64_t)copies});
 	sum->distinct++;
-	sum->saving_bytes += (copies - 1) * list[at].size;
+	uint64_t saving_bytes = (copies - 1) * list[at].size;
+	sum->saving_bytes += saving_bytes;
+	if (saving_bytes > sum->most_saving_bytes) {
+		sum->most_saving_bytes = saving_bytes;
+		sum->most_copies = copies;
+		sum->most_block = find_known(heap, &list[at], copies);
+	}
 	return end;
 }
 
@@ -59,12 +75,13 @@ static int add_row(struct mt_duplicates *duplicates, const struct mt_duplicate *
 static int add_rows(struct mt_duplicates *duplicates, struct content *list, size_t count,
 		    struct mt_error *err)
 {
+	const struct mt_heap *heap = &duplicates->answer.subjects[0].heap;
 	int rc = 0;
 	qsort(list, count, sizeof *list, compare_contents);
 	for (size_t at = 0; rc >= 0 && at < count;) {
 		struct mt_duplicate row = {.group = list[at].group};
 		while (at < count && list[at].group == row.group)
-			at = add_run(list, count, at, &row);
+			at = add_run(heap, list, count, at, &row);
 		rc = add_row(duplicates, &row, err);
 	}
 	return rc;
@@ -73,12 +90,13 @@ static int add_rows(struct mt_duplicates *duplicates, struct content *list, size
 static void add_totals(struct mt_duplicates *duplicates, struct content *list,
 		       size_t count)
 {
+	const struct mt_heap *heap = &duplicates->answer.subjects[0].heap;
 	struct mt_duplicate all = {0};
 	for (size_t i = 0; i < count; i++)
 		list[i].group = 0;
 	qsort(list, count, sizeof *list, compare_contents);
 	for (size_t at = 0; at < count;)
-		at = add_run(list, count, at, &all);
+		at = add_run(heap, list, count, at, &all);
 	duplicates->copies = all.copies;
 	duplicates->distinct = all.distinct;
 	duplicates->saving_bytes = all.saving_bytes;
@@ -107,7 +125,7 @@ static int compare_all(struct mt_duplicates *duplicates, const uint32_t *group_o
 		const struct mt_heap_block *block = &heap->blocks.list[i];
 		if (block->size && group_of_block[i] != MT_INDEX_NONE)
 			list[count++] = (struct content){group_of_block[i], block->size,
-							 block->hash};
+							 block->hash, (uint32_t)i};
 	}
 	int rc = add_rows(duplicates, list, count, err);
 	add_totals(duplicates, list, count);
@@ -196,8 +214,9 @@ int mt_duplicates_report(struct mt_duplicates *duplicates, size_t limit,
 			 struct mt_error *err)
 {
 	static const struct mt_column columns[] = {
-		{"size", MT_COLUMN_SIZE},        {"copies", MT_COLUMN_NUMBER},
-		{"distinct", MT_COLUMN_NUMBER},  {"saving_bytes", MT_COLUMN_SIZE},
+		{"size", MT_COLUMN_SIZE},          {"copies", MT_COLUMN_NUMBER},
+		{"distinct", MT_COLUMN_NUMBER},    {"saving_bytes", MT_COLUMN_SIZE},
+		{"most_copies", MT_COLUMN_NUMBER}, {"contents", MT_COLUMN_TEXT},
 		{"traceback", MT_COLUMN_FRAMES},
 	};
 	struct mt_report *report = &duplicates->answer.report;
@@ -223,8 +242,15 @@ int mt_duplicates_report(struct mt_duplicates *duplicates, size_t limit,
 		values[1] = mt_value_number(row->copies.count);
 		values[2] = mt_value_number((int64_t)row->distinct);
 		values[3] = mt_value_number((int64_t)row->saving_bytes);
-		rc = mt_rows_fill_key(report, &values[4], groups,
-				      &groups->list[row->group], err);
+		values[4] = mt_value_number((int64_t)row->most_copies);
+		struct mt_bytes contents = {0};
+		if (row->most_block != MT_NO_BLOCK)
+			contents = mt_heap_contents(&duplicates->answer.subjects[0].heap,
+						    row->most_block);
+		rc = mt_rows_fill_contents(report, &values[5], contents, err);
+		if (rc >= 0)
+			rc = mt_rows_fill_key(report, &values[6], groups,
+					      &groups->list[row->group], err);
 	}
 	return rc;
 }

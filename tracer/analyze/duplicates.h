@@ -15,6 +15,10 @@ struct mt_duplicate {
 	struct mt_counts copies;
 	uint64_t distinct;     /* contents */
 	uint64_t saving_bytes; /* if each of these were there once */
+	/* Of the contents that alone would save most: */
+	uint64_t most_saving_bytes;
+	uint64_t most_copies;
+	uint32_t most_block; /* one of them whose contents are known, or MT_NO_BLOCK */
 };
 
 struct mt_duplicates {

@@ -89,6 +89,7 @@ static int take_block(struct mt_heap *heap, const struct mt_record_block *rec,
 		.root = rec->held_by_root ? rec->holder : 0,
 		.cycle = rec->cycle,
 		.type = type,
+		.contents = MT_NO_CONTENTS,
 		.kind = rec->kind,
 		.is_interior = rec->is_interior,
 	};
@@ -110,6 +111,24 @@ static int take_root(struct mt_heap *heap, const struct mt_record_root *rec,
 	return ADD(heap->roots, root, err);
 }
 
+static int take_contents(struct mt_heap *heap, const struct mt_record_contents *rec,
+			 struct mt_error *err)
+{
+	size_t size = rec->bytes.size, place = heap->bytes.count;
+	if (size > MT_CONTENTS_BYTES)
+		size = MT_CONTENTS_BYTES;
+	char *grown = mt_vector_reserve(heap->bytes.list, &heap->bytes.capacity,
+					place + size, sizeof *grown, err);
+	if (!grown)
+		return MT_ERR_NO_MEMORY;
+	heap->bytes.list = grown;
+	heap->bytes.count += size;
+	if (size)
+		memcpy(grown + place, rec->bytes.data, size);
+	struct mt_heap_contents contents = {rec->block, (uint32_t)size, place};
+	return ADD(heap->contents, contents, err);
+}
+
 static int take(struct mt_heap *heap, const struct mt_record *rec, bool *has_scan,
 		struct mt_error *err)
 {
@@ -125,6 +144,8 @@ static int take(struct mt_heap *heap, const struct mt_record *rec, bool *has_sca
 		return take_block(heap, &rec->block, err);
 	case MT_RECORD_EDGE:
 		return ADD(heap->edges, edge, err);
+	case MT_RECORD_CONTENTS:
+		return take_contents(heap, &rec->contents, err);
 	default:
 		return 0;
 	}
@@ -138,7 +159,8 @@ static int read_rows(struct mt_heap *heap, bool *has_scan, struct mt_error *err)
 	mt_reader_want(trace->reader,
 		       1u << MT_RECORD_SNAPSHOT | 1u << MT_RECORD_SNAPSHOT_END |
 			       1u << MT_RECORD_SCAN | 1u << MT_RECORD_ROOT |
-			       1u << MT_RECORD_BLOCK | 1u << MT_RECORD_EDGE);
+			       1u << MT_RECORD_BLOCK | 1u << MT_RECORD_EDGE |
+			       1u << MT_RECORD_CONTENTS);
 	bool has_begun = false;
 	while (rc >= 0) {
 		struct mt_record rec;
@@ -258,6 +280,15 @@ static void find_edges(struct mt_heap *heap)
 		qsort(heap->edges.list, kept, sizeof *heap->edges.list, compare_edges);
 }
 
+static void find_contents(struct mt_heap *heap)
+{
+	for (size_t i = 0; i < heap->contents.count; i++) {
+		uint32_t block = find_block(heap, heap->contents.list[i].id);
+		if (block != MT_NO_BLOCK)
+			heap->blocks.list[block].contents = (uint32_t)i;
+	}
+}
+
 /*
  * Chains that run in a circle are opened where they close: each block is walked over
  * once, marked with the walk that came by.
@@ -365,6 +396,7 @@ int mt_heap_init(struct mt_heap *heap, struct mt_trace *trace,
 		sort_by_id(heap);
 		find_holders(heap);
 		find_edges(heap);
+		find_contents(heap);
 		rc = open_circles(heap, err);
 		find_leaders(heap);
 		heap->is_short = heap->blocks.count != heap->scan.blocks ||
@@ -381,9 +413,20 @@ void mt_heap_deinit(struct mt_heap *heap)
 	free(heap->roots.list);
 	free(heap->blocks.list);
 	free(heap->edges.list);
+	free(heap->contents.list);
+	free(heap->bytes.list);
 	free(heap->types.list);
 	mt_index_deinit(&heap->type_index);
 	*heap = (struct mt_heap){0};
+}
+
+struct mt_bytes mt_heap_contents(const struct mt_heap *heap, uint32_t block)
+{
+	uint32_t i = heap->blocks.list[block].contents;
+	if (i == MT_NO_CONTENTS)
+		return (struct mt_bytes){0};
+	const struct mt_heap_contents *contents = &heap->contents.list[i];
+	return (struct mt_bytes){heap->bytes.list + contents->place, contents->size};
 }
 
 uint32_t mt_heap_find(const struct mt_heap *heap, uint64_t address)

@@ -14,6 +14,7 @@
 enum {
 	MT_NO_BLOCK = UINT32_MAX,
 	MT_NO_ROOT = UINT32_MAX,
+	MT_NO_CONTENTS = UINT32_MAX,
 };
 
 struct mt_heap_root {
@@ -39,8 +40,16 @@ struct mt_heap_block {
 	uint32_t leader; /* definite, that an indirect one is lost with; MT_NO_BLOCK */
 	uint32_t cycle;  /* 0: none */
 	uint32_t type;
-	uint8_t kind; /* enum mt_leak_kind */
+	uint32_t contents; /* or MT_NO_CONTENTS */
+	uint8_t kind;      /* enum mt_leak_kind */
 	bool is_interior;
+};
+
+/* How a block begins. */
+struct mt_heap_contents {
+	uint32_t id; /* of the block */
+	uint32_t size;
+	size_t place; /* in the heap's bytes */
 };
 
 /* What blocks seem to be; of the same type if all is equal. */
@@ -63,6 +72,8 @@ struct mt_heap {
 	MT_LIST(struct mt_heap_root) roots;
 	MT_LIST(struct mt_heap_block) blocks; /* by address */
 	MT_LIST(struct mt_heap_edge) edges;   /* by from, then offset */
+	MT_LIST(struct mt_heap_contents) contents;
+	MT_LIST(char) bytes; /* of the contents */
 	MT_LIST(struct mt_heap_type) types;
 	struct mt_index type_index;
 	bool is_short; /* fewer blocks than the scan says: some are lost */
@@ -82,6 +93,9 @@ uint32_t mt_heap_find(const struct mt_heap *heap, uint64_t address);
 /* The edges that begin at a block: *count of them, or NULL. */
 const struct mt_heap_edge *mt_heap_edges(const struct mt_heap *heap, uint32_t block,
 					 size_t *count);
+
+/* How the block begins, as far as the scan has kept it; no data: it has not. */
+struct mt_bytes mt_heap_contents(const struct mt_heap *heap, uint32_t block);
 
 /* "definite", "indirect", "possible", "reachable". */
 const char *mt_leak_kind_name(uint8_t kind);

@@ -97,6 +97,7 @@ enum {
 	ROW_UNDER,
 	ROW_REFERENCES,
 	ROW_RETAINED,
+	ROW_CONTENTS,
 	ROW_KEY,
 };
 
@@ -108,6 +109,7 @@ static const struct mt_column row_columns[ROW_KEY] = {
 	[ROW_UNDER] = {"under", MT_COLUMN_NUMBER},
 	[ROW_REFERENCES] = {"references", MT_COLUMN_NUMBER},
 	[ROW_RETAINED] = {"retained", MT_COLUMN_COUNTS},
+	[ROW_CONTENTS] = {"contents", MT_COLUMN_TEXT},
 };
 
 static struct mt_value absent(void)
@@ -153,8 +155,14 @@ static int report_rows(struct mt_leaks *leaks, const struct mt_leaks_question *q
 		if (row->leader == MT_NO_LEAK_ROW)
 			top = i;
 		fill_row(leaks, question, i, top, values);
-		rc = mt_rows_fill_key(report, values + ROW_KEY, &leaks->answer.groups,
-				      &leaks->answer.groups.list[row->group], err);
+		struct mt_bytes contents = {0};
+		if (row->example != MT_NO_BLOCK)
+			contents = mt_heap_contents(mt_leaks_heap(leaks), row->example);
+		rc = mt_rows_fill_contents(report, &values[ROW_CONTENTS], contents, err);
+		if (rc >= 0)
+			rc = mt_rows_fill_key(
+				report, values + ROW_KEY, &leaks->answer.groups,
+				&leaks->answer.groups.list[row->group], err);
 	}
 	return rc;
 }

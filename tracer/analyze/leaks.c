@@ -68,13 +68,16 @@ static int add_block(struct work *work, uint32_t i, struct mt_error *err)
 		return 0;
 	struct mt_leak_row wanted = {.kind = block->kind,
 				     .group = work->group_of_block[i],
-				     .leader = leader_of(work, block)};
+				     .leader = leader_of(work, block),
+				     .example = MT_NO_BLOCK};
 	int rc = get_row(work, &wanted, &work->row_of_block[i], err);
 	if (rc < 0)
 		return rc;
 	struct mt_leak_row *row = &work->leaks->rows.list[work->row_of_block[i]];
 	mt_counts_add(&row->counts, counts);
 	row->references += block->references;
+	if (row->example == MT_NO_BLOCK && block->contents != MT_NO_CONTENTS)
+		row->example = i;
 	return 0;
 }
 

@@ -15,6 +15,7 @@ struct mt_leak_row {
 	struct mt_counts leads_to; /* definite: the indirect blocks below */
 	struct mt_counts retained;
 	uint64_t references; /* pointers to these blocks */
+	uint32_t example;    /* one whose contents are known, or MT_NO_BLOCK */
 };
 
 enum {

@@ -3,6 +3,8 @@
  */
 #include "tracer/analyze/rows.h"
 
+#include "tracer/analyze/preview.h"
+
 #include "tracer/analyze/label.h"
 
 #include <stdlib.h>
@@ -171,4 +173,16 @@ const struct mt_frame_list *mt_rows_frames(struct mt_report *report,
 	for (mt_location_id id; mt_walk_next(&walk, &id);)
 		list->list[--count] = &frames->locations->list[id];
 	return list;
+}
+
+int mt_rows_fill_contents(struct mt_report *report, struct mt_value *value,
+			  struct mt_bytes contents, struct mt_error *err)
+{
+	*value = (struct mt_value){.state = MT_VALUE_ABSENT};
+	if (!contents.data)
+		return 0;
+	char *text = mt_preview_text(contents);
+	*value = mt_value_text(text);
+	return text ? mt_report_own(report, text, err)
+		    : mt_fail(err, MT_ERR_NO_MEMORY, "out of memory");
 }

@@ -21,6 +21,10 @@ int mt_rows_fill_key(struct mt_report *report, struct mt_value *values,
 		     const struct mt_groups *groups, const struct mt_group *group,
 		     struct mt_error *err);
 
+/* How a block begins, in words of preview.h; absent: not known. */
+int mt_rows_fill_contents(struct mt_report *report, struct mt_value *value,
+			  struct mt_bytes contents, struct mt_error *err);
+
 /* The traceback of a node whose chain is resolved, owned by report; NULL: no memory. */
 const struct mt_frame_list *mt_rows_frames(struct mt_report *report,
 					   const struct mt_frame_locations *frames,

@@ -215,7 +215,9 @@ static int add_block(struct mt_why *why, struct mt_table *table, uint32_t block,
 	row[6] = number(b->references);
 	row[7] = mt_value_counts((struct mt_counts){(int64_t)b->retained_bytes,
 						    (int64_t)b->retained_count});
-	return fill_frames(why, b->node, &row[8], err);
+	int rc = mt_rows_fill_contents(&why->answer.report, &row[8],
+				       mt_heap_contents(mt_why_heap(why), block), err);
+	return rc < 0 ? rc : fill_frames(why, b->node, &row[9], err);
 }
 
 static int report_chain(struct mt_why *why, struct mt_error *err)
@@ -229,6 +231,7 @@ static int report_chain(struct mt_why *why, struct mt_error *err)
 		{"interior", MT_COLUMN_FLAG},
 		{"references", MT_COLUMN_NUMBER},
 		{"retained", MT_COLUMN_COUNTS},
+		{"contents", MT_COLUMN_TEXT},
 		{"traceback", MT_COLUMN_FRAMES},
 	};
 	if (why->block == MT_NO_BLOCK)

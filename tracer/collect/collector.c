@@ -138,8 +138,7 @@ static int take_for(struct mt_tracee *tracee, uint32_t wishes, const char *label
 		snprintf(text, MT_MESSAGE_TEXT_BYTES, "%s", tracee->file);
 		return mt_tracee_snapshot(tracee, MT_SNAPSHOT_LABEL, label, false, err);
 	}
-	int rc = mt_tracee_scan(tracee, label, wishes & MT_SNAPSHOT_WITH_HASHES, &result,
-				err);
+	int rc = mt_tracee_scan(tracee, label, wishes, &result, err);
 	if (rc == 0)
 		snprintf(text, MT_MESSAGE_TEXT_BYTES,
 			 "%s\n%" PRIu64 " leaked blocks; it stood still for %.3f s",

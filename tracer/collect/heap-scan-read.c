@@ -249,6 +249,18 @@ static void hash_more(struct reading *r, uint64_t offset, const uint8_t *data,
 	r->hashed = offset + size;
 }
 
+static void keep_beginning(struct reading *r, uint32_t block, const uint8_t *data,
+			   uint64_t size)
+{
+	struct mt_heap_scan *scan = r->scan;
+	if (!scan->beginnings || block % scan->beginnings_step)
+		return;
+	struct mt_heap_scan_beginning *kept =
+		&scan->beginnings[block / scan->beginnings_step];
+	kept->size = size < MT_CONTENTS_BYTES ? (uint8_t)size : MT_CONTENTS_BYTES;
+	memcpy(kept->bytes, data, kept->size);
+}
+
 /* Of one that was read as a whole. */
 static void read_block(struct reading *r, uint32_t block, uint64_t address,
 		       const uint8_t *data, uint64_t size, uint64_t from)
@@ -263,6 +275,7 @@ static void read_block(struct reading *r, uint32_t block, uint64_t address,
 					    r->pointers, r->is_zero && size);
 	if (scan->hashes)
 		scan->hashes[block] = mt_contents_hash(size, data, size);
+	keep_beginning(r, block, data, size);
 	scan->sums.heap_bytes += size;
 }
 
@@ -311,6 +324,8 @@ static void visit_block(void *context, uint64_t address, const uint8_t *data, si
 		r->scan->words[r->block] =
 			mt_contents_of(&r->scan->contents, data,
 				       size < PAGE ? size : PAGE, r->size, 0, false);
+	if (!offset)
+		keep_beginning(r, r->block, data, size);
 	r->has_contents |= !offset;
 	hash_more(r, offset, data, size);
 	uint64_t skipped = first_counting(r, r->block, r->address);

@@ -358,6 +358,24 @@ static int write_edges(struct writing *w, struct mt_error *err)
 	return rc;
 }
 
+static int write_beginnings(struct writing *w, struct mt_error *err)
+{
+	const struct mt_heap_scan *scan = w->scan;
+	struct mt_record record = {.kind = MT_RECORD_CONTENTS};
+	int rc = 0;
+	for (uint32_t i = 0; scan->beginnings && rc == 0 && i < scan->live.count;
+	     i += scan->beginnings_step) {
+		const struct mt_heap_scan_beginning *kept =
+			&scan->beginnings[i / scan->beginnings_step];
+		if (!kept->size || !is_chosen(w, i))
+			continue;
+		record.contents = (struct mt_record_contents){
+			id_of(w, i), {(const char *)kept->bytes, kept->size}};
+		rc = mt_writer_put(w->writer, &record, err);
+	}
+	return rc;
+}
+
 static int write_all(struct writing *w, struct mt_error *err)
 {
 	int rc = find_sources(w, err);
@@ -375,7 +393,9 @@ static int write_all(struct writing *w, struct mt_error *err)
 		rc = write_roots(w, err);
 	if (rc == 0)
 		rc = write_blocks(w, err);
-	return rc < 0 ? rc : write_edges(w, err);
+	if (rc == 0)
+		rc = write_edges(w, err);
+	return rc < 0 ? rc : write_beginnings(w, err);
 }
 
 int mt_heap_scan_write(struct mt_heap_scan *scan, struct mt_writer *writer,

@@ -93,6 +93,27 @@ static void keep_stacks(struct mt_heap_scan *scan)
 	}
 }
 
+/* For what is wanted of the contents. */
+static bool make_room(struct mt_heap_scan *scan, uint32_t wishes)
+{
+	uint32_t count = scan->live.count;
+	if (wishes & MT_SNAPSHOT_WITH_HASHES) {
+		scan->hashes = calloc(count + 1u, sizeof *scan->hashes);
+		if (!scan->hashes)
+			return false;
+		scan->sums.flags |= MT_SCAN_HASHES;
+	}
+	if (wishes & MT_SNAPSHOT_WITH_CONTENTS) {
+		scan->beginnings_step = count / MT_SCAN_BEGINNINGS_MAX + 1;
+		scan->beginnings = calloc(count / scan->beginnings_step + 1u,
+					  sizeof *scan->beginnings);
+		if (!scan->beginnings)
+			return false;
+		scan->sums.flags |= MT_SCAN_CONTENTS;
+	}
+	return true;
+}
+
 static int read_process(struct mt_heap_scan *scan,
 			const struct mt_heap_scan_request *request, uint64_t began,
 			struct mt_error *err)
@@ -109,12 +130,8 @@ static int read_process(struct mt_heap_scan *scan,
 	/* The state is the process's own: that has been read. */
 	if (scan->copy)
 		let_go(scan, request, began);
-	if (request->with_hashes) {
-		scan->hashes = calloc(scan->live.count + 1u, sizeof *scan->hashes);
-		if (!scan->hashes)
-			return no_memory(err);
-		scan->sums.flags |= MT_SCAN_HASHES;
-	}
+	if (!make_room(scan, request->wishes))
+		return no_memory(err);
 	place_asking(scan, request);
 	mt_thread_locals_load(&scan->locals, &scan->memory, &scan->objects);
 	struct mt_root_set_question question = {.image = request->image,
@@ -244,6 +261,7 @@ void mt_heap_scan_deinit(struct mt_heap_scan *scan)
 	free(scan->frames);
 	free(scan->words);
 	free(scan->hashes);
+	free(scan->beginnings);
 	free(scan->references);
 	free(scan->retained);
 	free(scan->retained_count);

@@ -26,6 +26,8 @@ enum {
 	MT_SCAN_FAR = UINT16_MAX,
 	/* Beyond, not every reachable block has a record, and none has what it retains. */
 	MT_SCAN_BLOCKS_MAX = 4 << 20,
+	/* Of so many, at most, is kept how they begin. */
+	MT_SCAN_BEGINNINGS_MAX = 1 << 20,
 };
 
 /* A pointer outside the heap, by its place. */
@@ -51,6 +53,11 @@ struct mt_heap_scan_frame {
 struct mt_heap_scan_far {
 	uint32_t edge; /* in order */
 	uint32_t words;
+};
+
+struct mt_heap_scan_beginning {
+	uint8_t size; /* 0: nothing is known, or nothing is there */
+	uint8_t bytes[MT_CONTENTS_BYTES];
 };
 
 struct mt_heap_scan {
@@ -81,6 +88,9 @@ struct mt_heap_scan {
 	size_t frame_count, frame_capacity;
 	mt_contents_word *words; /* by block */
 	uint64_t *hashes;        /* by block; NULL: not asked for */
+	/* How blocks begin, of each beginnings_step-th of them; NULL: not asked for. */
+	struct mt_heap_scan_beginning *beginnings;
+	uint32_t beginnings_step;
 
 	struct mt_reach reach;
 	struct mt_lost lost;
@@ -93,8 +103,8 @@ struct mt_heap_scan_request {
 	uint32_t pid;
 	struct mt_image *image;
 	struct mt_control *control;
-	bool with_hashes; /* --dup */
-	bool is_at_end;   /* the process is about to end */
+	uint32_t wishes; /* enum mt_snapshot_wish */
+	bool is_at_end;  /* the process is about to end */
 	/*
 	 * The thread that asks and waits: where it is, in DWARF's numbering. NULL: nobody
 	 * waits.

@@ -307,13 +307,13 @@ static int scan_and_write(struct mt_tracee *tracee, enum mt_snapshot_kind kind,
 	return rc;
 }
 
-int mt_tracee_scan(struct mt_tracee *tracee, const char *label, bool with_hashes,
+int mt_tracee_scan(struct mt_tracee *tracee, const char *label, uint32_t wishes,
 		   struct mt_scan_result *result, struct mt_error *err)
 {
 	struct mt_heap_scan_request request = {.pid = tracee->pid,
 					       .image = &tracee->image,
 					       .control = tracee->control,
-					       .with_hashes = with_hashes};
+					       .wishes = wishes};
 	return scan_and_write(tracee, MT_SNAPSHOT_LABEL, label, &request, result, err);
 }
 
@@ -352,7 +352,7 @@ static int answer_leaks(struct mt_tracee *tracee, bool is_at_end)
 	struct mt_heap_scan_request request = {.pid = tracee->pid,
 					       .image = &tracee->image,
 					       .control = tracee->control,
-					       .with_hashes = asking.wants_hashes,
+					       .wishes = asking.wishes,
 					       .is_at_end = is_at_end,
 					       .registers = asking.registers,
 					       .thread_pointer = asking.thread_pointer,

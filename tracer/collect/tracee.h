@@ -97,7 +97,7 @@ struct mt_scan_result {
 };
 
 /* A snapshot with a scan of the heap. MT_ERR_SYSTEM: not possible, and why. */
-int mt_tracee_scan(struct mt_tracee *tracee, const char *label, bool with_hashes,
+int mt_tracee_scan(struct mt_tracee *tracee, const char *label, uint32_t wishes,
 		   struct mt_scan_result *result, struct mt_error *err);
 
 /* The timeline and what is due; returns when to come back (mt_clock_ns). */
