@@ -87,6 +87,10 @@ line_of() {
 	stories held register,saved-register,stack-of-other
 }
 
+@test "leaks: stacks that the program gives its threads hold from the stack pointer up" {
+	stories held stack-in-heap,stack-in-mapping
+}
+
 @test "leaks: memory that the program took by sbrk holds, freed chunks beside it do not" {
 	stories held break,break-given-back
 }

@@ -81,6 +81,25 @@ static void place_asking(struct mt_heap_scan *scan,
 	}
 }
 
+/*
+ * Below the stack pointer a leaf function may have something. One of the C library that
+ * waits in the kernel has not: what it needs is in registers, which the kernel keeps.
+ */
+static void pass_over_red_zones(struct mt_heap_scan *scan)
+{
+	static const uint8_t syscall[2] = {0x0f, 0x05};
+	for (size_t i = 0; i < scan->stop.count; i++) {
+		struct mt_stop_thread *thread = &scan->stop.threads[i];
+		uint64_t pc = thread->registers[MT_STOP_PC];
+		const struct mt_object *object = mt_objects_at(&scan->objects, pc);
+		uint8_t code[sizeof syscall];
+		if (thread->is_known && object && object->is_libc &&
+		    mt_memory_read(&scan->memory, pc - sizeof code, code, sizeof code) &&
+		    !memcmp(code, syscall, sizeof code))
+			thread->stack_from = thread->registers[MT_STOP_SP];
+	}
+}
+
 /* To tell later, and where it is asked for only, whose frames hold what. */
 static void keep_stacks(struct mt_heap_scan *scan)
 {
@@ -133,6 +152,7 @@ static int read_process(struct mt_heap_scan *scan,
 	if (!make_room(scan, request->wishes))
 		return no_memory(err);
 	place_asking(scan, request);
+	pass_over_red_zones(scan);
 	mt_thread_locals_load(&scan->locals, &scan->memory, &scan->objects);
 	struct mt_root_set_question question = {.image = request->image,
 						.heap = &scan->live,

@@ -110,6 +110,16 @@ static bool is_readable(const struct mt_mapping *mapping)
 	       !(mapping->flags & MT_MAPPING_DEVICE);
 }
 
+/* No file, and what lies right below it cannot be accessed. */
+static bool is_guarded(const struct search *s, const struct mt_mapping *mapping)
+{
+	if (mapping == s->q->mappings->list || mapping->inode)
+		return false;
+	const struct mt_mapping *guard = mapping - 1;
+	return guard->end == mapping->start && !guard->inode &&
+	       !(guard->flags & (MT_MAPPING_READ | MT_MAPPING_WRITE));
+}
+
 /*
  * Where a thread's static thread-local memory begins: below its struct lie the blocks of
  * the modules that were there at start, and the dtv knows them.
@@ -190,9 +200,9 @@ static void put_late_locals(struct search *s, size_t thread, uint64_t static_sta
 static void put_other_stack(struct search *s, size_t thread, uint64_t from)
 {
 	const struct mt_live *heap = s->q->heap;
-	uint32_t tid = s->q->stop->threads[thread].tid;
+	const struct mt_stop_thread *t = &s->q->stop->threads[thread];
 	uint64_t offset;
-	uint32_t block = mt_live_find(heap, from + MT_ROOTS_RED_ZONE, &offset);
+	uint32_t block = mt_live_find(heap, t->registers[MT_STOP_SP], &offset);
 	if (block != MT_LIVE_NONE) {
 		add_block(s, (struct mt_root_block){.block = block,
 						    .is_stack = true,
@@ -203,9 +213,10 @@ static void put_other_stack(struct search *s, size_t thread, uint64_t from)
 	const struct mt_mapping *mapping = mapping_at(s, from);
 	if (!is_readable(mapping))
 		return;
-	if (!mapping->inode)
+	/* Stacks of a pool may lie side by side: only one with a guard is apart. */
+	if (is_guarded(s, mapping))
 		take(s, mapping->start, from);
-	put_stack(s, tid, from, mapping->end, MT_HELD_ALTSTACK);
+	put_stack(s, t->tid, from, mapping->end, MT_HELD_ALTSTACK);
 }
 
 static const struct mt_mapping *main_stack(const struct search *s)
@@ -218,35 +229,85 @@ static const struct mt_mapping *main_stack(const struct search *s)
 }
 
 /*
- * The stack that thread was made with is [mapping's start, top). One that it has left for
+ * Where the stack begins that the thread was made with: its struct lies at the end of it
+ * and says so, in two words whose place differs between versions of the C library. Where
+ * that is not found nothing below the stack pointer is passed over.
+ */
+static uint64_t stack_start(const struct search *s, uint64_t pointer, uint64_t from)
+{
+	uint64_t words[MT_ROOTS_THREAD_BYTES / 8];
+	size_t count = mt_memory_read_some(s->q->memory, pointer, words, sizeof words) /
+		       sizeof *words;
+	for (size_t i = RESULT_AT / 8; i + 1 < count; i++) {
+		uint64_t end = words[i] + words[i + 1];
+		if (words[i] < pointer && end > pointer && end - pointer < SEARCHED_BYTES)
+			return words[i];
+	}
+	return from;
+}
+
+/* The other parts of a block that has a stack in it may be anything. */
+static void put_stack_block(struct search *s, size_t thread, uint64_t start,
+			    uint64_t pointer)
+{
+	uint64_t offset;
+	uint32_t number = mt_live_find(s->q->heap, pointer, &offset);
+	if (number == MT_LIVE_NONE)
+		return;
+	struct mt_live_block block = mt_live_block(s->q->heap, number);
+	uint64_t end = pointer + MT_ROOTS_THREAD_BYTES;
+	struct mt_root_range range = {.start = block.address,
+				      .end = start,
+				      .kind = MT_HELD_MAPPING,
+				      .pages = MT_MEMORY_TOUCHED};
+	add_block(s, (struct mt_root_block){.block = number, .thread = thread});
+	if (start > block.address)
+		put(s, range);
+	range.start = end, range.end = block.address + block.size;
+	put(s, range);
+}
+
+/*
+ * The stack that the thread was made with ends where top is. One that it has left for
  * another holds the frames to which it will return: all of it counts, as where they begin
  * is not known.
  */
+static void put_own_stack(struct search *s, size_t index, uint64_t start, uint64_t top,
+			  bool is_main)
+{
+	const struct mt_stop_thread *thread = &s->q->stop->threads[index];
+	uint64_t from = thread->stack_from;
+	uint64_t sp = thread->registers[MT_STOP_SP];
+	bool is_native = sp >= start && sp < top;
+	take(s, start, top);
+	if (!is_main)
+		put_stack_block(s, index, start, top);
+	uint64_t end = is_main ? top : static_tls_start(s, top, start);
+	put_stack(s, thread->tid, is_native && from > start ? from : start, end,
+		  MT_HELD_STACK);
+	if (!is_native)
+		put_other_stack(s, index, from);
+}
+
 static void put_thread(struct search *s, size_t index)
 {
 	const struct mt_stop_thread *thread = &s->q->stop->threads[index];
 	bool is_main = thread->tid == s->q->pid;
-	uint64_t pointer = thread->thread_pointer;
+	uint64_t pointer = thread->thread_pointer, from = thread->stack_from;
 	const struct mt_mapping *own = mapping_at(s, pointer);
-	const struct mt_mapping *native = is_main ? main_stack(s) : own;
-	uint64_t from = thread->stack_from;
+	const struct mt_mapping *native = is_main ? main_stack(s) : NULL;
 	if (!is_readable(own))
 		own = NULL;
-	uint64_t top = is_main && native ? native->end : pointer;
-	bool is_native =
-		native && from + MT_ROOTS_RED_ZONE >= native->start && from < top;
-	if (native && (own || is_main)) {
-		take(s, native->start, top);
-		uint64_t start = is_native && from > native->start ? from : native->start;
-		uint64_t end = is_main ? top : static_tls_start(s, top, native->start);
-		put_stack(s, thread->tid, start, end, MT_HELD_STACK);
-	}
-	if (own) {
-		put_thread_struct(s, thread->tid, pointer, own);
-		put_late_locals(s, index, static_tls_start(s, pointer, own->start));
-	}
-	if (!is_native)
+	if (native)
+		put_own_stack(s, index, native->start, native->end, true);
+	else if (own && !is_main)
+		put_own_stack(s, index, stack_start(s, pointer, from), pointer, false);
+	else
 		put_other_stack(s, index, from);
+	if (!own)
+		return;
+	put_thread_struct(s, thread->tid, pointer, own);
+	put_late_locals(s, index, static_tls_start(s, pointer, own->start));
 }
 
 static bool is_known_thread(const struct search *s, uint32_t tid)
@@ -442,11 +503,8 @@ static void find_unused_stacks(struct search *s)
 {
 	const struct mt_mappings *mappings = s->q->mappings;
 	for (size_t i = 1; i < mappings->count; i++) {
-		const struct mt_mapping *guard = &mappings->list[i - 1];
 		const struct mt_mapping *mapping = &mappings->list[i];
-		bool is_guarded = guard->end == mapping->start && !guard->inode &&
-				  !(guard->flags & (MT_MAPPING_READ | MT_MAPPING_WRITE));
-		if (is_guarded && !mapping->inode && mapping->flags & MT_MAPPING_WRITE &&
+		if (is_guarded(s, mapping) && mapping->flags & MT_MAPPING_WRITE &&
 		    !(mapping->flags & MT_MAPPING_OURS))
 			take_unused_stack(s, mapping);
 	}

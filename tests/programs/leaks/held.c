@@ -145,6 +145,71 @@ static NOINLINE void register_of_other(void)
 	expect("reachable", 1, 112);
 }
 
+enum {
+	OWN_STACK_BYTES = 256 << 10,
+};
+
+static NOINLINE void dig(int depth)
+{
+	void *volatile slots[64];
+	for (int i = 0; i < 64; i++)
+		slots[i] = slot;
+	if (depth && slots[depth])
+		dig(depth - 1);
+}
+
+/* So far down that no later call's frame comes by. */
+static NOINLINE void dig_deep(void)
+{
+	volatile char room[16384];
+	room[0] = 0;
+	dig(20);
+	room[sizeof room - 1] = 0;
+}
+
+/* Holds one block; another one is left in stack slots of calls that have returned. */
+static NOINLINE void *wait_on_own_stack(void *unused)
+{
+	void *volatile held = story_block(80);
+	slot = story_block(24);
+	dig_deep();
+	slot = NULL;
+	wait_here();
+	return held ? unused : NULL;
+}
+
+static void start_on(void *stack)
+{
+	pthread_attr_t attributes;
+	pthread_t thread;
+	is_ready = 0;
+	pthread_attr_init(&attributes);
+	pthread_attr_setstack(&attributes, stack, OWN_STACK_BYTES);
+	if (pthread_create(&thread, &attributes, wait_on_own_stack, NULL))
+		abort();
+	while (!is_ready)
+		usleep(100);
+	expect("definite", 1, 24);
+}
+
+static NOINLINE void stack_in_heap(void)
+{
+	start_on(malloc(OWN_STACK_BYTES));
+	expect("reachable", 1, 80);
+}
+
+/* No guard keeps it apart from what the program has mapped beneath. */
+static NOINLINE void stack_in_mapping(void)
+{
+	char *memory = (char *)mmap(NULL, 2 * OWN_STACK_BYTES, PROT_READ | PROT_WRITE,
+				    MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	if (memory == MAP_FAILED)
+		abort();
+	((void **)memory)[100] = story_block(40);
+	start_on(memory + OWN_STACK_BYTES);
+	expect("reachable", 2, 120);
+}
+
 /* The kernel keeps rbx while the thread sleeps: pause(2) never returns. */
 static NOINLINE void *sleep_with_register(void *unused)
 {
@@ -308,6 +373,8 @@ int main(int argc, char **argv)
 		{"thread-local-of-other", thread_local_of_other},
 		{"stack-of-other", stack_of_other},
 		{"register", register_of_other},
+		{"stack-in-heap", stack_in_heap},
+		{"stack-in-mapping", stack_in_mapping},
 		{"saved-register", saved_register},
 		{"opened-module", opened_module},
 		{"break", break_of_program},
