@@ -87,6 +87,10 @@ line_of() {
 	stories held register,saved-register,stack-of-other
 }
 
+@test "leaks: below the stack pointer of a thread that waits nothing holds" {
+	stories held below-stack-pointer
+}
+
 @test "leaks: stacks that the program gives its threads hold from the stack pointer up" {
 	stories held stack-in-heap,stack-in-mapping
 }

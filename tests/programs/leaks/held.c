@@ -4,7 +4,10 @@
 #include "story.h"
 
 #include <dlfcn.h>
+#include <fcntl.h>
+#include <stdbool.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
 #include <ucontext.h>
 
 static NOINLINE void *story_block(size_t size)
@@ -210,6 +213,53 @@ static NOINLINE void stack_in_mapping(void)
 	expect("reachable", 2, 120);
 }
 
+static volatile int waiting_thread; /* its id */
+
+static bool is_asleep(int thread)
+{
+	char path[64], text[256] = "";
+	snprintf(path, sizeof path, "/proc/self/task/%d/stat", thread);
+	int file = open(path, O_RDONLY);
+	if (file < 0 || read(file, text, sizeof text - 1) < 0)
+		abort();
+	close(file);
+	const char *state = strrchr(text, ')');
+	return state && state[2] == 'S';
+}
+
+/* By address, so that no resolver of symbols comes by first. */
+static int (*volatile wait_in_kernel)(void) = pause;
+
+/*
+ * What lies below the stack pointer of a thread that waits in the kernel is of calls that
+ * have returned: too far down for the frame of pause(), near enough for a red zone.
+ */
+static NOINLINE void *wait_above_stale(void *unused)
+{
+	fill_slot();
+	waiting_thread = (int)syscall(SYS_gettid);
+	__asm__ volatile("mov %[slot], %%r10\n\t"
+			 "mov %%r10, -112(%%rsp)\n\t"
+			 "mov %%r10, -120(%%rsp)\n\t"
+			 "movq $0, %[slot]\n\t"
+			 "xor %%r10d, %%r10d"
+			 : [slot] "+m"(slot)
+			 :
+			 : "r10", "memory", "cc");
+	is_ready = 1;
+	for (;;)
+		wait_in_kernel();
+	return unused;
+}
+
+static NOINLINE void below_stack_pointer(void)
+{
+	start(wait_above_stale);
+	while (!is_asleep(waiting_thread))
+		;
+	expect("definite", 1, 112);
+}
+
 /* The kernel keeps rbx while the thread sleeps: pause(2) never returns. */
 static NOINLINE void *sleep_with_register(void *unused)
 {
@@ -376,6 +426,7 @@ int main(int argc, char **argv)
 		{"stack-in-heap", stack_in_heap},
 		{"stack-in-mapping", stack_in_mapping},
 		{"saved-register", saved_register},
+		{"below-stack-pointer", below_stack_pointer},
 		{"opened-module", opened_module},
 		{"break", break_of_program},
 		{"break-given-back", break_given_back},
