@@ -53,8 +53,6 @@ static int open_sides(struct mt_judging *j, bool *has_old, struct mt_error *err)
 		return rc;
 	rc = open_side(j, MT_SIDE_OLD, j->asked->baseline, &why);
 	*has_old = rc >= 0;
-	if (rc < 0)
-		j->gate->leaks.subjects[1].side = MT_SIDE_NEW;
 	return rc == MT_ERR_NO_MEMORY ? mt_fail(err, rc, "%s", why.message) : 0;
 }
 

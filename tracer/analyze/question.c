@@ -162,14 +162,22 @@ static int open_scan(struct mt_subject *subject, const struct mt_question *quest
 	return rc;
 }
 
-int mt_answer_open(struct mt_answer *answer, const struct mt_question *question,
-		   enum mt_side side, const char *argument, struct mt_error *err)
+static void subject_deinit(struct mt_subject *subject)
 {
-	if (answer->subject_count == MT_MAX_SUBJECTS)
-		return mt_fail(err, MT_ERR_USAGE, "at most %d traces can be compared",
-			       MT_MAX_SUBJECTS);
-	struct mt_subject *subject = &answer->subjects[answer->subject_count++];
-	subject->side = side;
+	mt_callsites_deinit(&subject->callsites);
+	mt_frame_locations_deinit(&subject->own_frames);
+	mt_profile_deinit(&subject->profile);
+	mt_types_deinit(&subject->types);
+	mt_heap_deinit(&subject->heap);
+	if (subject->owns_trace)
+		mt_trace_close(subject->trace);
+	free(subject->name);
+}
+
+static int open_subject(struct mt_answer *answer, struct mt_subject *subject,
+			const struct mt_question *question, const char *argument,
+			struct mt_error *err)
+{
 	struct mt_moment_name name;
 	int rc = make_symbolizer(answer, question, err);
 	if (rc >= 0)
@@ -191,6 +199,24 @@ int mt_answer_open(struct mt_answer *answer, const struct mt_question *question,
 	if (rc >= 0)
 		rc = open_scan(subject, question, err);
 	return rc < 0 ? rc : mt_subject_resolve(subject, question, err);
+}
+
+int mt_answer_open(struct mt_answer *answer, const struct mt_question *question,
+		   enum mt_side side, const char *argument, struct mt_error *err)
+{
+	if (answer->subject_count == MT_MAX_SUBJECTS)
+		return mt_fail(err, MT_ERR_USAGE, "at most %d traces can be compared",
+			       MT_MAX_SUBJECTS);
+	struct mt_subject *subject = &answer->subjects[answer->subject_count];
+	subject->side = side;
+	int rc = open_subject(answer, subject, question, argument, err);
+	if (rc >= 0) {
+		answer->subject_count++;
+		return rc;
+	}
+	subject_deinit(subject);
+	*subject = (struct mt_subject){0};
+	return rc;
 }
 
 void mt_answer_note_state(struct mt_answer *answer, const struct mt_subject *subject)
@@ -396,17 +422,8 @@ void mt_answer_deinit(struct mt_answer *answer)
 {
 	mt_report_deinit(&answer->report);
 	mt_groups_deinit(&answer->groups);
-	for (size_t i = 0; i < answer->subject_count; i++) {
-		struct mt_subject *subject = &answer->subjects[i];
-		mt_callsites_deinit(&subject->callsites);
-		mt_frame_locations_deinit(&subject->own_frames);
-		mt_profile_deinit(&subject->profile);
-		mt_types_deinit(&subject->types);
-		mt_heap_deinit(&subject->heap);
-		if (subject->owns_trace)
-			mt_trace_close(subject->trace);
-		free(subject->name);
-	}
+	for (size_t i = 0; i < answer->subject_count; i++)
+		subject_deinit(&answer->subjects[i]);
 	mt_symbolizer_destroy(answer->symbolizer);
 	mt_locations_deinit(&answer->locations);
 }
