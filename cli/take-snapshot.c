@@ -31,13 +31,32 @@ static bool is_stopped(pid_t pid)
 	return state == 'T' || state == 't';
 }
 
-/* Anybody may listen on a name like ours: only our own user's or root's are asked. */
-static bool is_trusted(int fd)
+static bool find_owner(uint32_t pid, uid_t *owner)
+{
+	char path[64];
+	struct stat status;
+	snprintf(path, sizeof path, "/proc/%" PRIu32, pid);
+	if (stat(path, &status) < 0)
+		return false;
+	*owner = status.st_uid;
+	return true;
+}
+
+/*
+ * Anybody may listen on a name like ours: only our own user's or root's are asked, and by
+ * root those of the process's user.
+ */
+static bool is_trusted(int fd, uint32_t pid)
 {
 	struct ucred peer;
 	socklen_t size = sizeof peer;
-	return getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) == 0 &&
-	       (peer.uid == geteuid() || peer.uid == 0) && !is_stopped(peer.pid);
+	uid_t us = geteuid(), owner = us;
+	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) < 0)
+		return false;
+	if (us == 0)
+		find_owner(pid, &owner);
+	return (peer.uid == us || peer.uid == 0 || peer.uid == owner) &&
+	       !is_stopped(peer.pid);
 }
 
 /* 0: taken, and *answer says where; MT_ERR_MISSING: this collector does not know pid. */
@@ -56,7 +75,7 @@ static int ask(const char *name, uint32_t pid, const struct snapshot_wish *wish,
 		return MT_ERR_MISSING;
 	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);
 	struct mt_error local = {0};
-	int rc = is_trusted(fd) ? 0 : MT_ERR_MISSING;
+	int rc = is_trusted(fd, pid) ? 0 : MT_ERR_MISSING;
 	if (rc == 0 && label)
 		memcpy(message.text, label, strlen(label));
 	if (rc == 0)
@@ -87,15 +106,6 @@ static bool parse_name(char *line, char name[MT_SOCKET_NAME_BYTES])
 	return snprintf(name, MT_SOCKET_NAME_BYTES, "%s", at) < MT_SOCKET_NAME_BYTES;
 }
 
-static bool is_of_another_user(uint32_t pid)
-{
-	char path[64];
-	struct stat status;
-	snprintf(path, sizeof path, "/proc/%" PRIu32, pid);
-	return stat(path, &status) == 0 && status.st_uid != geteuid();
-}
-
-/* Connections have the same name as their listener: each is asked once. */
 static void split(struct snapshot_taken *taken, const struct mt_packet *answer,
 		  const struct snapshot_wish *wish)
 {
@@ -110,6 +120,7 @@ static void split(struct snapshot_taken *taken, const struct mt_packet *answer,
 		*last = '\0';
 }
 
+/* Connections have the same name as their listener: each is asked once. */
 int take_snapshot(uint32_t pid, const struct snapshot_wish *wish,
 		  struct snapshot_taken *taken, struct mt_error *err)
 {
@@ -133,7 +144,8 @@ int take_snapshot(uint32_t pid, const struct snapshot_wish *wish,
 		split(taken, &answer, wish);
 	if (rc != MT_ERR_MISSING)
 		return rc;
-	if (is_of_another_user(pid))
+	uid_t owner;
+	if (geteuid() && find_owner(pid, &owner) && owner != geteuid())
 		return mt_fail(err, MT_ERR_MISSING,
 			       "process %" PRIu32 ": no permission: it is another user's",
 			       pid);

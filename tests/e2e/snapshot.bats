@@ -158,3 +158,19 @@ complete() {
 	run -3 memtrace snapshot $$
 	[ "$output" = "memtrace snapshot: process $$ is not recorded" ]
 }
+
+@test "snapshot: root may ask for one of another user's process" {
+	[ "$(id -u)" = 0 ] || skip "needs root"
+	setpriv --reuid nobody --clear-groups test -x "$build/memtrace" || skip "it is in a private directory"
+	mkdir theirs && chmod 777 . theirs
+	mkfifo -m 666 hold
+	setpriv --reuid nobody --clear-groups "$(type -P memtrace)" run -q -o theirs/t.mtz \
+		sh -c 'echo $$ >theirs/pid; read -r line <hold' 3>&- &
+	local runner=$!
+	until [ -s theirs/pid ]; do sleep 0.1; done
+	run -0 memtrace snapshot --label theirs "$(<theirs/pid)"
+	[ "$output" = "memtrace snapshot: process $(<theirs/pid): taken, in theirs/t.mtz" ]
+	echo >hold
+	wait "$runner"
+	memtrace top --json theirs/t.mtz@theirs | jq -e '.snapshot.label == "theirs"'
+}
