@@ -114,7 +114,8 @@ static int judge_sum(struct mt_judging *j, const struct mt_statistics *statistic
 				 .unit = "bytes",
 				 .has_limit = true,
 				 .limit = (int64_t)limit};
-	struct mt_counts leaked = sum_up(statistics, is_diff, &check.sites);
+	size_t sites;
+	struct mt_counts leaked = sum_up(statistics, is_diff, &sites);
 	bool exceeds = leaked.bytes > 0 && (uint64_t)leaked.bytes > limit;
 	const char *doubt = find_doubt(j, exceeds);
 	char value[MT_SIZE_TEXT_BYTES], allowed[MT_SIZE_TEXT_BYTES];
@@ -127,6 +128,7 @@ static int judge_sum(struct mt_judging *j, const struct mt_statistics *statistic
 	mt_size_text(value, (double)leaked.bytes, false);
 	mt_size_text(allowed, (double)limit, false);
 	check.state = exceeds ? MT_GATE_FAILED : MT_GATE_PASSED;
+	check.sites = exceeds ? sites : 0;
 	int rc = exceeds ? add_worst(j, statistics, is_diff, err) : 0;
 	return rc < 0 ? rc
 		      : mt_gate_add_check(j, check, err,
