@@ -16,7 +16,7 @@ struct info_options {
 
 static const struct command_option info_table[] = {
 	{.name = "errors",
-	 .help = "only what the program did wrong, what is damaged or\nwas not recorded",
+	 .help = "only what the program did wrong, what is damaged or was not recorded",
 	 .offset = offsetof(struct info_options, only_errors)},
 	{0},
 };

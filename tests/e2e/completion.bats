@@ -39,6 +39,10 @@ offers() {
 	HOME=$PWD fish -c "source $build/completion/memtrace.fish; complete -C 'memtrace help --color al'" | grep -q always
 }
 
+@test "what an option does is said on one line" {
+	run -1 grep -vE '^(complete -c memtrace |function |end$|#|	|$)' "$build/completion/memtrace.fish"
+}
+
 @test "a shell that is not known is refused" {
 	run -2 memtrace completion tcsh
 }
