@@ -167,7 +167,7 @@ static mt_traceback_id traceback_of(const void *p)
 
 DOOR int memtrace_get_object_traceback(const void *p, void **frames, int n)
 {
-	if (n <= 0 || !is_tracing())
+	if (!frames || n <= 0 || !is_tracing())
 		return 0;
 	int count = mt_recorder_frames(traceback_of(p), (uintptr_t *)frames, n);
 	count = count < n ? count : n;

@@ -93,6 +93,7 @@ static void tracebacks(void)
 		int n = memtrace_get_object_traceback(blocks[i], frames, 8);
 		EXPECT(n >= 2);
 		EXPECT(memtrace_get_object_traceback(blocks[i], &one, 1) == 1);
+		EXPECT(memtrace_get_object_traceback(blocks[i], NULL, 8) == 0);
 		EXPECT(one == frames[n - 1]);
 		kept[10 + i] = blocks[i];
 	}
