@@ -202,8 +202,8 @@ line_of() {
 	run -3 --separate-stderr memtrace dup whole.mtz
 	[[ $stderr == *"memtrace run --leaks --dup"* ]]
 	run -2 memtrace leaks cache.mtz@peak
-	run -2 memtrace top --by type plain.mtz
-	run -2 memtrace top --metric retained plain.mtz
+	run -3 memtrace top --by type plain.mtz
+	run -3 memtrace top --metric retained plain.mtz
 }
 
 @test "why: groups the blocks of a line by how they are held" {
@@ -370,6 +370,9 @@ line_of() {
 	memtrace run -q -o unscanned.mtz -- ./cache lose >/dev/null
 	run -1 memtrace gate --baseline unscanned.mtz --max-growth 1M cache.mtz
 	[[ $output == *"144 B leaked in 4 blocks, more than 0 B"* ]]
+	run -0 memtrace gate --max-leaked 144 cache.mtz
+	[ "$output" = "gate: passed: cache.mtz
+  max-leaked: passed: 144 B leaked in 4 blocks, within 144 B" ]
 	echo leak:lose >known.supp
 	run -0 memtrace gate --suppressions known.supp cache.mtz
 }

@@ -497,8 +497,10 @@ TEST(without_a_scan_the_next_step_is_named)
 	struct mt_answer answer;
 	struct mt_question by_type = {.by = MT_BY_TYPE};
 	struct mt_names side = {&path, 1};
+	err = (struct mt_error){0};
 	is_int(mt_answer_init(&answer, &by_type, side, (struct mt_names){0}, &err),
-	       MT_ERR_USAGE);
+	       MT_ERR_MISSING);
+	ok(strstr(err.message, "--by type needs a scan") != NULL);
 	mt_answer_deinit(&answer);
 	made_end(&made);
 }

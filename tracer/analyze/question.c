@@ -130,13 +130,13 @@ bool mt_question_needs_scan(const struct mt_question *question)
 	       question->metric == MT_METRIC_RETAINED;
 }
 
-/* Without a scan, --by type and --metric retained are questions that it cannot answer. */
+/* What asked for it is an option: the message names it. */
 static int say_no_scan(const struct mt_question *question, const struct mt_error *why,
 		       struct mt_error *err)
 {
 	if (why->code != MT_ERR_MISSING || question->is_of_scan)
 		return mt_fail(err, why->code, "%s", why->message);
-	return mt_fail(err, MT_ERR_USAGE, "%s needs a scan: %s",
+	return mt_fail(err, MT_ERR_MISSING, "%s needs a scan: %s",
 		       question->by == MT_BY_TYPE ? "--by type" : "--metric retained",
 		       why->message);
 }
