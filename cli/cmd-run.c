@@ -3,6 +3,7 @@
  * traces, say in a few lines what they hold. Outside.
  */
 #include "cli/command.h"
+#include "cli/forward.h"
 #include "cli/launcher.h"
 #include "cli/run-gate.h"
 #include "cli/run-summary.h"
@@ -216,7 +217,7 @@ static int run_once(const struct invocation *invocation, struct mt_run_result *r
 			       strerror(launcher.exec_error));
 		return launcher.exec_error == ENOENT ? 127 : 126;
 	}
-	int status = mt_launcher_wait(&launcher);
+	int status = mt_forward_wait(launcher.program);
 	*result = (struct mt_run_result){.program = invocation->operands[0],
 					 .status = status,
 					 .wants_leaks = getenv("MEMTRACE_LEAKS")};

@@ -3,6 +3,7 @@
  */
 #include "cli/launcher.h"
 
+#include "cli/forward.h"
 #include "cli/name-frames.h"
 #include "cli/values.h"
 #include "formats/control.h"
@@ -191,33 +192,6 @@ static int open_collector(struct mt_launcher *launcher, struct mt_error *err)
 	return launcher->collector < 0 ? launcher->collector : 0;
 }
 
-static const int handled[] = {SIGINT, SIGQUIT, SIGTERM, SIGHUP, SIGCONT};
-
-enum {
-	HANDLED_COUNT = sizeof handled / sizeof *handled,
-	IGNORED_COUNT =
-		2, /* the first ones: the terminal sends them to the program too */
-};
-
-static volatile pid_t forward_to;
-
-static void forward(int number)
-{
-	int error = errno;
-	if (forward_to > 0)
-		kill(forward_to, number);
-	errno = error;
-}
-
-static void handle_signals(void)
-{
-	struct sigaction action = {.sa_flags = SA_RESTART};
-	for (int i = 0; i < HANDLED_COUNT; i++) {
-		action.sa_handler = i < IGNORED_COUNT ? SIG_IGN : forward;
-		sigaction(handled[i], &action, NULL);
-	}
-}
-
 /*
  * In the child. The collector hears who the main process is before that can say hello;
  * error_fd closes itself at the exec.
@@ -233,7 +207,7 @@ __attribute__((noreturn)) static void become_program(const struct mt_launcher *l
 	unsetenv("MEMTRACE_ONLY");
 	if (launcher->main_only)
 		setenv("MEMTRACE_ONLY", only, 1);
-	sigprocmask(SIG_SETMASK, mask, NULL);
+	mt_forward_restore(mask);
 	execvp(launcher->arguments[0], launcher->arguments);
 	int error = errno;
 	if (write(error_fd, &error, sizeof error) < 0)
@@ -241,34 +215,28 @@ __attribute__((noreturn)) static void become_program(const struct mt_launcher *l
 	_exit(127);
 }
 
-/* Signals wait from before the fork until they are handled here. */
+/* Signals wait from before the fork until somebody can get them. */
 static int start_program(struct mt_launcher *launcher, struct mt_error *err)
 {
 	int fds[2];
-	sigset_t blocked, mask;
+	sigset_t mask;
 	if (pipe2(fds, O_CLOEXEC) < 0)
 		return mt_fail(err, MT_ERR_SYSTEM, "pipe: %s", strerror(errno));
-	sigemptyset(&blocked);
-	for (int i = 0; i < HANDLED_COUNT; i++)
-		sigaddset(&blocked, handled[i]);
-	sigprocmask(SIG_BLOCK, &blocked, &mask);
+	mt_forward_hold(&mask);
 	launcher->program = fork();
 	if (!launcher->program)
 		become_program(launcher, &mask, fds[1]);
 	int error = errno;
 	close(fds[1]);
-	if (launcher->program > 0) {
-		forward_to = launcher->program;
-		handle_signals();
-		if (read(fds[0], &launcher->exec_error, sizeof launcher->exec_error) < 0)
-			launcher->exec_error = 0;
-	}
-	sigprocmask(SIG_SETMASK, &mask, NULL);
+	mt_forward_to(launcher->program, &mask);
+	if (launcher->program > 0 &&
+	    read(fds[0], &launcher->exec_error, sizeof launcher->exec_error) < 0)
+		launcher->exec_error = 0;
 	close(fds[0]);
 	if (launcher->program < 0)
 		return mt_fail(err, MT_ERR_SYSTEM, "fork: %s", strerror(error));
 	if (launcher->exec_error)
-		mt_launcher_wait(launcher);
+		mt_forward_wait(launcher->program);
 	return 0;
 }
 
@@ -280,15 +248,6 @@ int mt_launcher_start(struct mt_launcher *launcher, struct mt_error *err)
 	if (rc == 0)
 		rc = start_program(launcher, err);
 	return rc;
-}
-
-int mt_launcher_wait(const struct mt_launcher *launcher)
-{
-	int status = 0;
-	while (waitpid(launcher->program, &status, 0) < 0 && errno == EINTR)
-		;
-	forward_to = 0;
-	return status;
 }
 
 /* By a signal; a debugger that holds it will let it go. */

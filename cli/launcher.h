@@ -30,12 +30,6 @@ int mt_launcher_check_directory(const char *output, struct mt_error *err);
 /* Collector, then program; returns when it has been executed, or could not be. */
 int mt_launcher_start(struct mt_launcher *launcher, struct mt_error *err);
 
-/*
- * The program's wait status. Meanwhile SIGINT and SIGQUIT are ignored, SIGTERM, SIGHUP
- * and SIGCONT passed on.
- */
-int mt_launcher_wait(const struct mt_launcher *launcher);
-
 /* Wait for the traces of all that have ended. result->status is set already. */
 void mt_launcher_collect(struct mt_launcher *launcher, struct mt_run_result *result);
 

@@ -169,6 +169,55 @@ recorded() {
 	grep -qx 'Signal: 15' info.txt || grep -q '[Ss]ignal' info.txt
 }
 
+@test "run: what is sent to run alone reaches the program, once" {
+	cat >told.sh <<-'END'
+		for signal in INT USR1 USR2 TSTP; do trap "echo $signal" $signal; done
+		trap 'exit 7' TERM
+		echo ready
+		while :; do sleep 0.01; done
+	END
+	env --default-signal=INT "$(type -P memtrace)" run -q -o t.mtz bash told.sh >out &
+	for signal in ready INT USR1 USR2 TSTP; do
+		until grep -qx $signal out; do kill -0 $!; done
+		case $signal in
+		ready) kill -INT $! ;;
+		INT) kill -USR1 $! ;;
+		USR1) kill -USR2 $! ;;
+		USR2) kill -TSTP $! ;;
+		TSTP) kill -TERM $! ;;
+		esac
+	done
+	status=0
+	wait $! || status=$?
+	[ "$status" = 7 ]
+	[ "$(sort -u out | wc -l)" = "$(wc -l <out)" ]
+	# The group of a session of its own: the program's signal reaches run as well.
+	run -0 setsid -w "$(type -P memtrace)" run -q sh -c 'trap "echo told" USR1; kill -USR1 0; sleep 0.2'
+	[ "$output" = told ]
+}
+
+@test "run: a program that stops on a terminal is a stopped job, and ^Z and ^C are as without" {
+	cat >job.sh <<-'END'
+		trap 'exit 7' INT
+		trap 'echo again' CONT
+		trap "$1" TSTP
+		echo ready
+		while :; do sleep 0.01; done
+	END
+	for trap in - 'kill -STOP $$'; do
+		run -0 python3 "$BATS_TEST_DIRNAME/job.py" "$(type -P memtrace)" run -q bash job.sh "$trap"
+		[ "$output" = $'ready\n^Zstopped\nagain\n^Cended 7' ]
+	done
+	# Where no shell would continue run, it only waits.
+	cat >stops.sh <<-'END'
+		(until grep -q '^State:.T' /proc/$$/status; do :; done; kill -CONT $$) &
+		kill -STOP $$
+		echo gone on
+	END
+	run -0 script -qec "$(type -P memtrace) run -q --no-children bash stops.sh" /dev/null
+	[ "$output" = $'gone on\r' ]
+}
+
 @test "run: works under limits of memory, files and descriptors" {
 	[ "$BUILD" != build/asan ] || skip "AddressSanitizer reserves more than the limit"
 	(ulimit -v 400000 && memtrace run -q -o v.mtz -- ls / >/dev/null)

@@ -1,0 +1,101 @@
+/*
+ * forward.c - see forward.h. Outside.
+ */
+#include "cli/forward.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdbool.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+static const int handled[] = {SIGHUP,  SIGINT,  SIGQUIT, SIGTERM, SIGCONT,
+			      SIGTSTP, SIGUSR1, SIGUSR2, SIGALRM, SIGWINCH};
+
+enum {
+	HANDLED_COUNT = sizeof handled / sizeof *handled,
+};
+
+/* What `run` was started with; the program of a later run is to find it too. */
+static struct sigaction given[HANDLED_COUNT];
+static bool is_handled;
+
+static volatile pid_t forward_to;
+
+/*
+ * What the kernel sends, as for ^C and ^Z on a terminal, goes to the program too; and so does
+ * what the program sends to its own process group.
+ */
+static void forward(int number, siginfo_t *info, void *context)
+{
+	(void)context;
+	int error = errno;
+	if (forward_to > 0 && info->si_code <= 0 && info->si_pid != forward_to)
+		kill(forward_to, number);
+	errno = error;
+}
+
+static void handle(void)
+{
+	struct sigaction action = {.sa_flags = SA_RESTART | SA_SIGINFO,
+				   .sa_sigaction = forward};
+	if (is_handled)
+		return;
+	for (int i = 0; i < HANDLED_COUNT; i++)
+		sigaction(handled[i], &action, &given[i]);
+	is_handled = true;
+}
+
+void mt_forward_hold(sigset_t *mask)
+{
+	sigset_t blocked;
+	sigemptyset(&blocked);
+	for (int i = 0; i < HANDLED_COUNT; i++)
+		sigaddset(&blocked, handled[i]);
+	sigprocmask(SIG_BLOCK, &blocked, mask);
+}
+
+void mt_forward_restore(const sigset_t *mask)
+{
+	for (int i = 0; is_handled && i < HANDLED_COUNT; i++)
+		sigaction(handled[i], &given[i], NULL);
+	sigprocmask(SIG_SETMASK, mask, NULL);
+}
+
+void mt_forward_to(pid_t program, const sigset_t *mask)
+{
+	forward_to = program;
+	if (program > 0)
+		handle();
+	sigprocmask(SIG_SETMASK, mask, NULL);
+}
+
+/* Of a shell that can continue us: with nobody above us we would stand still for ever. */
+static bool is_foreground_job(void)
+{
+	pid_t parent = getppid();
+	if (getsid(parent) != getsid(0) || getpgid(parent) == getpgrp())
+		return false;
+	int tty = open("/dev/tty", O_RDONLY | O_NOCTTY | O_CLOEXEC);
+	if (tty < 0)
+		return false;
+	bool is = tcgetpgrp(tty) == getpgrp();
+	close(tty);
+	return is;
+}
+
+int mt_forward_wait(pid_t program)
+{
+	int status = 0;
+	for (;;) {
+		pid_t pid = waitpid(program, &status, WUNTRACED);
+		if (pid == program && WIFSTOPPED(status)) {
+			if (is_foreground_job())
+				raise(SIGSTOP);
+		} else if (pid >= 0 || errno != EINTR) {
+			break;
+		}
+	}
+	forward_to = 0;
+	return status;
+}
