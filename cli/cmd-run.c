@@ -158,11 +158,21 @@ static const char *choice_name(const struct option_choice *choices, int value)
 	return choices[value - 1].name;
 }
 
+/* As the library reads it. */
+static bool is_on(const char *name)
+{
+	const char *value = getenv(name);
+	return value && !strcmp(value, "1");
+}
+
 /* The library and later collectors read the options from the environment. */
 static void set_environment(const struct run_options *options)
 {
+	const char *output = getenv("MEMTRACE_OUTPUT");
 	if (options->output)
 		set("MEMTRACE_OUTPUT", options->output);
+	else if (output && !*output)
+		unsetenv("MEMTRACE_OUTPUT");
 	if (options->force)
 		set("MEMTRACE_FORCE", "1");
 	if (options->nframe)
@@ -186,6 +196,8 @@ static void set_environment(const struct run_options *options)
 		set("MEMTRACE_DUP", "1");
 	if (options->contents)
 		set("MEMTRACE_CONTENTS", "1");
+	if (options->no_children)
+		set("MEMTRACE_NO_CHILDREN", "1");
 	if (options->snapshot_every.ns)
 		set_number("MEMTRACE_SNAPSHOT_EVERY", options->snapshot_every.ns / 1000,
 			   "us");
@@ -208,7 +220,7 @@ static int run_once(const struct invocation *invocation, struct mt_run_result *r
 {
 	const struct run_options *options = invocation->options;
 	struct mt_launcher launcher = {.arguments = invocation->operands,
-				       .main_only = options->no_children};
+				       .main_only = is_on("MEMTRACE_NO_CHILDREN")};
 	int rc = mt_launcher_start(&launcher, err);
 	if (rc < 0)
 		return rc;
@@ -220,7 +232,8 @@ static int run_once(const struct invocation *invocation, struct mt_run_result *r
 	int status = mt_forward_wait(launcher.program);
 	*result = (struct mt_run_result){.program = invocation->operands[0],
 					 .status = status,
-					 .wants_leaks = getenv("MEMTRACE_LEAKS")};
+					 .wants_leaks = is_on("MEMTRACE_LEAKS") ||
+							is_on("MEMTRACE_DUP")};
 	mt_launcher_collect(&launcher, result);
 	mt_run_summary(result, invocation->command,
 		       options->no_summary || invocation->quiet);
@@ -268,7 +281,7 @@ static int run_run(const struct invocation *invocation, struct mt_error *err)
 	const struct run_options *options = invocation->options;
 	set_environment(options);
 	int rc = run_gate_check(&options->gate, err);
-	if (rc == 0 && options->gate.judges_all && options->no_children)
+	if (rc == 0 && options->gate.judges_all && is_on("MEMTRACE_NO_CHILDREN"))
 		rc = mt_fail(err, MT_ERR_USAGE,
 			     "--gate-all and --no-children cannot be used together");
 	if (rc == 0)

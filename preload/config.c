@@ -4,7 +4,10 @@
  */
 #include "preload/config.h"
 
+#include "tracer/record/syscall.h"
+
 #include <stddef.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 enum {
@@ -167,4 +170,8 @@ void config_read(void)
 		number(env, "MEMTRACE_LEAKS", 0, 1, 0) || config.leaks_wishes;
 	config.tests_itself = number(env, "MEMTRACE_SELF_TEST", 0, 1, 0);
 	copy_socket(config_find(env, "MEMTRACE_SOCKET"));
+	/* Without `run`, who finds no collector is the main process. */
+	if (number(env, "MEMTRACE_NO_CHILDREN", 0, 1, 0) && !config.only_pid &&
+	    !config.socket[0])
+		config.only_pid = (uint32_t)mt_syscall3(SYS_getpid, 0, 0, 0);
 }

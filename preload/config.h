@@ -27,7 +27,7 @@ struct config {
 	uint32_t guard_sample; /* MEMTRACE_GUARD_SAMPLE: one of so many is guarded */
 	/* MEMTRACE_DEBUG=continue: the program goes on after an error. */
 	bool goes_on;
-	/* MEMTRACE_ONLY, from run --no-children: record this process alone. 0: all. */
+	/* MEMTRACE_ONLY, for --no-children: record this process alone. 0: all. */
 	uint32_t only_pid;
 	/*
 	 * MEMTRACE_LEAKS: search for leaks at the end; MEMTRACE_DUP: and for duplicates;

@@ -26,6 +26,7 @@ enum {
 };
 
 static const char variable[] = "MEMTRACE_SOCKET=";
+static const char only[] = "MEMTRACE_ONLY=";
 
 /* Appends text, keeping the end of buffer in sight. */
 static char *append(char *at, const char *end, const char *text)
@@ -89,14 +90,14 @@ static bool starts_with(const char *text, const char *prefix)
 	return true;
 }
 
-/* A copy of the environment without the entries that begin so; room for one more. */
+/* A copy of the environment without the entries that begin so; room for two more. */
 static char **copy_environment(const char *left_out, const char *left_out_too)
 {
 	char *const *from = config_environment();
 	size_t count = 0;
 	while (from[count])
 		count++;
-	char **copy = mt_pages_map(mt_pages_round((count + 2) * sizeof *copy));
+	char **copy = mt_pages_map(mt_pages_round((count + 3) * sizeof *copy));
 	char **to = copy;
 	for (; copy && *from; from++)
 		if (!starts_with(*from, left_out) && !starts_with(*from, left_out_too))
@@ -182,19 +183,24 @@ static bool fork_unseen(int fd, char **environment)
 	return child > 0;
 }
 
-/* The one variable that a program's children need to find the same collector. */
+/* What a program's children, and the images that it executes, need to know. */
 static void tell_children(void)
 {
 	static char entry[sizeof variable + MT_SOCKET_NAME_BYTES];
-	char **copy = copy_environment(variable, variable);
+	static char only_entry[sizeof only + 12];
+	char **copy = copy_environment(variable, only);
 	if (!copy)
 		return;
-	const char *end = entry + sizeof entry;
-	append(append(entry, end, variable), end, config.socket);
+	append(append(entry, entry + sizeof entry, variable), entry + sizeof entry,
+	       config.socket);
+	const char *end = only_entry + sizeof only_entry;
+	append_number(append(only_entry, end, only), end, config.only_pid, 10);
 	char **last = copy;
 	while (*last)
 		last++;
-	*last = entry;
+	*last++ = entry;
+	if (config.only_pid)
+		*last = only_entry;
 	environ = copy;
 }
 

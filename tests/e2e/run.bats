@@ -127,6 +127,25 @@ recorded() {
 	recorded ls-2-%.mtz || recorded ls-1-%.mtz
 }
 
+@test "the environment sets what the options of run set, with run and without" {
+	[ "$BUILD" != build/asan ] || skip "AddressSanitizer wants to be the first library"
+	export MEMTRACE_OUTPUT=t.mtz MEMTRACE_FORCE=1 MEMTRACE_NO_CHILDREN=1 MEMTRACE_LEAKS=1 MEMTRACE_NFRAME=5
+	traces() {
+		until memtrace leaks t.mtz >/dev/null; do sleep 0.1; done
+		[ "$(echo *.mtz*)" = "t.mtz t.mtz.1" ]
+		memtrace info --json t.mtz | jq -e '.nframe == 5 and .complete and .program == "ls"'
+		rm t.mtz*
+	}
+	script='(ls /; true) >/dev/null; (echo $(ls /)) >/dev/null; exec ls / >/dev/null'
+	memtrace run -q sh -c "$script"
+	traces
+	LD_PRELOAD=$build/libmemtrace.so sh -c "$script"
+	traces
+	# Empty is unset.
+	MEMTRACE_OUTPUT= memtrace run -q true
+	[ -e memtrace.true.*.mtz ]
+}
+
 @test "run: children are left out with --no-children" {
 	memtrace run -q --no-children -o t.mtz -- sh -c 'ls / >/dev/null; (ls / >/dev/null; true)'
 	recorded t.mtz
