@@ -193,7 +193,7 @@ static bool is_about_leaks(const struct mt_report *report)
 		const char *state = render_check(report, i, MT_CHECK_STATE)->text;
 		if (strcmp(state, mt_gate_state_name(MT_GATE_FAILED)) != 0)
 			continue;
-		if (strcmp(render_check(report, i, MT_CHECK_NAME)->text, "max-leaked"))
+		if (strcmp(render_check(report, i, MT_CHECK_NAME)->text, MT_GATE_LEAKED))
 			return false;
 		has_leaked = true;
 	}

@@ -373,6 +373,10 @@ line_of() {
 	run -0 memtrace gate --max-leaked 144 cache.mtz
 	[ "$output" = "gate: passed: cache.mtz
   max-leaked: passed: 144 B leaked in 4 blocks, within 144 B" ]
+	run -1 memtrace gate --write-suppressions written.supp cache.mtz
+	[[ $output == *"written.supp: 2 suppressions of what fails now"* ]]
+	run -0 memtrace gate --suppressions written.supp cache.mtz
+	[[ $output == *"suppressed: "*" by 2 of 2 suppressions" ]]
 	echo leak:lose >known.supp
 	run -0 memtrace gate --suppressions known.supp cache.mtz
 }

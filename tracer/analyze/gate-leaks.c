@@ -7,10 +7,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum {
-	WORST_SITES = 10,
-};
-
 /* Definite and indirect blocks, less what is known. */
 static int open_side(struct mt_judging *j, enum mt_side side, const char *name,
 		     struct mt_error *err)
@@ -92,17 +88,14 @@ static struct mt_counts sum_up(const struct mt_statistics *statistics, bool is_d
 	return sum;
 }
 
-static int add_worst(struct mt_judging *j, const struct mt_statistics *statistics,
-		     bool is_diff, struct mt_error *err)
+static int add_rows(struct mt_judging *j, const struct mt_statistics *statistics,
+		    bool is_diff, struct mt_error *err)
 {
 	int rc = 0;
-	for (size_t i = 0, shown = 0;
-	     rc >= 0 && shown < WORST_SITES && i < statistics->count; i++)
-		if (is_more(&statistics->list[i], is_diff)) {
-			rc = mt_gate_add_row(j, "max-leaked", &j->gate->leaks.groups,
+	for (size_t i = 0; rc >= 0 && i < statistics->count; i++)
+		if (is_more(&statistics->list[i], is_diff))
+			rc = mt_gate_add_row(j, MT_GATE_LEAKED, &j->gate->leaks.groups,
 					     &statistics->list[i], is_diff, NULL, err);
-			shown++;
-		}
 	return rc;
 }
 
@@ -110,7 +103,7 @@ static int judge_sum(struct mt_judging *j, const struct mt_statistics *statistic
 		     bool is_diff, struct mt_error *err)
 {
 	uint64_t limit = j->asked->max_leaked.is_given ? j->asked->max_leaked.value : 0;
-	struct mt_check check = {.name = "max-leaked",
+	struct mt_check check = {.name = MT_GATE_LEAKED,
 				 .unit = "bytes",
 				 .has_limit = true,
 				 .limit = (int64_t)limit};
@@ -129,7 +122,7 @@ static int judge_sum(struct mt_judging *j, const struct mt_statistics *statistic
 	mt_size_text(allowed, (double)limit, false);
 	check.state = exceeds ? MT_GATE_FAILED : MT_GATE_PASSED;
 	check.sites = exceeds ? sites : 0;
-	int rc = exceeds ? add_worst(j, statistics, is_diff, err) : 0;
+	int rc = exceeds ? add_rows(j, statistics, is_diff, err) : 0;
 	return rc < 0 ? rc
 		      : mt_gate_add_check(j, check, err,
 					  "%s leaked in %" PRId64 " block%s%s, %s %s",
@@ -192,7 +185,7 @@ int mt_gate_judge_leaks(struct mt_judging *j, struct mt_error *err)
 		: rc == MT_ERR_MISSING
 			? "this trace has no scan; 'memtrace run --leaks' makes one"
 			: why.message;
-	struct mt_check check = {.name = "max-leaked",
+	struct mt_check check = {.name = MT_GATE_LEAKED,
 				 .state = MT_GATE_UNJUDGED,
 				 .has_limit = true,
 				 .limit = (int64_t)j->asked->max_leaked.value};

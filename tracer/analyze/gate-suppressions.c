@@ -23,16 +23,28 @@ struct ways {
 	size_t count, capacity;
 };
 
-/* Of which locations is the key frame's group among the rows that compare? */
+/* Names of two answers: those of a scan have their own copies. */
+static bool is_same_name(const char *a, const char *b)
+{
+	return a == b || (a && b && !strcmp(a, b));
+}
+
+/* A limit of what is live or was allocated is not of one call site: no rule lifts it. */
+static bool is_of_site(const struct mt_value *row)
+{
+	return row[MT_ROW_SIZE_DIFF].state == MT_VALUE_SET ||
+	       !strcmp(row[MT_ROW_CHECK].text, MT_GATE_LEAKED);
+}
+
+/* Is the key frame's group among the rows whose call sites fail? */
 static bool is_row_of(const struct mt_value *row, const struct mt_location *location)
 {
-	if (row[MT_ROW_SIZE_DIFF].state != MT_VALUE_SET ||
-	    row[MT_ROW_FILE].text != location->file)
+	if (!is_of_site(row) || !is_same_name(row[MT_ROW_FILE].text, location->file))
 		return false;
 	if (location->file)
 		return row[MT_ROW_LINE].number == location->line;
-	return row[MT_ROW_MODULE].text == location->module &&
-	       row[MT_ROW_OFFSET].number == (int64_t)location->offset;
+	return row[MT_ROW_OFFSET].number == (int64_t)location->offset &&
+	       is_same_name(row[MT_ROW_MODULE].text, location->module);
 }
 
 static const struct mt_value *find_row(const struct mt_table *rows,

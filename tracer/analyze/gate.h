@@ -19,6 +19,9 @@ enum mt_gate_state {
 	MT_GATE_UNJUDGED,
 };
 
+/* The check whose rows are call sites of a scan. */
+#define MT_GATE_LEAKED "max-leaked"
+
 struct mt_gate_limit {
 	bool is_given;
 	uint64_t value;
