@@ -84,6 +84,8 @@ for key in "size", "count", "size_diff", "count_diff":
 	run -2 memtrace diff --by thread --metric total plain.mtz more.mtz
 	run -2 memtrace diff --by size-class plain.mtz@peak more.mtz
 	run -2 memtrace diff --by traceback --match function plain.mtz more.mtz
+	run -0 memtrace diff --match function --function nobody plain.mtz more.mtz
+	[ "$output" = "Total: 0 B in 0 blocks (+0 B, +0)" ]
 	run -3 --separate-stderr memtrace diff nowhere.mtz more.mtz
 	[[ $stderr == "memtrace diff: nowhere.mtz: "* ]]
 	run -3 memtrace diff plain.mtz more.mtz@nothing

@@ -103,6 +103,8 @@ static size_t split(struct mt_groups *groups, struct lines *new, struct lines *o
 
 int mt_match_functions(struct mt_groups *groups, struct mt_error *err)
 {
+	if (!groups->count)
+		return 0;
 	size_t count = groups->count + 1;
 	struct lines new = {.list = calloc(count, sizeof *new.list)};
 	struct lines old = {.list = calloc(count, sizeof *old.list)};
