@@ -40,7 +40,7 @@ const struct option_choice ask_match_choices[] = {
 	{NULL, 0},
 };
 
-const struct command_option ask_table[] = {
+const struct command_option ask_rows_table[] = {
 	{.name = "by",
 	 .argument = "KEY",
 	 .help = "what makes a row; default lineno",
@@ -67,6 +67,10 @@ const struct command_option ask_table[] = {
 	{.name = "cumulative",
 	 .help = "count a block in every frame of its traceback",
 	 .offset = offsetof(struct ask, is_cumulative)},
+	{0},
+};
+
+const struct command_option ask_filters_table[] = {
 	{.name = "include",
 	 .argument = "GLOB",
 	 .help = "only blocks of matching files",
@@ -95,6 +99,10 @@ const struct command_option ask_table[] = {
 	{.name = "all-frames",
 	 .help = "any frame may match, not only the key frame",
 	 .offset = offsetof(struct ask, all_frames)},
+	{0},
+};
+
+const struct command_option ask_frames_table[] = {
 	{.name = "raw-frames",
 	 .help = "the innermost frame is the key frame, wrapper or not",
 	 .offset = offsetof(struct ask, has_raw_frames)},

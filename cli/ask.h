@@ -33,14 +33,15 @@ void ask_question_deinit(struct ask_question *asked);
 int ask(const struct invocation *invocation, const struct ask *options,
 	struct mt_names new_side, struct mt_names old_side, struct mt_error *err);
 
-/* For the option tables. */
 enum ask_match {
 	ASK_MATCH_LINE,
 	ASK_MATCH_FUNCTION,
 };
 
-/* The options of top, and of diff with another one; their struct is struct ask. */
-extern const struct command_option ask_table[];
+/* Tables for those of the commands; their struct is struct ask. */
+extern const struct command_option ask_rows_table[];
+extern const struct command_option ask_filters_table[];
+extern const struct command_option ask_frames_table[]; /* which one is the key frame */
 extern const struct option_choice ask_match_choices[];
 
 /*

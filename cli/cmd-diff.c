@@ -10,7 +10,9 @@ static const struct command_option diff_table[] = {
 	 .type = OPTION_CHOICE,
 	 .offset = offsetof(struct ask, match),
 	 .choices = ask_match_choices},
-	{.table = ask_table, .type = OPTION_TABLE},
+	{.table = ask_rows_table, .type = OPTION_TABLE},
+	{.table = ask_filters_table, .type = OPTION_TABLE},
+	{.table = ask_frames_table, .type = OPTION_TABLE},
 	{0},
 };
 

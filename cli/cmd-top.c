@@ -3,6 +3,13 @@
  */
 #include "cli/ask.h"
 
+static const struct command_option top_table[] = {
+	{.table = ask_rows_table, .type = OPTION_TABLE},
+	{.table = ask_filters_table, .type = OPTION_TABLE},
+	{.table = ask_frames_table, .type = OPTION_TABLE},
+	{0},
+};
+
 static int top_run(const struct invocation *invocation, struct mt_error *err)
 {
 	struct mt_names side = {(const char *const *)invocation->operands, 1};
@@ -17,7 +24,7 @@ const struct command cmd_top = {
 	.min_operands = 1,
 	.max_operands = 1,
 	.prints_results = true,
-	.options = ask_table,
+	.options = top_table,
 	.options_bytes = sizeof(struct ask),
 	.defaults = &(const struct ask){.limit = 10},
 	.run = top_run,

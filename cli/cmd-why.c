@@ -39,14 +39,9 @@ static const struct command_option why_table[] = {
 	 .help = "call sites to show, and paths of each; default 10, 0: all",
 	 .type = OPTION_NUMBER,
 	 .offset = offsetof(struct why_options, ask.limit)},
-	{.name = "raw-frames",
-	 .help = "the innermost frame is the key frame, wrapper or not",
-	 .offset = offsetof(struct why_options, ask.has_raw_frames)},
-	{.name = "wrapper",
-	 .argument = "NAME",
-	 .help = "pass over this function too",
-	 .type = OPTION_STRINGS,
-	 .offset = offsetof(struct why_options, ask.wrappers)},
+	{.table = ask_frames_table,
+	 .type = OPTION_TABLE,
+	 .offset = offsetof(struct why_options, ask)},
 	{0},
 };
 
