@@ -1,11 +1,13 @@
 /*
- * aside.c - step aside for a sanitizer's runtime.
+ * aside.c - see aside.h: sanitizers' runtimes and Valgrind's tools.
  * Inside the traced process. AddressSanitizer and its kin must serve every request
  * themselves: a runtime that finds another library before it ends the program, one that
  * does not look finds no errors. Each asks for its default options first of all, before
  * any constructor and under a name that the program may define: the program is then
  * started once more, without us. Where it defines that name itself, ours is not asked.
  */
+#include "preload/aside.h"
+
 #include "preload/config.h"
 #include "preload/door.h"
 #include "tracer/record/pages.h"
@@ -164,4 +166,21 @@ DOOR const char *__lsan_default_options(void)
 DOOR const char *__tsan_default_options(void)
 {
 	return step_aside(__func__);
+}
+
+bool aside_for_valgrind;
+
+/*
+ * Each tool that serves malloc preloads a library of its own beside the core's, and takes
+ * both out again for programs that run without it. Starting once more is no way here: the
+ * program would leave Valgrind.
+ */
+void aside_look_for_valgrind(void)
+{
+	static const char prefix[] = "vgpreload_";
+	const char *list = config_find(config_environment(), "LD_PRELOAD");
+	for (; list && *list; list++)
+		if (starts_with(list, prefix) &&
+		    !starts_with(list + sizeof prefix - 1, "core"))
+			aside_for_valgrind = true;
 }

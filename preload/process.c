@@ -5,6 +5,7 @@
 #include "preload/process.h"
 
 #include "preload/ancestors.h"
+#include "preload/aside.h"
 #include "preload/breaks.h"
 #include "preload/config.h"
 #include "preload/control.h"
@@ -69,8 +70,9 @@ static bool make_fork_word(void)
 
 static bool is_to_be_recorded(void)
 {
-	return !config.only_pid ||
-	       config.only_pid == (uint32_t)mt_syscall3(SYS_getpid, 0, 0, 0);
+	return !aside_for_valgrind &&
+	       (!config.only_pid ||
+		config.only_pid == (uint32_t)mt_syscall3(SYS_getpid, 0, 0, 0));
 }
 
 /* What every process comes to: the library's code, and its data but for the cold arrays. */
@@ -91,6 +93,7 @@ bool process_start(void)
 	is_begun = true;
 	make_present();
 	config_read();
+	aside_look_for_valgrind();
 	if (!is_to_be_recorded() || !make_fork_word())
 		return false;
 	const struct mt_state_options options = {.malloc_mode = config.malloc_mode,

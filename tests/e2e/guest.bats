@@ -57,6 +57,32 @@ report() {
 	grep -q 'libmemtrace.so:libm.so.6$' ours.txt
 }
 
+@test "guest: Valgrind serves a program, and finds what it finds without us" {
+	command -v valgrind >/dev/null || skip "valgrind is not installed"
+	[ "$BUILD" != build/asan ] || skip "AddressSanitizer does not run under Valgrind"
+	cat >grown.c <<-'END'
+		#define _GNU_SOURCE
+		#include <stdlib.h>
+		int main(int argc, char **argv)
+		{
+			int *p = reallocarray(malloc(40), 200, sizeof *p);
+			p = realloc(reallocarray(p, 400, sizeof *p), 8);
+			p[argc] = **argv;
+			free(p);
+			return 3;
+		}
+	END
+	${CC:-cc} -O1 -fno-builtin grown.c -o grown
+	for tool in memcheck massif none; do
+		run -3 --separate-stderr memtrace run -q -o '%e.mtz' -- valgrind -q --tool=$tool \
+			--log-file=log.txt ./grown
+		[ -z "$output$stderr" ]
+		[ ! -s log.txt ]
+	done
+	run -9 memtrace run -q -- valgrind -q --error-exitcode=9 ./grown beyond
+	[[ $output == *"Invalid write of size 4"* ]]
+}
+
 @test "guest: a program with its own malloc runs as ever, and that is said" {
 	run -4 --separate-stderr memtrace run -- "$programs/own-malloc" <<<hello
 	[ "$output" = hello ]
