@@ -10,6 +10,7 @@
 
 #include "preload/config.h"
 #include "preload/door.h"
+#include "preload/environment.h"
 #include "tracer/record/pages.h"
 #include "tracer/record/syscall.h"
 
@@ -21,27 +22,10 @@
 
 extern void *__libc_stack_end;
 
-static const char variable[] = "LD_PRELOAD=";
-
 const char *__asan_default_options(void);
 const char *__hwasan_default_options(void);
 const char *__lsan_default_options(void);
 const char *__tsan_default_options(void);
-
-static bool is_separator(char c)
-{
-	return c == ':' || c == ' ';
-}
-
-/* The end of the path if the list begins with it. */
-static const char *after_path(const char *list, const char *path)
-{
-	while (*path && *list == *path) {
-		list++;
-		path++;
-	}
-	return !*path && (!*list || is_separator(*list)) ? list : NULL;
-}
 
 static bool starts_with(const char *text, const char *prefix)
 {
@@ -51,73 +35,17 @@ static bool starts_with(const char *text, const char *prefix)
 	return true;
 }
 
-/* Copies the list without the path, which is in it or NULL is returned. */
-static char *leave_out(const char *list, const char *path, char *to)
+/* NULL: it is not LD_PRELOAD that brought us here. */
+static char *const *environment_without_us(void)
 {
-	char *first = to;
-	bool was_found = false;
-	while (*list) {
-		const char *after = after_path(list, path);
-		if (after) {
-			was_found = true;
-			list = after + (*after != '\0');
-			continue;
-		}
-		while (*list && !is_separator(*list))
-			*to++ = *list++;
-		if (*list)
-			*to++ = *list++;
-	}
-	if (to > first && is_separator(to[-1]))
-		to--;
-	*to = '\0';
-	return was_found ? to : NULL;
-}
-
-static size_t length_of(const char *text)
-{
-	size_t length = 0;
-	while (text[length])
-		length++;
-	return length;
-}
-
-/* The entry LD_PRELOAD=... without our library; NULL: it did not bring us here. */
-static char *entry_without_us(const char *entry)
-{
+	static const char here;
 	Dl_info self = {0};
-	if (!dladdr(&variable, &self) || !self.dli_fname)
+	if (!dladdr(&here, &self) || !self.dli_fname)
 		return NULL;
-	char *copy = mt_pages_map(mt_pages_round(length_of(entry) + 1));
-	if (!copy)
-		return NULL;
-	size_t name = sizeof variable - 1;
-	for (size_t i = 0; i < name; i++)
-		copy[i] = variable[i];
-	return leave_out(entry + name, self.dli_fname, copy + name) ? copy : NULL;
-}
-
-static char **environment_without_us(void)
-{
-	char *const *from = config_environment();
-	size_t count = 0;
-	while (from[count])
-		count++;
-	char **copy = mt_pages_map(mt_pages_round((count + 1) * sizeof *copy));
-	bool has_changed = false;
-	for (char **to = copy; copy && *from; from++) {
-		if (!starts_with(*from, variable)) {
-			*to++ = *from;
-			continue;
-		}
-		char *entry = entry_without_us(*from);
-		if (!entry)
-			return NULL;
-		has_changed = true;
-		if (entry[sizeof variable - 1])
-			*to++ = entry;
-	}
-	return has_changed ? copy : NULL;
+	char *const *environment = config_environment();
+	size_t bytes = environment_room(environment, self.dli_fname);
+	void *room = bytes ? mt_pages_map(mt_pages_round(bytes)) : NULL;
+	return room ? environment_without(environment, self.dli_fname, room) : NULL;
 }
 
 /* The name by which it was started, unless that is a script's: the process keeps its name. */
@@ -137,7 +65,7 @@ static const char *program_path(void)
 /* Returns where that is not possible; the runtime then says what it thinks of us. */
 static const char *step_aside(const char *door)
 {
-	char **environment = NULL;
+	char *const *environment = NULL;
 	/* A loader that was started by hand has changed its arguments. */
 	if (__libc_stack_end && getauxval(AT_BASE))
 		environment = environment_without_us();

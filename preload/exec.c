@@ -6,6 +6,7 @@
 #include "preload/exec.h"
 
 #include "preload/config.h"
+#include "preload/environment.h"
 #include "preload/process.h"
 #include "tracer/record/state.h"
 #include "tracer/record/syscall.h"
@@ -32,8 +33,14 @@ static struct {
 	FILE *(*popen)(const char *, const char *);
 } next;
 
+/* Where our library is, as the loader was told; asked for early, because that may wait. */
+static const char *own_path;
+
 void exec_start(void)
 {
+	Dl_info self = {0};
+	if (dladdr(&next, &self))
+		own_path = self.dli_fname;
 	next.posix_spawn = (spawn_function *)dlsym(RTLD_NEXT, "posix_spawn");
 	next.posix_spawnp = (spawn_function *)dlsym(RTLD_NEXT, "posix_spawnp");
 	next.execvpe = (int (*)(const char *, char *const[], char *const[]))dlsym(
@@ -83,6 +90,24 @@ static struct mt_state_start *announce_own(const char *path, char *const environ
 	return announce((uint32_t)mt_syscall3(SYS_getpid, 0, 0, 0), path, environment);
 }
 
+/*
+ * Behind a change of root, of mounts or of user the loader may be unable to open our
+ * library, and would complain of that on the program's stderr: the program begins without
+ * us then. The room that its environment needs; 0: it stays as it is.
+ */
+static size_t room_without_us(char *const environment[])
+{
+	if (!environment || !own_path || mt_state_has_filter ||
+	    mt_syscall3(SYS_faccessat, AT_FDCWD, (long)own_path, R_OK) == 0)
+		return 0;
+	return environment_room(environment, own_path);
+}
+
+/* To be used where the stack frame lasts until the program begins. */
+#define WITHOUT_US(environment, room)                                                    \
+	((room) ? environment_without(environment, own_path, alloca(room))               \
+		: (environment))
+
 /* It did not come to that. */
 static void withdraw(struct mt_state_start *start)
 {
@@ -99,10 +124,12 @@ static int exec_now(int directory, const char *path, char *const argv[],
 		    char *const environment[], int flags)
 {
 	bool is_named = path && (*path || !argv);
+	size_t room = room_without_us(environment);
 	struct mt_state_start *start = announce_own(is_named ? path
 						    : argv   ? argv[0]
 							     : NULL,
-						    environment);
+						    room ? NULL : environment);
+	environment = WITHOUT_US(environment, room);
 	long result = flags || directory != AT_FDCWD
 			      ? mt_syscall6(SYS_execveat, directory, (long)path,
 					    (long)argv, (long)environment, flags, 0)
@@ -140,8 +167,9 @@ DOOR int fexecve(int fd, char *const argv[], char *const environment[])
 DOOR int execvpe(const char *file, char *const argv[], char *const environment[])
 {
 	need_start();
-	struct mt_state_start *start = announce_own(file, environment);
-	next.execvpe(file, argv, environment);
+	size_t room = room_without_us(environment);
+	struct mt_state_start *start = announce_own(file, room ? NULL : environment);
+	next.execvpe(file, argv, WITHOUT_US(environment, room));
 	withdraw(start);
 	return -1;
 }
@@ -205,10 +233,12 @@ static int spawn(spawn_function *const *spawn_next, pid_t *pid, const char *path
 {
 	pid_t child;
 	need_start();
-	int error = (*spawn_next)(&child, path, actions, attributes, argv, environment);
+	size_t room = room_without_us(environment);
+	int error = (*spawn_next)(&child, path, actions, attributes, argv,
+				  WITHOUT_US(environment, room));
 	if (error)
 		return error;
-	announce((uint32_t)child, path, environment);
+	announce((uint32_t)child, path, room ? NULL : environment);
 	if (pid)
 		*pid = child;
 	return 0;

@@ -57,6 +57,39 @@ report() {
 	grep -q 'libmemtrace.so:libm.so.6$' ours.txt
 }
 
+@test "guest: where the library cannot be opened, programs begin without it" {
+	[ "$BUILD" != build/asan ] || skip "AddressSanitizer wants to be the first library"
+	cat >starts.c <<-'END'
+		#include <spawn.h>
+		#include <stdio.h>
+		#include <sys/wait.h>
+		#include <unistd.h>
+		extern char **environ;
+		int main(int argc, char **argv)
+		{
+			pid_t pid;
+			remove(argv[1]);
+			posix_spawnp(&pid, "env", NULL, NULL, (char *[]){"env", NULL}, environ);
+			waitpid(pid, NULL, 0);
+			if (!fork())
+				execlp("env", "env", NULL);
+			wait(NULL);
+			execve(argv[2], (char *[]){"env", NULL}, environ);
+		}
+	END
+	${CC:-cc} -O1 starts.c -o starts
+	for other in '' libm.so.6; do
+		cp "$build/memtrace" "$build/libmemtrace.so" .
+		run -0 --separate-stderr env ${other:+LD_PRELOAD=$other} ./memtrace run -q -o t.mtz \
+			--force -- ./starts libmemtrace.so "$(command -v env)"
+		[ -z "$stderr" ]
+		[ "$(grep -c ^MEMTRACE_SOCKET= <<<"$output")" = 3 ]
+		[ "$(grep -cx "LD_PRELOAD=$other" <<<"$output")" = $((${#other} ? 3 : 0)) ]
+		[[ $output != *libmemtrace.so* ]]
+		memtrace info t.mtz | grep -qE '^ +3  child_no_environment '
+	done
+}
+
 @test "guest: Valgrind serves a program, and finds what it finds without us" {
 	command -v valgrind >/dev/null || skip "valgrind is not installed"
 	[ "$BUILD" != build/asan ] || skip "AddressSanitizer does not run under Valgrind"
