@@ -19,6 +19,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -193,11 +194,23 @@ static int open_collector(struct mt_launcher *launcher, struct mt_error *err)
 }
 
 /*
+ * What cannot be forwarded: whoever kills `run` means the program, which would be nobody's
+ * child otherwise. A program that has begun with another user's rights keeps its life.
+ */
+static void die_with(pid_t parent)
+{
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	if (getppid() != parent)
+		raise(SIGKILL);
+}
+
+/*
  * In the child. The collector hears who the main process is before that can say hello;
  * error_fd closes itself at the exec.
  */
 __attribute__((noreturn)) static void become_program(const struct mt_launcher *launcher,
-						     const sigset_t *mask, int error_fd)
+						     const sigset_t *mask, int error_fd,
+						     pid_t parent)
 {
 	struct mt_message watch = {
 		.head = {.kind = MT_MESSAGE_WATCH, .pid = (uint32_t)getpid()}};
@@ -207,6 +220,7 @@ __attribute__((noreturn)) static void become_program(const struct mt_launcher *l
 	unsetenv("MEMTRACE_ONLY");
 	if (launcher->main_only)
 		setenv("MEMTRACE_ONLY", only, 1);
+	die_with(parent);
 	mt_forward_restore(mask);
 	execvp(launcher->arguments[0], launcher->arguments);
 	int error = errno;
@@ -223,9 +237,10 @@ static int start_program(struct mt_launcher *launcher, struct mt_error *err)
 	if (pipe2(fds, O_CLOEXEC) < 0)
 		return mt_fail(err, MT_ERR_SYSTEM, "pipe: %s", strerror(errno));
 	mt_forward_hold(&mask);
+	pid_t self = getpid();
 	launcher->program = fork();
 	if (!launcher->program)
-		become_program(launcher, &mask, fds[1]);
+		become_program(launcher, &mask, fds[1], self);
 	int error = errno;
 	close(fds[1]);
 	mt_forward_to(launcher->program, &mask);

@@ -347,3 +347,18 @@ recorded() {
 	memtrace run -q -o on.mtz -- "$programs/gone" 300 4000 || true
 	! grep -q '^Total: 0 B in 0 blocks$' <(memtrace top on.mtz)
 }
+
+@test "run: signals to run reach the program" {
+	mkfifo in
+	memtrace run -q -o t.mtz -- "$programs/waits" <in >out &
+	exec 9>in
+	until grep -q ready out; do :; done
+	kill -INT $!
+	kill -TERM $!
+	status=0
+	wait $! || status=$?
+	exec 9>&-
+	[ "$status" = 143 ]
+	recorded t.mtz
+	grep -qx 'Signal: 15' info.txt || grep -q '[Ss]ignal' info.txt
+}
