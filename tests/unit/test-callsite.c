@@ -67,6 +67,10 @@ TEST(wrappers_are_known_by_name_and_by_the_library_of_their_source)
 		"xzalloc",
 		"CRYPTO_malloc",
 		"asprintf",
+		"zrealloc_usable",
+		"os::malloc(unsigned long, MEMFLAGS)",
+		"icu_72::UMemory::operator new(unsigned long)",
+		"llvm::SmallVectorBase<unsigned int>::grow_pod(void*, unsigned long)",
 	};
 	for (size_t i = 0; i < sizeof known / sizeof *known; i++)
 		if (!ok(is_wrapper(known[i], "/src/x.c")))
@@ -81,6 +85,7 @@ TEST(wrappers_are_known_by_name_and_by_the_library_of_their_source)
 	ok(!is_wrapper("std::hash<User>::operator()(User const&) const", "/src/user.cc"));
 	ok(!is_wrapper(NULL, NULL));
 	ok(!is_wrapper("main", NULL));
+	ok(is_wrapper("_start", NULL));
 }
 
 TEST(the_c_library_is_known_by_the_name_of_its_files)
@@ -185,6 +190,38 @@ TEST(an_inlined_wrapper_leaves_the_function_it_is_in)
 	name_frame(&bench, frame, functions(inlined, 2));
 	is_int(key_of(&bench, traceback)->line, 9);
 	bench_close(&bench);
+}
+
+/* From inside out: two frames without names, one with this name, one of the user's. */
+static bool is_inside(const char *name)
+{
+	struct bench bench;
+	made_begin(&bench.made);
+	uint32_t frames[4], traceback = MADE_ROOT;
+	for (int i = 3; i >= 0; i--) {
+		frames[i] = made_frame(&bench.made, "f", (uint32_t)i + 1);
+		traceback = made_call(&bench.made, traceback, frames[i]);
+	}
+	bench_open(&bench, false);
+	struct mt_symbol nameless = {0}, named = {.function = name},
+			 user = {.function = "parse"};
+	name_frame(&bench, frames[0], functions(&nameless, 1));
+	name_frame(&bench, frames[1], functions(&nameless, 1));
+	name_frame(&bench, frames[2], functions(&named, 1));
+	name_frame(&bench, frames[3], functions(&user, 1));
+	const char *key = key_of(&bench, traceback)->function;
+	bool answer = key && !strcmp(key, "parse");
+	bench_close(&bench);
+	return answer;
+}
+
+TEST(what_has_no_name_is_inside_the_known_wrapper_that_calls_it)
+{
+	ok(is_inside("palloc"));
+	ok(is_inside("icu::UMemory::operator new(unsigned long)"));
+	ok(!is_inside("build"));
+	ok(!is_inside("_start"));
+	ok(!is_inside("std::thread::_State_impl::_M_run()"));
 }
 
 TEST(where_only_wrappers_are_left_the_innermost_answers)

@@ -132,6 +132,42 @@ static int look_in_frame(struct mt_callsites *callsites, uint32_t frame,
 	return 0;
 }
 
+static bool is_nameless(const struct mt_location *location)
+{
+	return !location->function && !location->file;
+}
+
+/*
+ * A stripped library keeps the names that it exports: what has none and is called by a
+ * known wrapper of the same module is the wrapper's inside. The node of the wrapper around
+ * a nameless one, or MT_NO_NODE. *is_open: the symbols that tell are not there yet.
+ */
+static uint32_t find_wrapper_around(const struct mt_callsites *callsites, uint32_t node,
+				    bool *is_open)
+{
+	const struct mt_trace *trace = callsites->frames->trace;
+	const struct mt_frame_locations *frames = callsites->frames;
+	uint32_t module = trace->frames.list[trace->nodes.list[node].frame].module;
+	for (int i = 1; i < FRAMES_AHEAD; i++) {
+		node = trace->nodes.list[node].parent;
+		if (node == MT_NO_NODE || !is_native(trace, node))
+			return MT_NO_NODE;
+		uint32_t frame = trace->nodes.list[node].frame;
+		if (trace->frames.list[frame].module != module)
+			return MT_NO_NODE;
+		*is_open = !mt_frame_is_resolved(frames, frame);
+		if (*is_open)
+			return MT_NO_NODE;
+		const struct mt_location *location =
+			&frames->locations->list[frames->ids[frames->spans[frame].first]];
+		if (mt_wrappers_allocates(&callsites->wrappers, location))
+			return node;
+		if (!is_nameless(location))
+			return MT_NO_NODE;
+	}
+	return MT_NO_NODE;
+}
+
 /* One traceback whose key frame is searched. */
 struct search {
 	uint32_t origin;
@@ -162,6 +198,21 @@ static mt_location_id without_frames(const struct mt_trace *trace, uint32_t node
 		       : MT_LOCATION_UNKNOWN;
 }
 
+/* Behind the inside of a wrapper the search goes on. False: that needs more symbols. */
+static bool pass_inside(const struct mt_callsites *callsites, struct search *search,
+			mt_location_id id, bool *found)
+{
+	bool is_open = false;
+	if (!is_nameless(&callsites->frames->locations->list[id]))
+		return true;
+	uint32_t around = find_wrapper_around(callsites, search->at, &is_open);
+	if (around != MT_NO_NODE) {
+		search->at = around;
+		*found = false;
+	}
+	return !is_open;
+}
+
 /* 1: found and noted; 0: needs symbols that are not there yet; negative: error. */
 static int advance(struct mt_callsites *callsites, struct search *search,
 		   struct mt_error *err)
@@ -189,6 +240,8 @@ static int advance(struct mt_callsites *callsites, struct search *search,
 		int rc = look_in_frame(callsites, frame, &id, &found, err);
 		if (rc < 0)
 			return rc;
+		if (found && !pass_inside(callsites, search, id, &found))
+			return 0;
 		if (!found)
 			search->at = next_candidate(callsites,
 						    trace->nodes.list[search->at].parent);

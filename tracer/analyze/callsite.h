@@ -2,8 +2,8 @@
  * callsite.h - which location of a traceback answers for its memory: the key frame.
  * Outside.
  *
- * It is the innermost location that no wrapper rule passes over (wrappers.h), or the
- * innermost of all where none is left or --raw-frames asks for it.
+ * It is the innermost location that no wrapper rule passes over (wrappers.h) and that is
+ * not a nameless part of a known wrapper, or the innermost of all where none is left or --raw-frames asks for it.
  */
 #ifndef MT_TRACER_ANALYZE_CALLSITE_H
 #define MT_TRACER_ANALYZE_CALLSITE_H

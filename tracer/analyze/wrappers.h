@@ -20,6 +20,10 @@ bool mt_wrappers_has_module(const char *path, uint32_t flags);
 bool mt_wrappers_has(const struct mt_wrappers *wrappers,
 		     const struct mt_location *location);
 
+/* Is it one by its own name, one whose callers want memory? */
+bool mt_wrappers_allocates(const struct mt_wrappers *wrappers,
+			   const struct mt_location *location);
+
 /*
  * The name of a demangled function without return type, template arguments and
  * parameters: "std::vector::push_back" of "void std::vector<int>::push_back(int&&)".
