@@ -36,10 +36,14 @@ static bool reserve_row(struct mt_census *census, uint32_t traceback)
 	size_t count = census->row_count + census->row_count / 2 + 1024;
 	if (count <= traceback)
 		count = (size_t)traceback + 1;
-	struct mt_record_counter *rows = realloc(census->rows, count * sizeof *rows);
+	struct mt_record_counter *rows =
+		census->rows ? realloc(census->rows, count * sizeof *rows)
+			     : calloc(count, sizeof *rows);
 	if (!rows)
 		return false;
-	memset(rows + census->row_count, 0, (count - census->row_count) * sizeof *rows);
+	if (census->rows)
+		memset(rows + census->row_count, 0,
+		       (count - census->row_count) * sizeof *rows);
 	for (size_t i = census->row_count; i < count; i++)
 		rows[i].traceback = (uint32_t)i;
 	census->rows = rows;
@@ -452,8 +456,10 @@ int mt_census_take(struct mt_census *census, const struct mt_image *image,
 	census->has_places = with_places;
 	census->has_inherited = image->header.arenas.inherited_total_count != 0;
 	work.known = calloc(work.known_count + 1, sizeof *work.known);
-	if (!work.known)
+	if (!work.known || !reserve_row(census, mt_dictionary_count(dictionary))) {
+		free(work.known);
 		return no_memory(err);
+	}
 	int rc = count_counters(&work, err);
 	if (rc == 0)
 		rc = count_heap(&work, err);

@@ -10,6 +10,7 @@
 #include <fcntl.h>
 #include <inttypes.h>
 #include <limits.h>
+#include <malloc.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -17,6 +18,7 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -29,6 +31,9 @@ enum {
 	LINGER_MS = 50,
 	FIRST_LINGER_MS = 1000,
 	FIRST_WAIT_MS = 20000, /* for the program that started us */
+	HUGE_BYTES = 2 << 20,
+	HEAP_STEP_BYTES = 64 << 20,
+	MOST_IN_HEAP_BYTES = 32 << 20, /* the most that the C library takes for it */
 };
 
 /* Who connected: a library, run, or snapshot. */
@@ -534,9 +539,28 @@ static void loop(struct collector *collector)
 	}
 }
 
+/*
+ * Tables of millions of entries come and go with every snapshot: their memory stays with us, and
+ * comes in huge pages where there are any. Whoever waits for a trace would wait for page
+ * faults most of the time.
+ */
+static void prepare_heap(void)
+{
+	mallopt(M_MMAP_THRESHOLD, MOST_IN_HEAP_BYTES);
+	mallopt(M_TRIM_THRESHOLD, INT_MAX);
+	mallopt(M_TOP_PAD, HEAP_STEP_BYTES);
+	void *volatile first = malloc(HUGE_BYTES);
+	free(first);
+	uintptr_t end = (uintptr_t)sbrk(0) & -(uintptr_t)HUGE_BYTES;
+	if (end > HEAP_STEP_BYTES)
+		madvise((void *)(end - HEAP_STEP_BYTES + HUGE_BYTES),
+			HEAP_STEP_BYTES - HUGE_BYTES, MADV_HUGEPAGE);
+}
+
 int mt_collector_run(const struct mt_collector_options *options, struct mt_error *err)
 {
 	struct collector collector = {.options = *options};
+	prepare_heap();
 	collector.epoll = epoll_create1(EPOLL_CLOEXEC);
 	collector.requests = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	if (collector.epoll < 0 || collector.requests < 0)

@@ -39,6 +39,7 @@ struct mt_dictionary {
 
 	mt_node_id *id_nodes; /* by mt_traceback_id */
 	uint64_t id_count, id_capacity;
+	uint64_t followed; /* ids below were written ahead, or are left for later */
 
 	struct module *modules;
 	uint64_t module_count, module_capacity;
@@ -470,6 +471,22 @@ int mt_dictionary_traceback(struct mt_dictionary *d, mt_traceback_id id,
 	uint32_t frames = d->depths[node] - (d->domains[node] ? 1 : 0);
 	return frames > d->nframe ? cut(d, node, traceback, err)
 				  : whole(d, node, traceback, err);
+}
+
+/* Ids of unfinished nodes, and those after them, wait for the next call. */
+int mt_dictionary_follow(struct mt_dictionary *d, struct mt_error *err)
+{
+	int rc = mt_dictionary_update(d, err);
+	for (; rc == 0 && d->followed < d->id_count; d->followed++) {
+		mt_node_id node = d->id_nodes[d->followed];
+		uint32_t traceback;
+		if (node >= d->node_finished)
+			break;
+		if (node >= MT_FIRST_NODE)
+			rc = mt_dictionary_traceback(d, (mt_traceback_id)d->followed,
+						     &traceback, err);
+	}
+	return rc;
 }
 
 size_t mt_dictionary_frames(struct mt_dictionary *d, mt_traceback_id id,

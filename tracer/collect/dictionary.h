@@ -26,6 +26,12 @@ void mt_dictionary_destroy(struct mt_dictionary *dictionary);
 int mt_dictionary_update(struct mt_dictionary *dictionary, struct mt_error *err);
 
 /*
+ * The same, and write the tracebacks that are new: ahead of the snapshot that will need them,
+ * while the program runs, so that its end waits for less.
+ */
+int mt_dictionary_follow(struct mt_dictionary *dictionary, struct mt_error *err);
+
+/*
  * The traceback in the file, written if it is new; negative on failure. An id that the
  * state does not explain is the truncated root.
  */

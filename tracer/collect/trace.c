@@ -551,7 +551,9 @@ int mt_trace_file_sample(struct mt_trace_file *trace, uint64_t now_ns,
 		return 0;
 	trace->sample = record.sample;
 	trace->has_sample = true;
-	int rc = mt_writer_put(trace->writer, &record, err);
+	int rc = mt_dictionary_follow(trace->dictionary, err);
+	if (rc == 0)
+		rc = mt_writer_put(trace->writer, &record, err);
 	return rc < 0 ? rc : 1;
 }
 
