@@ -8,7 +8,7 @@
  * of an arena whose number grew without a search.
  *
  * Pages are made present in strides that grow with the heap, and the newest of the arenas
- * that went back stay present for a while, as many as a quarter of those in use: a program that
+ * that went back stay present for a while, half as many as are in use: a program that
  * frees and allocates by turns would spend its time in page faults. A heap that has grown
  * asks for huge pages: arenas become writable by groups that fill one.
  */
@@ -27,8 +27,8 @@ enum {
 	TABLE_STRIDE = 8, /* and present */
 	LEAST_STRIDE_BYTES = 64 << 10,
 	STRIDE_SHARE = 8, /* a stride is at most this part of the heap: 1/8 */
-	LEAST_WARM_BYTES = 4 << 20,
-	WARM_SHARE = 4,
+	LEAST_WARM_BYTES = 8 << 20,
+	WARM_SHARE = 2,
 	HUGE_FROM_BYTES = 4 << 20, /* in use before: a huge page may be half of waste */
 };
 

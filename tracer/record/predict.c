@@ -39,12 +39,10 @@ static uint32_t first_difference(const struct mt_unwinder *u,
 				 const struct mt_prediction *p, const uintptr_t *slot,
 				 uint32_t from)
 {
-	for (uint32_t i = 0; i < p->groups * MT_PREDICTION_GROUP; i++) {
-		const struct mt_prediction_group *group =
-			&p->group[i / MT_PREDICTION_GROUP];
-		uint32_t offset = group->offsets[i % MT_PREDICTION_GROUP];
+	for (uint32_t i = 0; i < p->checks; i++) {
+		uint32_t offset = p->offsets[i];
 		if (offset > from && offset < MT_PREDICTION_SIGN &&
-		    slot[offset] != group->values[i % MT_PREDICTION_GROUP] &&
+		    slot[offset] != p->values[i] &&
 		    next_frame(u, slot, offset - 1) == offset)
 			return offset;
 	}
@@ -81,27 +79,19 @@ static struct mt_prediction *make_place(const struct mt_unwinder *u,
 	return p;
 }
 
-/* From which place outward a prediction relies on the remembered stack. */
-static uint32_t choose_join(const struct mt_unwinder *u, uint32_t join)
+/* From which place outward a prediction with so many checks relies on the remembered stack. */
+static uint32_t choose_join(const struct mt_unwinder *u, uint32_t join, uint32_t checks)
 {
 	uint32_t top = u->count - 1;
 	if (!join)
 		join = MT_UNWIND_FIRST - 1;
-	if (top - 1 - join <= MT_PREDICTION_CHECKS || top == join)
+	if (top - 1 - join <= checks || top == join)
 		return join;
-	join = top - 1 - MT_PREDICTION_CHECKS;
+	join = top - 1 - checks;
 	while (join < top &&
 	       (!u->levels[join].place || u->states[join] & MT_LEVEL_IS_EXACT))
 		join++;
 	return join;
-}
-
-static void add_check(struct mt_prediction *p, uint32_t n, uint16_t offset,
-		      uintptr_t value)
-{
-	struct mt_prediction_group *group = &p->group[n / MT_PREDICTION_GROUP];
-	group->offsets[n % MT_PREDICTION_GROUP] = offset;
-	group->values[n % MT_PREDICTION_GROUP] = value;
 }
 
 static bool fill_checks(const struct mt_unwinder *u, struct mt_prediction *p,
@@ -112,11 +102,14 @@ static bool fill_checks(const struct mt_unwinder *u, struct mt_prediction *p,
 		intptr_t offset = u->words[i].slot - slot;
 		if (offset < 0 || offset > UINT16_MAX)
 			return false;
-		add_check(p, n, (uint16_t)offset, u->words[i].value);
+		p->offsets[n] = (uint16_t)offset;
+		p->values[n] = u->words[i].value;
 	}
-	for (; n % MT_PREDICTION_GROUP; n++)
-		add_check(p, n, 0, p->pc);
-	p->groups = (uint8_t)(n / MT_PREDICTION_GROUP);
+	for (; n % 4; n++) {
+		p->offsets[n] = 0;
+		p->values[n] = p->pc;
+	}
+	p->checks = (uint8_t)n;
 	return true;
 }
 
@@ -146,33 +139,53 @@ static void judge(struct mt_unwinder *u, const struct mt_prediction *p)
 		u->useless++;
 }
 
+/* What rbp has to be, behind the checks. The frames of a node say whether the join needs it,
+ * unless some were cut off. */
+static void fill_bp(const struct mt_unwinder *u, struct mt_prediction *p, uint32_t join,
+		    uintptr_t frame_pointer)
+{
+	bool needs_bp = u->states[u->count - 1] & MT_LEVEL_NEEDS_BP;
+	bool join_needs_bp = u->states[join] & MT_LEVEL_NEEDS_BP || u->cut;
+	p->extra = (uint16_t)((needs_bp ? MT_PREDICTION_NEEDS_BP : 0) |
+			      (join_needs_bp ? MT_PREDICTION_JOIN_NEEDS_BP : 0));
+	if (needs_bp)
+		p->values[MT_PREDICTION_BP] = frame_pointer;
+	if (join_needs_bp)
+		p->values[MT_PREDICTION_JOIN_BP] = u->levels[join].bp;
+}
+
+/* Where rbp matters it takes the place of half of the checks. */
+static uint32_t choose_place(const struct mt_unwinder *u, uint32_t walked_to)
+{
+	uint32_t join = choose_join(u, walked_to, MT_PREDICTION_CHECKS);
+	uint32_t states = u->states[u->count - 1] | u->states[join];
+	return states & MT_LEVEL_NEEDS_BP || u->cut
+		       ? choose_join(u, walked_to, MT_PREDICTION_CHECKS / 2)
+		       : join;
+}
+
 static void fill(struct mt_recorder *recorder, struct mt_caller caller,
 		 struct mt_prediction *p, uint32_t join, mt_traceback_id id)
 {
 	const struct mt_unwinder *u = recorder->unwinder;
 	bool is_own_only = u->span != 0;
-	bool needs_bp = u->states[u->count - 1] & MT_LEVEL_NEEDS_BP;
-	/* The frames of a node say whether the join needs rbp, unless some were cut off. */
-	bool join_needs_bp = u->states[join] & MT_LEVEL_NEEDS_BP || u->cut;
 	mt_node_id node = mt_level_node(&u->levels[join]);
 	p->slot = 0;
 	p->pc = *caller.slot;
-	p->bp = caller.frame_pointer;
 	p->join = &u->words[join];
 	p->join_place = u->levels[join].place;
-	p->join_bp = u->levels[join].bp;
 	p->traceback = id;
-	p->extra = (uint16_t)((needs_bp ? MT_PREDICTION_NEEDS_BP : 0) |
-			      (join_needs_bp ? MT_PREDICTION_JOIN_NEEDS_BP : 0));
 	p->was_right = 0;
 	if (is_own_only)
 		p->counter = mt_counters_at(recorder, id);
 	else
 		p->join_slot = u->words[join].slot;
 	bool is_cut_frame = join >= MT_UNWIND_FIRST && node < MT_FIRST_NODE;
-	if ((p->counter || !is_own_only) && !is_cut_frame &&
-	    fill_checks(u, p, caller.slot, join))
-		p->slot = (uintptr_t)caller.slot | !is_own_only;
+	if ((!p->counter && is_own_only) || is_cut_frame ||
+	    !fill_checks(u, p, caller.slot, join))
+		return;
+	fill_bp(u, p, join, caller.frame_pointer);
+	p->slot = (uintptr_t)caller.slot | !is_own_only;
 }
 
 void mt_predict(struct mt_recorder *recorder, struct mt_caller caller,
@@ -184,5 +197,5 @@ void mt_predict(struct mt_recorder *recorder, struct mt_caller caller,
 		p = make_place(u, caller.slot, id);
 	if (p->slot && is_more_needed(u))
 		p = mt_predict_place(u, caller);
-	fill(recorder, caller, p, choose_join(u, join), id);
+	fill(recorder, caller, p, choose_place(u, join), id);
 }

@@ -26,7 +26,7 @@
 
 enum {
 	MT_UNWIND_FIRST = 4, /* words below are paddings that always match */
-	MT_PREDICTION_CHECKS = 12,
+	MT_PREDICTION_CHECKS = 8,
 	MT_PREDICTION_SIGNS = 3, /* on the way to a prediction at most */
 	MT_MAX_PREDICTIONS = 4096,
 	MT_UNWIND_HOPELESS = 64, /* predictions that were never right */
@@ -76,17 +76,15 @@ enum {
 	MT_PREDICTION_NEEDS_BP = 1 << 15,
 	MT_PREDICTION_JOIN_NEEDS_BP = 1 << 14,
 	MT_PREDICTION_SIGN = MT_PREDICTION_JOIN_NEEDS_BP - 1,
-	MT_PREDICTION_GROUP = 4,
-	MT_PREDICTION_GROUPS = MT_PREDICTION_CHECKS / MT_PREDICTION_GROUP,
+	/* What rbp has to be takes the place of a check. */
+	MT_PREDICTION_BP = MT_PREDICTION_CHECKS - 1,
+	MT_PREDICTION_JOIN_BP = MT_PREDICTION_CHECKS - 2,
 };
 
-/* Words that are compared together; what is left over repeats the return address. */
-struct mt_prediction_group {
-	uintptr_t values[MT_PREDICTION_GROUP];
-	uint16_t offsets[MT_PREDICTION_GROUP]; /* in words from slot */
-};
-
-/* 192 bytes; the first line decides whether the rest is worth a look. */
+/*
+ * 128 bytes; the first line decides whether the second is worth a look. Checks are compared four
+ * at a time: what is left over repeats the return address.
+ */
 struct mt_prediction {
 	_Alignas(64) uintptr_t slot; /* | 1: only from the inside out; 0: none */
 	uintptr_t pc;
@@ -97,13 +95,13 @@ struct mt_prediction {
 		const uintptr_t *join_slot; /* whole, where other stacks take part */
 	};
 	mt_traceback_id traceback;
-	uint16_t extra;    /* MT_PREDICTION_*; 0: neither */
-	uint8_t groups;    /* in use */
-	uint8_t was_right; /* since it was made */
-	uintptr_t bp, join_bp;
-	struct mt_prediction_group group[MT_PREDICTION_GROUPS];
+	uint16_t extra;                         /* MT_PREDICTION_*; 0: neither */
+	uint8_t checks;                         /* a multiple of 4 */
+	uint8_t was_right;                      /* since it was made */
+	uint16_t offsets[MT_PREDICTION_CHECKS]; /* in words from slot */
+	uintptr_t values[MT_PREDICTION_CHECKS];
 };
-static_assert(sizeof(struct mt_prediction) == 192, "three lines");
+static_assert(sizeof(struct mt_prediction) == 128, "two lines");
 
 /* A frame of the walk under way. */
 struct mt_walked {
@@ -241,9 +239,10 @@ static inline bool mt_unwind_has_bp(const struct mt_unwinder *u,
 				    const struct mt_prediction *p,
 				    struct mt_caller caller)
 {
-	return (!(p->extra & MT_PREDICTION_NEEDS_BP) || p->bp == caller.frame_pointer) &&
+	return (!(p->extra & MT_PREDICTION_NEEDS_BP) ||
+		p->values[MT_PREDICTION_BP] == caller.frame_pointer) &&
 	       (!(p->extra & MT_PREDICTION_JOIN_NEEDS_BP) ||
-		mt_unwind_level(u, p->join)->bp == p->join_bp);
+		p->values[MT_PREDICTION_JOIN_BP] == mt_unwind_level(u, p->join)->bp);
 }
 
 /*
@@ -274,12 +273,11 @@ mt_unwind_follow(const struct mt_unwinder *u, struct mt_caller caller,
 static inline __attribute__((always_inline)) bool
 mt_unwind_holds_inside(const struct mt_prediction *p, const uintptr_t *slot)
 {
-	const struct mt_prediction_group *group = p->group, *end = group + p->groups;
-	for (; group < end; group++)
-		if (slot[group->offsets[0]] != group->values[0] ||
-		    slot[group->offsets[1]] != group->values[1] ||
-		    slot[group->offsets[2]] != group->values[2] ||
-		    slot[group->offsets[3]] != group->values[3])
+	for (uint32_t i = 0; i < p->checks; i += 4)
+		if (slot[p->offsets[i]] != p->values[i] ||
+		    slot[p->offsets[i + 1]] != p->values[i + 1] ||
+		    slot[p->offsets[i + 2]] != p->values[i + 2] ||
+		    slot[p->offsets[i + 3]] != p->values[i + 3])
 			return false;
 	return true;
 }
