@@ -275,34 +275,53 @@ static inline void *alloc_walked(struct thread *thread, struct small_request req
 		       : serve_alloc_slowly(thread, request, id);
 }
 
-void *serve_alloc_missed(struct thread *thread, const uintptr_t *slot,
-			 struct small_request request, struct mt_prediction *prediction)
+__attribute__((noinline)) void *serve_alloc_missed(struct thread *thread,
+						   const uintptr_t *slot,
+						   struct small_request request,
+						   struct mt_prediction *prediction)
 {
 	struct mt_recorder *recorder = &thread->recorder;
 	struct mt_caller caller = {slot, recorder->frame_pointer};
-	bool is_hopeless = prediction && mt_unwind_is_hopeless(recorder->unwinder);
-	recorder->unwinder->spared++;
-	mt_traceback_id id = is_hopeless ? mt_unwind_unpredicted(recorder, caller)
-					 : mt_unwind_miss(recorder, caller, prediction);
-	return alloc_walked(thread, request, id);
+	return alloc_walked(thread, request,
+			    mt_unwind_miss(recorder, caller, prediction));
 }
 
-/* The place asks for rbp, or for other words: a signpost. */
-void *serve_alloc_led(struct thread *thread, const uintptr_t *slot,
-		      struct small_request request, struct mt_prediction *sign)
+__attribute__((noinline)) void *serve_alloc_doubted(struct thread *thread,
+						    const uintptr_t *slot,
+						    struct small_request request,
+						    struct mt_prediction *prediction)
 {
-	struct mt_prediction *prediction = sign;
-	if (__builtin_expect(
-		    !mt_unwind_follow(
-			    thread->recorder.unwinder,
-			    (struct mt_caller){slot, thread->recorder.frame_pointer},
-			    &prediction),
-		    0))
+	struct mt_recorder *recorder = &thread->recorder;
+	struct mt_unwinder *u = recorder->unwinder;
+	struct mt_caller caller = {slot, recorder->frame_pointer};
+	if (mt_unwind_is_hopeless(u)) {
+		u->spared++;
+		return alloc_walked(thread, request,
+				    mt_unwind_unpredicted(recorder, caller));
+	}
+	if (!mt_unwind_is_predicted(u, caller, &prediction)) {
+		u->spared++;
 		return serve_alloc_missed(thread, slot, request, prediction);
+	}
+	mt_unwind_hope(u);
+	mt_check_traceback(recorder, caller, prediction->traceback);
+	return serve_alloc_known(thread, request, prediction->traceback,
+				 prediction->counter);
+}
+
+void *serve_alloc_led(struct thread *thread, const uintptr_t *slot,
+		      struct small_request request, uint64_t mixed, mt_sign sign)
+{
+	struct mt_prediction *p =
+		mt_unwind_follow(thread->recorder.unwinder, slot, mixed, sign);
 	SERVE_RENEW(thread);
-	if (__builtin_expect(thread->recorder.unwinder->useless != 0, 0))
-		mt_unwind_hope(thread->recorder.unwinder);
-	return serve_alloc_predicted(thread, slot, request, prediction);
+	const struct mt_unwinder *u = thread->recorder.unwinder;
+	if (__builtin_expect(u->useless != 0, 0))
+		return serve_alloc_doubted(thread, slot, request, p);
+	struct mt_caller caller = {slot, thread->recorder.frame_pointer};
+	if (__builtin_expect(!mt_unwind_is_for(u, p, caller), 0))
+		return serve_alloc_missed(thread, slot, request, p);
+	return serve_alloc_predicted(thread, slot, request, p);
 }
 
 /* Without a record. */

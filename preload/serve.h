@@ -85,7 +85,10 @@ __attribute__((visibility("hidden"))) void serve_free_traced(void *p,
 void *serve_alloc_unpassed(struct thread *thread, const uintptr_t *slot,
 			   struct small_request request);
 void *serve_alloc_led(struct thread *thread, const uintptr_t *slot,
-		      struct small_request request, struct mt_prediction *sign);
+		      struct small_request request, uint64_t mixed, mt_sign sign);
+/* Signs led to the prediction, and such have not been right lately. */
+void *serve_alloc_doubted(struct thread *thread, const uintptr_t *slot,
+			  struct small_request request, struct mt_prediction *prediction);
 void *serve_alloc_missed(struct thread *thread, const uintptr_t *slot,
 			 struct small_request request, struct mt_prediction *prediction);
 void *serve_alloc_slowly(struct thread *thread, struct small_request request,
@@ -143,7 +146,7 @@ SERVE_INLINE void *serve_alloc_known(struct thread *thread, struct small_request
 	return request.is_zeroed ? __builtin_memset(p, 0, size) : p;
 }
 
-/* A prediction that begins with the caller's frame, and needs rbp nowhere or has it. */
+/* A prediction that mt_unwind_is_for this event. */
 SERVE_INLINE void *serve_alloc_predicted(struct thread *thread, const uintptr_t *slot,
 					 struct small_request request,
 					 struct mt_prediction *prediction)
@@ -180,12 +183,13 @@ SERVE_INLINE void *serve_alloc(struct mt_caller caller, struct request request)
 	if (__builtin_expect(thread->recorder.pass.generation != mt_modules_current(), 0))
 		return serve_alloc_unpassed(thread, caller.slot, small);
 	const struct mt_unwinder *u = thread->recorder.unwinder;
-	uintptr_t pc = *caller.slot;
-	struct mt_prediction *p = mt_unwind_place(u, mt_unwind_mix(pc, caller.slot));
-	if (__builtin_expect(!mt_unwind_begins(p, (uintptr_t)caller.slot, pc), 0))
+	uint64_t mixed = mt_unwind_mix(*caller.slot, caller.slot);
+	mt_sign sign = *mt_unwind_sign(u, mixed);
+	if (mt_sign_is_for(sign, mixed))
+		return serve_alloc_led(thread, caller.slot, small, mixed, sign);
+	struct mt_prediction *p = mt_unwind_place(u, mixed);
+	if (__builtin_expect(!mt_unwind_is_for(u, p, caller), 0))
 		return serve_alloc_missed(thread, caller.slot, small, p);
-	if (p->extra)
-		return serve_alloc_led(thread, caller.slot, small, p);
 	return serve_alloc_predicted(thread, caller.slot, small, p);
 }
 

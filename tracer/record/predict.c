@@ -9,18 +9,14 @@
 struct mt_prediction *mt_predict_place(const struct mt_unwinder *u,
 				       struct mt_caller caller)
 {
-	uint64_t mixed = mt_unwind_mix(*caller.slot, caller.slot);
-	struct mt_prediction *p = mt_unwind_place(u, mixed);
 	bool is_own = (uintptr_t)caller.slot - u->low < u->span;
-	for (int signs = 0; is_own && signs < MT_PREDICTION_SIGNS; signs++) {
-		uint32_t sign = p->extra & MT_PREDICTION_SIGN;
-		if (!sign || !mt_unwind_begins(p, (uintptr_t)caller.slot, *caller.slot))
-			break;
-		mixed = mt_unwind_mix_sign(mixed, caller.slot[sign]);
-		p = mt_unwind_place(u, mixed);
-	}
-	return p;
+	return is_own ? mt_unwind_find(u, caller.slot)
+		      : mt_unwind_place(u, mt_unwind_mix(*caller.slot, caller.slot));
 }
+
+enum {
+	MOST_OFFSET = (1 << MT_SIGN_OFFSET_BITS) - 1,
+};
 
 /* How far from the slot the next return address is, outside of `from`; 0: too far. */
 static uint32_t next_frame(const struct mt_unwinder *u, const uintptr_t *slot,
@@ -29,7 +25,7 @@ static uint32_t next_frame(const struct mt_unwinder *u, const uintptr_t *slot,
 	for (uint32_t i = u->count - 1; i >= MT_UNWIND_FIRST; i--) {
 		size_t distance = (size_t)(u->words[i].slot - slot);
 		if (u->levels[i].place && u->words[i].slot > slot + from)
-			return distance < MT_PREDICTION_SIGN ? (uint32_t)distance : 0;
+			return distance < MOST_OFFSET ? (uint32_t)distance : 0;
 	}
 	return 0;
 }
@@ -41,8 +37,7 @@ static uint32_t first_difference(const struct mt_unwinder *u,
 {
 	for (uint32_t i = 0; i < p->checks; i++) {
 		uint32_t offset = p->offsets[i];
-		if (offset > from && offset < MT_PREDICTION_SIGN &&
-		    slot[offset] != p->values[i] &&
+		if (offset > from && slot[offset] != p->values[i] &&
 		    next_frame(u, slot, offset - 1) == offset)
 			return offset;
 	}
@@ -51,9 +46,9 @@ static uint32_t first_difference(const struct mt_unwinder *u,
 
 /*
  * The place for a prediction of the remembered stack. Two stacks that end in the same
- * frame at the same place may meet in one prediction: where it was a signpost leads, by a
- * return address in which they differ, to a place for each. Where a third has no return address
- * there, the sign is moved to the next one, which all have that come by.
+ * frame at the same place may meet in one: then a sign leads, by a return address in which they
+ * differ, to a place for each. Where a third has no return address there, the sign is moved
+ * to the next one, which all have that come by.
  */
 static struct mt_prediction *make_place(const struct mt_unwinder *u,
 					const uintptr_t *slot, mt_traceback_id id)
@@ -61,20 +56,23 @@ static struct mt_prediction *make_place(const struct mt_unwinder *u,
 	uint64_t mixed = mt_unwind_mix(*slot, slot);
 	struct mt_prediction *p = mt_unwind_place(u, mixed);
 	uint32_t from = 0;
-	for (int signs = 0; signs < MT_PREDICTION_SIGNS; signs++) {
-		if (!mt_unwind_begins(p, (uintptr_t)slot, *slot))
+	for (int signs = 0; signs < MT_MOST_SIGNS; signs++) {
+		mt_sign *sign = mt_unwind_sign(u, mixed);
+		uint32_t offset = 0;
+		if (mt_sign_is_for(*sign, mixed)) {
+			offset = mt_sign_offset(*sign);
+			if (next_frame(u, slot, offset - 1) != offset)
+				offset = next_frame(u, slot, from);
+		} else if (mt_unwind_begins(p, (uintptr_t)slot, *slot) &&
+			   p->traceback != id) {
+			offset = first_difference(u, p, slot, from);
+		}
+		if (!offset)
 			break;
-		uint32_t sign = p->extra & MT_PREDICTION_SIGN;
-		if (!sign && p->traceback != id)
-			sign = first_difference(u, p, slot, from);
-		else if (sign && next_frame(u, slot, sign - 1) != sign)
-			sign = next_frame(u, slot, from);
-		if (!sign)
-			break;
-		p->extra = (uint16_t)sign;
-		mixed = mt_unwind_mix_sign(mixed, slot[sign]);
+		*sign = (mixed & ~(mt_sign)MOST_OFFSET) | offset;
+		mixed = mt_unwind_mix_sign(mixed, slot[offset]);
 		p = mt_unwind_place(u, mixed);
-		from = sign;
+		from = offset;
 	}
 	return p;
 }

@@ -64,6 +64,9 @@ static void forget_predictions(struct mt_unwinder *u)
 	for (uint32_t i = 0; i <= u->prediction_mask; i++)
 		if (u->predictions[i].slot)
 			u->predictions[i].slot = 0;
+	for (uint32_t i = 0; i < MT_SIGNS; i++)
+		if (u->signs[i])
+			u->signs[i] = 0;
 }
 
 /* More room for the remembered stack, which keeps its first `kept` words. */
@@ -115,12 +118,14 @@ static bool resize_walked(struct mt_unwinder *u, uint32_t frames, uint32_t kept)
 struct mt_unwinder *mt_unwinder_create(void)
 {
 	size_t predictions = MT_MAX_PREDICTIONS * sizeof(struct mt_prediction);
-	size_t bytes = (sizeof(struct mt_unwinder) + 63) & ~(size_t)63;
+	size_t signs = MT_SIGNS * sizeof(mt_sign);
+	size_t bytes = ((sizeof(struct mt_unwinder) + 63) & ~(size_t)63) + signs;
 	size_t interned = MT_INTERNED * sizeof(struct mt_interned);
 	char *memory = mt_pages_map_sparse(bytes + predictions + interned);
 	if (!memory)
 		return NULL;
 	struct mt_unwinder *u = (struct mt_unwinder *)memory;
+	u->signs = (mt_sign *)(memory + bytes - signs);
 	u->predictions = (struct mt_prediction *)(memory + bytes);
 	u->interned = (struct mt_interned *)(u->predictions + MT_MAX_PREDICTIONS);
 	u->prediction_mask = FIRST_PREDICTIONS - 1;

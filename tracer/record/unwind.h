@@ -27,7 +27,10 @@
 enum {
 	MT_UNWIND_FIRST = 4, /* words below are paddings that always match */
 	MT_PREDICTION_CHECKS = 8,
-	MT_PREDICTION_SIGNS = 3, /* on the way to a prediction at most */
+	MT_SIGNS_BITS = 10,
+	MT_SIGNS = 1 << MT_SIGNS_BITS,
+	MT_SIGN_OFFSET_BITS = 16,
+	MT_MOST_SIGNS = 3, /* on the way to a prediction */
 	MT_MAX_PREDICTIONS = 4096,
 	MT_UNWIND_HOPELESS = 64, /* predictions that were never right */
 	MT_UNWIND_TRIES = 8,     /* one event of so many is tried again then */
@@ -70,12 +73,9 @@ static inline mt_node_id mt_level_node(const struct mt_level *level)
 }
 
 enum {
-	/* In mt_prediction.extra: rbp matters at the event, at the join; and, in words from the
-	 * slot, where another word is that tells stacks apart which begin alike: a
-	 * signpost, no prediction. */
-	MT_PREDICTION_NEEDS_BP = 1 << 15,
-	MT_PREDICTION_JOIN_NEEDS_BP = 1 << 14,
-	MT_PREDICTION_SIGN = MT_PREDICTION_JOIN_NEEDS_BP - 1,
+	/* In mt_prediction.extra: rbp matters at the event, at the join. */
+	MT_PREDICTION_NEEDS_BP = 1 << 0,
+	MT_PREDICTION_JOIN_NEEDS_BP = 1 << 1,
 	/* What rbp has to be takes the place of a check. */
 	MT_PREDICTION_BP = MT_PREDICTION_CHECKS - 1,
 	MT_PREDICTION_JOIN_BP = MT_PREDICTION_CHECKS - 2,
@@ -103,6 +103,14 @@ struct mt_prediction {
 };
 static_assert(sizeof(struct mt_prediction) == 128, "two lines");
 
+/*
+ * Where stacks are alike in what is known of them so far (at first slot and return address), the
+ * offset of a word that tells them apart, in words from the slot. The place is given by the
+ * highest bits of what is known, mixed; the entry repeats all but the last 16, which are the
+ * offset. No prediction is taken for right by them: they only say where it would be.
+ */
+typedef uint64_t mt_sign;
+
 /* A frame of the walk under way. */
 struct mt_walked {
 	uintptr_t slot, bp;
@@ -123,6 +131,7 @@ struct mt_unwinder {
 	/* The remembered stack: its first word, and the way from a word to its level. */
 	const struct mt_word *first_word;
 	ptrdiff_t to_levels;
+	mt_sign *signs;
 	struct mt_prediction *predictions;
 	uint32_t prediction_mask;
 	uint32_t generation; /* of the modules when all this was learnt */
@@ -165,8 +174,8 @@ void mt_unwinder_forget(struct mt_unwinder *unwinder);
 void mt_unwinder_forget_stack(struct mt_unwinder *unwinder);
 
 /*
- * Where stacks alternate so that hardly any prediction is ever right, those at the end of
- * signposts are not tried: all but one event in MT_UNWIND_TRIES, until that one is wrong, are
+ * Where stacks alternate so that hardly any prediction is ever right, those to which signs
+ * lead are not tried: all but one event in MT_UNWIND_TRIES, until that one is wrong, are
  * better walked.
  */
 static inline bool mt_unwind_is_hopeless(const struct mt_unwinder *u)
@@ -214,13 +223,28 @@ static inline uint64_t mt_unwind_mix_sign(uint64_t mixed, uintptr_t word)
 	return (mixed ^ word) * UINT64_C(0xd6e8feb86659fd93);
 }
 
+static inline mt_sign *mt_unwind_sign(const struct mt_unwinder *u, uint64_t mixed)
+{
+	return &u->signs[mixed >> (64 - MT_SIGNS_BITS)];
+}
+
+static inline bool mt_sign_is_for(mt_sign sign, uint64_t mixed)
+{
+	return (sign ^ mixed) >> MT_SIGN_OFFSET_BITS == 0;
+}
+
+static inline uint32_t mt_sign_offset(mt_sign sign)
+{
+	return sign & ((1 << MT_SIGN_OFFSET_BITS) - 1);
+}
+
 static inline struct mt_prediction *mt_unwind_place(const struct mt_unwinder *u,
 						    uint64_t mixed)
 {
-	return &u->predictions[(mixed >> 40) & u->prediction_mask];
+	return &u->predictions[(mixed >> 32) & u->prediction_mask];
 }
 
-/* Whether the prediction or signpost begins with this frame. */
+/* Whether the prediction begins with this frame. */
 static inline bool mt_unwind_begins(const struct mt_prediction *p, uintptr_t slot,
 				    uintptr_t pc)
 {
@@ -245,28 +269,36 @@ static inline bool mt_unwind_has_bp(const struct mt_unwinder *u,
 		p->values[MT_PREDICTION_JOIN_BP] == mt_unwind_level(u, p->join)->bp);
 }
 
-/*
- * From a place that begins with the caller's frame along signposts to the prediction. False: it is
- * not for this event, or not to be tried. It is *place in any case.
- */
-static inline __attribute__((always_inline)) bool
-mt_unwind_follow(const struct mt_unwinder *u, struct mt_caller caller,
-		 struct mt_prediction **place)
+/* Along signs, of which this is the first, to where the prediction is, if there is one. */
+static inline __attribute__((always_inline)) struct mt_prediction *
+mt_unwind_follow(const struct mt_unwinder *u, const uintptr_t *slot, uint64_t mixed,
+		 mt_sign sign)
 {
-	struct mt_prediction *p = *place;
-	uint64_t mixed = mt_unwind_mix(p->pc, caller.slot);
-	for (int signs = MT_PREDICTION_SIGNS;; signs--) {
-		uint32_t sign = p->extra & MT_PREDICTION_SIGN;
-		if (!sign)
-			return __builtin_expect(!p->extra, 1) ||
-			       mt_unwind_has_bp(u, p, caller);
-		if (__builtin_expect(!signs || mt_unwind_is_hopeless(u), 0))
-			return false;
-		mixed = mt_unwind_mix_sign(mixed, caller.slot[sign]);
-		p = *place = mt_unwind_place(u, mixed);
-		if (!mt_unwind_begins(p, (uintptr_t)caller.slot, *caller.slot))
-			return false;
-	}
+	int left = MT_MOST_SIGNS;
+	do {
+		mixed = mt_unwind_mix_sign(mixed, slot[mt_sign_offset(sign)]);
+		sign = *mt_unwind_sign(u, mixed);
+	} while (--left && mt_sign_is_for(sign, mixed));
+	return mt_unwind_place(u, mixed);
+}
+
+/* The same from the event's slot, whether there are signs or not. */
+static inline struct mt_prediction *mt_unwind_find(const struct mt_unwinder *u,
+						   const uintptr_t *slot)
+{
+	uint64_t mixed = mt_unwind_mix(*slot, slot);
+	mt_sign sign = *mt_unwind_sign(u, mixed);
+	return mt_sign_is_for(sign, mixed) ? mt_unwind_follow(u, slot, mixed, sign)
+					   : mt_unwind_place(u, mixed);
+}
+
+/* Whether the prediction begins with the caller's frame, and has its rbp where that matters. */
+static inline __attribute__((always_inline)) bool
+mt_unwind_is_for(const struct mt_unwinder *u, const struct mt_prediction *p,
+		 struct mt_caller caller)
+{
+	return mt_unwind_begins(p, (uintptr_t)caller.slot, *caller.slot) &&
+	       (__builtin_expect(!p->extra, 1) || mt_unwind_has_bp(u, p, caller));
 }
 
 /* Whether the words of its own, and the remembered ones, are as they were. */
@@ -301,15 +333,9 @@ mt_unwind_holds_outside(const struct mt_unwinder *u, const struct mt_prediction 
 static inline bool mt_unwind_is_predicted(struct mt_unwinder *u, struct mt_caller caller,
 					  struct mt_prediction **place)
 {
-	uintptr_t pc = *caller.slot;
-	struct mt_prediction *p = mt_unwind_place(u, mt_unwind_mix(pc, caller.slot));
-	*place = p;
-	if (!mt_unwind_begins(p, (uintptr_t)caller.slot, pc) ||
-	    (p->extra && !mt_unwind_follow(u, caller, place)))
-		return false;
-	p = *place;
-	if (!mt_unwind_joins(u, p) || !mt_unwind_holds_inside(p, caller.slot) ||
-	    !mt_unwind_holds_outside(u, p))
+	struct mt_prediction *p = *place = mt_unwind_find(u, caller.slot);
+	if (!mt_unwind_is_for(u, p, caller) || !mt_unwind_joins(u, p) ||
+	    !mt_unwind_holds_inside(p, caller.slot) || !mt_unwind_holds_outside(u, p))
 		return false;
 	p->was_right = 1;
 	return true;
