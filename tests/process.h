@@ -8,6 +8,7 @@
 #ifndef MT_TESTS_PROCESS_H
 #define MT_TESTS_PROCESS_H
 
+#include "preload/aside.h"
 #include "preload/config.h"
 #include "preload/fence.h"
 #include "preload/heaps.h"
@@ -25,6 +26,8 @@
 
 static uint32_t test_never_forked = 1;
 volatile uint32_t *process_fork_word = &test_never_forked;
+
+bool aside_for_valgrind;
 
 static inline bool test_has(const char *setting)
 {
