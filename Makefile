@@ -162,7 +162,7 @@ check-real: all	## well-known programs behave the same with and without us
 	tests/setup real
 	TEST_TIMEOUT=3600 $(run) real tests/real/check
 
-bench: all $(BUILD)/tests/bench/many-tracebacks	## wall time beside plain and heaptrack; tests/bench/README.md
+bench: all $(patsubst %,$(BUILD)/tests/bench/many-%,tracebacks sites)	## wall time beside plain and heaptrack; tests/bench/README.md
 	tests/bench/run $(BENCH)
 
 quickstart:	## build, record two programs and show what was found
