@@ -27,7 +27,7 @@ print(sum(r["count"] for r in answer["rows"] if r["line"] == int(sys.argv[1])))'
 # ends_as STATUS HOW: runs it, wants that status and all 1,000 blocks in the trace.
 ends_as() {
 	rm -f t.mtz*
-	run -"$1" timeout 30 memtrace run -q -o t.mtz -- "$PROGRAMS/ends" count "$2"
+	run -"$1" timeout 60 memtrace run -q -o t.mtz -- "$PROGRAMS/ends" count "$2"
 	[ "$(live t.mtz block)" = 1000 ]
 }
 
@@ -62,7 +62,7 @@ ends_as() {
 @test "ends: exec of another program ends one trace and begins the next" {
 	for ((time = 0; time < ENDS_RUNS; time++)); do
 		rm -f t.mtz*
-		run -5 timeout 30 memtrace run -q -o t.mtz -- "$PROGRAMS/ends" count exec
+		run -5 timeout 60 memtrace run -q -o t.mtz -- "$PROGRAMS/ends" count exec
 		[ "$(live t.mtz.1 block)" = 1000 ]
 		[ "$(live t.mtz block)" = 0 ]
 	done

@@ -33,7 +33,7 @@ build_make() {
 @test "install: the library alone records too, once it is preloaded" {
 	build_make install
 	LD_PRELOAD=$PWD/stage/opt/memtrace/lib/libmemtrace.so MEMTRACE_OUTPUT=$PWD/t.mtz /bin/true
-	for ((tries = 0; tries < 200; tries++)); do
+	for ((tries = 0; tries < 1200; tries++)); do
 		memtrace top t.mtz >/dev/null 2>&1 && break
 		sleep 0.05
 	done

@@ -60,7 +60,7 @@ recorded() {
 		[[ $output == *"is a directory"* ]]
 	done
 	mkfifo pipe
-	timeout -k 1 20 memtrace run -q -o pipe true 2>err
+	timeout -k 1 60 memtrace run -q -o pipe true 2>err
 	grep -q '^memtrace: true\[[0-9]*\]: pipe: ' err
 	exec 9<>pipe
 	memtrace run -q -o pipe true

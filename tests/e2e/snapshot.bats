@@ -63,8 +63,8 @@ complete() {
 	other=$(sed 's/^[^0-9]*\([0-9]*\).*/\1/' socket)
 	kill -STOP "$other"
 	begin memtrace run -q -o t.mtz -- "$programs/waits"
-	run -0 timeout 20 memtrace snapshot --label now "$(pid_of_waits)"
-	run -3 timeout 20 memtrace snapshot $$
+	run -0 timeout 60 memtrace snapshot --label now "$(pid_of_waits)"
+	run -3 timeout 60 memtrace snapshot $$
 	kill -CONT "$other"
 	exec 8>&-
 	finish

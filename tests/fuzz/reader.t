@@ -26,7 +26,7 @@ fi
 if ! compile clang -fsanitize=fuzzer,address,undefined -DMT_LIBFUZZER \
 	-o "$build/fuzz-reader"; then
 	echo "ok 2 - new inputs # SKIP no clang with libFuzzer"
-elif "$build/fuzz-reader" -max_total_time="${FUZZ_SECONDS:-20}" -timeout=10 \
+elif "$build/fuzz-reader" -max_total_time="${FUZZ_SECONDS:-20}" -timeout=60 \
 	-rss_limit_mb=512 -max_len=8192 -artifact_prefix="$build/" "$build/found" \
 	$corpus >"$build/fuzz.log" 2>&1; then
 	echo "ok 2 - $(sed -n 's/^Done \([0-9]* runs\) in.*/\1 of new inputs/p' \
