@@ -14,6 +14,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+enum {
+	FEW_DESCRIPTORS = 16,
+};
+
 /* Where execvp found it. */
 static bool find_program(const char *name, char path[PATH_MAX])
 {
@@ -108,12 +112,14 @@ static const char *why_by_file(Elf *elf)
 	return NULL;
 }
 
-/* The program has our own limits. */
+/* Ours, which the program has too: those that the recorder may find no room under. */
 static bool is_limited(void)
 {
-	struct rlimit space, file;
+	struct rlimit space, file, descriptors;
 	return getrlimit(RLIMIT_AS, &space) == 0 && getrlimit(RLIMIT_FSIZE, &file) == 0 &&
-	       (space.rlim_cur != RLIM_INFINITY || file.rlim_cur != RLIM_INFINITY);
+	       getrlimit(RLIMIT_NOFILE, &descriptors) == 0 &&
+	       (space.rlim_cur != RLIM_INFINITY || file.rlim_cur != RLIM_INFINITY ||
+		descriptors.rlim_cur < FEW_DESCRIPTORS);
 }
 
 const char *mt_unrecorded_why(const char *program)
@@ -132,6 +138,6 @@ const char *mt_unrecorded_why(const char *program)
 	elf_end(elf);
 	close(fd);
 	if (!why && is_limited())
-		why = "no room under its limits (ulimit -f, -v)";
+		why = "no room under its limits (ulimit -f, -n, -v)";
 	return why ? why : "the library was not loaded into it, or it ended before main";
 }

@@ -182,8 +182,7 @@ __attribute__((constructor(101))) static void process_construct(void)
 	if (!is_to_be_recorded())
 		return;
 	if (!is_recorded) {
-		process_give_up("not recorded: no room for the recorder's state "
-				"(address space or file size limit)");
+		process_give_up(mt_state_missing());
 		return;
 	}
 	if (config.misunderstood)

@@ -2,7 +2,8 @@
  * confined.c - limits itself as its argument says, then works on: "memory" after
  * setrlimit(RLIMIT_AS), "filter" under a seccomp filter that kills at calls which malloc
  * does not make, also in a new thread and in a forked child; "data" in a forked child that limits its data and its
- * files and has a child itself. Status 0 when it could.
+ * files and has a child itself. Status 0 when it could. "memfd COMMAND...": the command, which
+ * is refused memfd_create.
  */
 #include <errno.h>
 #include <linux/audit.h>
@@ -111,6 +112,22 @@ static int limit_data(void)
 	_exit(child ? status_of(child) : work());
 }
 
+static int refuse_memfd(char **command)
+{
+	struct sock_filter code[] = {
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_memfd_create, 0, 1),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EPERM),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+	};
+	struct sock_fprog program = {sizeof code / sizeof *code, code};
+	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 ||
+	    prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program, 0, 0) < 0)
+		return 3;
+	execvp(command[0], command);
+	return 127;
+}
+
 int main(int argc, char **argv)
 {
 	const char *how = argc > 1 ? argv[1] : "";
@@ -118,5 +135,7 @@ int main(int argc, char **argv)
 		return limit_memory();
 	if (!strcmp(how, "data"))
 		return limit_data();
+	if (!strcmp(how, "memfd") && argc > 2)
+		return refuse_memfd(argv + 2);
 	return filter(!strcmp(how, "filter"));
 }

@@ -8,6 +8,7 @@
 #include "tracer/record/pages.h"
 #include "tracer/record/syscall.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <linux/memfd.h>
 #include <stddef.h>
@@ -53,6 +54,7 @@ static struct {
 	uint64_t kept[MT_REGION_COUNT];
 	bool is_shrunk;
 	int state_fd, control_fd; /* -1: closed */
+	int memfd_error;          /* errno of the last that could not be made */
 	uint8_t uuid[16];
 	uint32_t pid;
 } own = {.state_fd = -1, .control_fd = -1};
@@ -191,10 +193,13 @@ static int fd_out_of_the_way(int fd)
 
 static int make_memfd(const char *name, uint64_t bytes, bool is_backed, int seals)
 {
-	int fd = fd_out_of_the_way((int)mt_syscall3(SYS_memfd_create, (long)name,
-						    MFD_CLOEXEC | MFD_ALLOW_SEALING, 0));
-	if (fd < 0)
+	long made = mt_syscall3(SYS_memfd_create, (long)name,
+				MFD_CLOEXEC | MFD_ALLOW_SEALING, 0);
+	int fd = fd_out_of_the_way((int)made);
+	if (fd < 0) {
+		own.memfd_error = made < 0 ? (int)-made : EMFILE;
 		return -1;
+	}
 	bool sized = mt_syscall3(SYS_ftruncate, fd, (long)bytes, 0) == 0;
 	if (sized && is_backed)
 		sized = mt_syscall6(SYS_fallocate, fd, 0, 0, (long)bytes, 0, 0) == 0;
@@ -428,6 +433,23 @@ bool mt_state_open(const struct mt_state_options *options)
 		return true;
 	}
 	return false;
+}
+
+const char *mt_state_missing(void)
+{
+	switch (own.memfd_error) {
+	case 0:
+	case ENOMEM:
+		return "not recorded: no room for the recorder's state (address space "
+		       "or file size limit)";
+	case EMFILE:
+	case ENFILE:
+		return "not recorded: no file descriptor for the recorder's state "
+		       "(limit of open files)";
+	default:
+		return "not recorded: memfd_create is refused, which the recorder's "
+		       "state needs";
+	}
 }
 
 void mt_state_detach(void)

@@ -64,6 +64,9 @@ struct mt_state_options {
  */
 bool mt_state_open(const struct mt_state_options *options);
 
+/* After it returned false: why, as a line for the user. */
+const char *mt_state_missing(void);
+
 /*
  * In a forked child at its first event: a fresh, empty state over the old addresses.
  * Keeps geometry, mode and heap; notes the parent's uuid and pid in the header.
