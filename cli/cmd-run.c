@@ -214,30 +214,43 @@ static int check_output(struct mt_error *err)
 	return rc < 0 ? rc : mt_launcher_check_directory(output, err);
 }
 
-/* Start, wait, collect. Returns the status; result->status is as waitpid's. */
-static int run_once(const struct invocation *invocation, struct mt_run_result *result,
-		    struct mt_error *err)
+static int say_not_executed(const struct invocation *invocation, int error)
+{
+	mt_command_say(invocation->command, "%s: %s", invocation->operands[0],
+		       strerror(error));
+	return error == ENOENT ? 127 : 126;
+}
+
+/* Wait, collect. Returns the status; result->status is as waitpid's. */
+static int follow(const struct invocation *invocation, struct mt_launcher *launcher,
+		  struct mt_run_result *result)
 {
 	const struct run_options *options = invocation->options;
-	struct mt_launcher launcher = {.arguments = invocation->operands,
-				       .main_only = is_on("MEMTRACE_NO_CHILDREN")};
-	int rc = mt_launcher_start(&launcher, err);
-	if (rc < 0)
-		return rc;
-	if (launcher.exec_error) {
-		mt_command_say(invocation->command, "%s: %s", invocation->operands[0],
-			       strerror(launcher.exec_error));
-		return launcher.exec_error == ENOENT ? 127 : 126;
-	}
-	int status = mt_forward_wait(launcher.program);
+	int exec_error;
+	int status = mt_launcher_wait(launcher, &exec_error);
+	if (exec_error)
+		return say_not_executed(invocation, exec_error);
 	*result = (struct mt_run_result){.program = invocation->operands[0],
 					 .status = status,
 					 .wants_leaks = is_on("MEMTRACE_LEAKS") ||
 							is_on("MEMTRACE_DUP")};
-	mt_launcher_collect(&launcher, result);
+	mt_launcher_collect(launcher, result);
 	mt_run_summary(result, invocation->command,
 		       options->no_summary || invocation->quiet);
 	return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
+}
+
+static int run_once(const struct invocation *invocation, struct mt_run_result *result,
+		    struct mt_error *err)
+{
+	struct mt_launcher launcher = {.arguments = invocation->operands,
+				       .main_only = is_on("MEMTRACE_NO_CHILDREN"),
+				       .collector = -1};
+	int rc = mt_launcher_start(&launcher, err);
+	if (rc == 0)
+		rc = follow(invocation, &launcher, result);
+	mt_launcher_deinit(&launcher);
+	return rc;
 }
 
 /* The runs that were asked for, up to the first that fails. *count: those with a result. */

@@ -154,28 +154,24 @@ struct mt_collector_options mt_launcher_collector_options(void)
 static int start_collector(struct mt_launcher *launcher, int listener,
 			   struct mt_error *err)
 {
-	/* Shared, so that the child can say who its child is. */
-	pid_t *told = mmap(NULL, sizeof *told, PROT_READ | PROT_WRITE,
-			   MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-	pid_t middle = told == MAP_FAILED ? -1 : fork();
+	pid_t middle = fork();
 	if (middle < 0)
 		return mt_fail(err, MT_ERR_SYSTEM, "fork: %s", strerror(errno));
 	if (middle > 0) {
 		waitpid(middle, NULL, 0);
-		launcher->collector_pid = *told;
-		munmap(told, sizeof *told);
 		return 0;
 	}
 	mt_collector_detach(listener);
 	pid_t collector = fork();
 	if (collector != 0) {
-		*told = collector;
+		launcher->told->collector_pid = collector;
 		_exit(0);
 	}
 	struct mt_collector_options options = mt_launcher_collector_options();
 	options.listener = listener;
 	options.began = "run";
-	_exit(mt_collector_run(&options, NULL) < 0);
+	launcher->told->has_failed = mt_collector_run(&options, NULL) < 0;
+	_exit(launcher->told->has_failed);
 }
 
 static int open_collector(struct mt_launcher *launcher, struct mt_error *err)
@@ -188,9 +184,9 @@ static int open_collector(struct mt_launcher *launcher, struct mt_error *err)
 	close(listener);
 	if (rc < 0)
 		return rc;
-	launcher->collector = mt_control_connect(name, err);
+	launcher->collector = mt_control_connect(name, NULL);
 	setenv("MEMTRACE_SOCKET", name, 1);
-	return launcher->collector < 0 ? launcher->collector : 0;
+	return 0;
 }
 
 /*
@@ -204,13 +200,9 @@ static void die_with(pid_t parent)
 		raise(SIGKILL);
 }
 
-/*
- * In the child. The collector hears who the main process is before that can say hello;
- * error_fd closes itself at the exec.
- */
+/* In the child. The collector hears who the main process is before that can say hello. */
 __attribute__((noreturn)) static void become_program(const struct mt_launcher *launcher,
-						     const sigset_t *mask, int error_fd,
-						     pid_t parent)
+						     const sigset_t *mask, pid_t parent)
 {
 	struct mt_message watch = {
 		.head = {.kind = MT_MESSAGE_WATCH, .pid = (uint32_t)getpid()}};
@@ -223,35 +215,34 @@ __attribute__((noreturn)) static void become_program(const struct mt_launcher *l
 	die_with(parent);
 	mt_forward_restore(mask);
 	execvp(launcher->arguments[0], launcher->arguments);
-	int error = errno;
-	if (write(error_fd, &error, sizeof error) < 0)
-		error = 0;
+	launcher->told->exec_error = errno;
 	_exit(127);
 }
 
 /* Signals wait from before the fork until somebody can get them. */
 static int start_program(struct mt_launcher *launcher, struct mt_error *err)
 {
-	int fds[2];
 	sigset_t mask;
-	if (pipe2(fds, O_CLOEXEC) < 0)
-		return mt_fail(err, MT_ERR_SYSTEM, "pipe: %s", strerror(errno));
 	mt_forward_hold(&mask);
 	pid_t self = getpid();
 	launcher->program = fork();
 	if (!launcher->program)
-		become_program(launcher, &mask, fds[1], self);
+		become_program(launcher, &mask, self);
 	int error = errno;
-	close(fds[1]);
 	mt_forward_to(launcher->program, &mask);
-	if (launcher->program > 0 &&
-	    read(fds[0], &launcher->exec_error, sizeof launcher->exec_error) < 0)
-		launcher->exec_error = 0;
-	close(fds[0]);
 	if (launcher->program < 0)
 		return mt_fail(err, MT_ERR_SYSTEM, "fork: %s", strerror(error));
-	if (launcher->exec_error)
-		mt_forward_wait(launcher->program);
+	return 0;
+}
+
+/* No pipe: the program may be allowed as few descriptors as it needs itself. */
+static int share(struct mt_launcher *launcher, struct mt_error *err)
+{
+	void *page = mmap(NULL, sizeof *launcher->told, PROT_READ | PROT_WRITE,
+			  MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	if (page == MAP_FAILED)
+		return mt_fail(err, MT_ERR_NO_MEMORY, "out of memory");
+	launcher->told = page;
 	return 0;
 }
 
@@ -259,10 +250,29 @@ int mt_launcher_start(struct mt_launcher *launcher, struct mt_error *err)
 {
 	int rc = preload(err);
 	if (rc == 0)
+		rc = share(launcher, err);
+	if (rc == 0)
 		rc = open_collector(launcher, err);
 	if (rc == 0)
 		rc = start_program(launcher, err);
 	return rc;
+}
+
+int mt_launcher_wait(const struct mt_launcher *launcher, int *exec_error)
+{
+	int status = mt_forward_wait(launcher->program);
+	*exec_error = launcher->told->exec_error;
+	return status;
+}
+
+void mt_launcher_deinit(struct mt_launcher *launcher)
+{
+	if (launcher->told)
+		munmap((void *)launcher->told, sizeof *launcher->told);
+	launcher->told = NULL;
+	if (launcher->collector >= 0)
+		close(launcher->collector);
+	launcher->collector = -1;
 }
 
 /* By a signal; a debugger that holds it will let it go. */
@@ -287,7 +297,7 @@ static bool is_answer_ready(const struct mt_launcher *launcher,
 		int rc = poll(&ask, 1, LOOK_MS);
 		if (rc == 1)
 			return true;
-		stopped = is_stopped(launcher->collector_pid) ? stopped + 1 : 0;
+		stopped = is_stopped(launcher->told->collector_pid) ? stopped + 1 : 0;
 	}
 	*is_collector_stopped = stopped == STOPPED_LOOKS;
 	return false;
@@ -314,7 +324,8 @@ void mt_launcher_collect(struct mt_launcher *launcher, struct mt_run_result *res
 		mt_control_send(launcher->collector, &wait, 0, NULL) < 0 ||
 		!is_answer_ready(launcher, &result->is_collector_stopped) ||
 		mt_control_receive(launcher->collector, &packet, NULL) < 0;
-	close(launcher->collector);
+	result->is_collector_missing =
+		launcher->collector < 0 || launcher->told->has_failed;
 	if (result->is_collector_gone)
 		return;
 	const struct mt_message *message = &packet.message;

@@ -200,6 +200,8 @@ void mt_run_summary(const struct mt_run_result *result, const struct command *co
 	if (result->is_collector_stopped)
 		mt_command_say(command, "the collector is stopped; the trace is complete "
 					"when it has gone on");
+	else if (result->is_collector_missing)
+		mt_command_say(command, "not recorded: no collector can be started");
 	else if (result->is_collector_gone)
 		mt_command_say(command, "the collector is gone; the trace ends early");
 	else if (is_recorded && !is_quiet)

@@ -20,6 +20,7 @@ struct mt_run_result {
 	uint32_t recorded;   /* images that were recorded */
 	uint32_t errors;     /* found by the debug modes, in `erroneous` traces */
 	uint32_t erroneous;
+	bool is_collector_missing; /* from the start on; it counts as gone */
 	bool is_collector_gone;
 	bool is_collector_stopped; /* then it counts as gone, but will go on */
 	bool wants_leaks;          /* --leaks */

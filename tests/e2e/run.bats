@@ -113,7 +113,7 @@ recorded() {
 	[ "$BUILD" != build/asan ] || skip "AddressSanitizer has limits of its own"
 	run -0 bash -c 'ulimit -f 1; memtrace run ls / 2>&1 >/dev/null'
 	[[ $output != *"was not loaded"* ]]
-	[[ $output == *"no room under its limits (ulimit -f, -v)"* ]]
+	[[ $output == *"no room under its limits (ulimit -f, -n, -v)"* ]]
 }
 
 @test "run: the summary names the program that was judged last" {
@@ -247,6 +247,18 @@ recorded() {
 	recorded f.mtz
 	(ulimit -f 1 && memtrace run -o g.mtz -- ls / >out 2>err)
 	grep -q 'not recorded: no room' err
+	(ulimit -Sn 10 && memtrace run -q -o s.mtz -- ls / >/dev/null)
+	recorded s.mtz
+	run -3 --separate-stderr bash -c 'exec 3>&- 4>&- 5>&-; ulimit -n 4; memtrace run -- sh -c "echo here; exit 3"'
+	[ "$output" = here ]
+	[[ $stderr == *"not recorded: no file descriptor for the recorder's state (limit of open files)"* ]]
+	[[ $stderr == *"not recorded: no collector can be started"* ]]
+}
+
+@test "run: where memfd_create is refused the reason is said, and the program runs" {
+	run -0 --separate-stderr "$programs/confined" memfd memtrace run -- echo here
+	[ "$output" = here ]
+	[[ $stderr == *"not recorded: memfd_create is refused, which the recorder's state needs"* ]]
 }
 
 @test "run: a full disk ends the trace, not the program, and is said" {

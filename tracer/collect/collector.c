@@ -20,6 +20,7 @@
 #include <sys/eventfd.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -557,10 +558,21 @@ static void prepare_heap(void)
 			HEAP_STEP_BYTES - HUGE_BYTES, MADV_HUGEPAGE);
 }
 
+/* One for each process, and each trace: the program's own limit says nothing of those. */
+static void allow_descriptors(void)
+{
+	struct rlimit limit;
+	if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
+		return;
+	limit.rlim_cur = limit.rlim_max;
+	setrlimit(RLIMIT_NOFILE, &limit);
+}
+
 int mt_collector_run(const struct mt_collector_options *options, struct mt_error *err)
 {
 	struct collector collector = {.options = *options};
 	prepare_heap();
+	allow_descriptors();
 	collector.epoll = epoll_create1(EPOLL_CLOEXEC);
 	collector.requests = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	if (collector.epoll < 0 || collector.requests < 0)
