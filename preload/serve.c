@@ -349,7 +349,9 @@ static __attribute__((noinline)) void *alloc_otherwise(struct thread *thread,
 		void *p = serve_alloc_other(
 			thread, caller,
 			(struct request){.size = request.size,
-					 .is_zeroed = request.is_zeroed});
+					 .alignment_shift = request.alignment_shift,
+					 .is_zeroed = request.is_zeroed,
+					 .api = request.api});
 		thread_leave(thread);
 		return p;
 	}

@@ -35,11 +35,17 @@ struct request {
 };
 static_assert(sizeof(struct request) == 16, "passed by value everywhere");
 
-/* What of it matters for a block of the small heap; fits one register. */
+/*
+ * The same for what may be a block of the small heap; fits one register. Alignment and API
+ * matter where the short way is not open.
+ */
 struct small_request {
 	uint32_t size; /* not 0 */
+	uint8_t alignment_shift;
 	bool is_zeroed;
+	uint8_t api;
 };
+static_assert(sizeof(struct small_request) == 8, "passed in a register");
 
 /* All that is not the fast path of modern geometry. NULL with errno ENOMEM. */
 void *serve_alloc_other(struct thread *thread, struct mt_caller caller,
@@ -179,7 +185,9 @@ SERVE_INLINE void *serve_alloc(struct mt_caller caller, struct request request)
 	mt_guard_raise(&thread->recorder.guard);
 	thread->recorder.frame_pointer = caller.frame_pointer;
 	struct small_request small = {.size = (uint32_t)request.size,
-				      .is_zeroed = request.is_zeroed};
+				      .alignment_shift = request.alignment_shift,
+				      .is_zeroed = request.is_zeroed,
+				      .api = request.api};
 	if (__builtin_expect(thread->recorder.pass.generation != mt_modules_current(), 0))
 		return serve_alloc_unpassed(thread, caller.slot, small);
 	const struct mt_unwinder *u = thread->recorder.unwinder;

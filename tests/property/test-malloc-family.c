@@ -561,6 +561,7 @@ __attribute__((constructor)) static void run_one(void)
 	if (!test_has("GEOMETRY=classic") && !test_has("MODE=malloc") && !is_checked())
 		return;
 	one_thread();
+	fflush(stdout);
 	_exit(tap_failures ? TAP_FAIL : TAP_PASS);
 }
 
