@@ -261,6 +261,14 @@ recorded() {
 	[[ $stderr == *"not recorded: memfd_create is refused, which the recorder's state needs"* ]]
 }
 
+@test "run: where nothing goes on its file system can be unmounted at once" {
+	unshare -rm true || skip "no file systems can be mounted here"
+	mkdir mounted
+	unshare -rm sh -ec 'mount -t tmpfs none mounted
+		(cd mounted && memtrace run -q -o t.mtz -- true)
+		umount mounted'
+}
+
 @test "run: a full disk ends the trace, not the program, and is said" {
 	run -0 memtrace run -o /dev/full -- echo hello
 	[[ $output == *hello* ]]

@@ -59,6 +59,7 @@ struct collector {
 	uint64_t idle_since_ns; /* 0: not idle */
 	uint64_t first_ended_ns;
 	bool was_watched; /* run has been there */
+	char *directory;  /* that was left; NULL: we are where we began */
 };
 
 static void watch_fd(struct collector *collector, int fd, void *source)
@@ -103,12 +104,44 @@ static bool is_watched(const struct collector *collector)
 	return false;
 }
 
+static void close_unused(const struct mt_packet *packet)
+{
+	for (int i = 0; i < MT_HELLO_FDS; i++)
+		if (packet->fds[i] >= 0)
+			close(packet->fds[i]);
+}
+
+/* When run has ended and nobody goes on, its directory's file system may be unmounted. */
+static void leave_directory(struct collector *collector)
+{
+	if (collector->directory || mt_family_living(&collector->family))
+		return;
+	collector->directory = getcwd(NULL, 0);
+	if (collector->directory && chdir("/") == 0)
+		return;
+	free(collector->directory);
+	collector->directory = NULL;
+}
+
+/* Somebody comes late, whose trace may have a relative name. */
+static int return_to_directory(struct collector *collector, struct mt_error *err)
+{
+	if (collector->directory && chdir(collector->directory) < 0)
+		return mt_fail(err, MT_ERR_SYSTEM, "%s: %s", collector->directory,
+			       strerror(errno));
+	free(collector->directory);
+	collector->directory = NULL;
+	return 0;
+}
+
 static void greet(struct collector *collector, const struct client *client,
 		  const struct mt_packet *packet)
 {
 	struct mt_error err = {0};
 	struct mt_tracee *tracee = NULL;
-	if (packet->fds[0] < 0 || packet->fds[1] < 0)
+	if (return_to_directory(collector, &err) < 0)
+		close_unused(packet);
+	else if (packet->fds[0] < 0 || packet->fds[1] < 0)
 		mt_fail(&err, MT_ERR_DAMAGED, "hello: no state came along");
 	else
 		tracee = mt_tracee_create(client->pid, client->fd, packet->fds[0],
@@ -186,13 +219,6 @@ static void note_end(struct collector *collector, struct client *client)
 	tracee->has_status = true;
 	tracee->is_gone = true;
 	mt_family_finish(&collector->family, tracee);
-}
-
-static void close_unused(const struct mt_packet *packet)
-{
-	for (int i = 0; i < MT_HELLO_FDS; i++)
-		if (packet->fds[i] >= 0)
-			close(packet->fds[i]);
 }
 
 /* False: the client is to be dropped. */
@@ -451,6 +477,7 @@ static uint64_t serve_waiting(struct collector *collector)
 			continue;
 		}
 		mt_family_close(family);
+		leave_directory(collector);
 		answer_waiting(collector, client);
 	}
 	return next;
@@ -589,6 +616,7 @@ int mt_collector_run(const struct mt_collector_options *options, struct mt_error
 	while (collector.clients)
 		drop_client(&collector, collector.clients);
 	mt_family_deinit(&collector.family);
+	free(collector.directory);
 	close(collector.requests);
 	close(collector.epoll);
 	close(options->listener);
