@@ -153,3 +153,20 @@ layout() {
 	run -3 memtrace stats plain.mtz@nothing
 	run -2 memtrace stats
 }
+
+@test "stats: of a Python program, in place of what the interpreter then does not know" {
+	python=$(python3 -c 'import sys; print(sys.executable)')
+	cat >asks.py <<-'END'
+		import sys
+		print(sys.getallocatedblocks() > 0)
+		sys._debugmallocstats()
+	END
+	memtrace run -q --force -o ours.mtz -- "$python" asks.py >ours 2>ours.stats
+	[ "$(cat ours)" = False ]
+	run -1 grep -q 'arenas allocated' ours.stats
+	grep -q 'free PyDictObjects' ours.stats
+	grep -q 'arenas allocated current' <(memtrace stats ours.mtz)
+	memtrace run -q --force -o own.mtz --python-malloc own -- "$python" asks.py >own 2>own.stats
+	[ "$(cat own)" = True ]
+	grep -q 'arenas allocated current' own.stats
+}
