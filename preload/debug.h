@@ -48,16 +48,6 @@ void debug_change_api(void *p, enum api api);
 void debug_free_later(void *p, struct release release);
 void debug_drain_later(struct thread *thread);
 
-/*
- * Look at all blocks, live and in the quarantine, as look_at_all; whether there is damage,
- * as look_would_find.
- */
-void debug_check_all(const char *call, mt_traceback_id here);
-bool debug_has_damage(void);
-
-/* Nobody looks any more: the threads that did were left behind by a fork. */
-void debug_unpin_all(void);
-
 /* Around fork, as heaps_lock_for_fork; and in the child at its first event. */
 void debug_before_fork(void);
 void debug_after_fork(void);

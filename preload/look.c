@@ -4,6 +4,7 @@
  */
 #include "preload/look.h"
 
+#include "preload/debug-check.h"
 #include "preload/debug.h"
 #include "preload/fenced.h"
 
