@@ -3,17 +3,13 @@
  */
 #include "tracer/collect/family.h"
 
-#include <limits.h>
+#include "tracer/collect/program-name.h"
+
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/utsname.h>
 
 enum {
-	COMM_BYTES = 15, /* the kernel cuts the command's name here */
 	MAX_ANCESTORS = 64,
-	ARGV_BYTES = 64 << 10,
-	UUID_BYTES = 16,
 	LOOK_COUNT = 32,
 };
 
@@ -75,22 +71,6 @@ bool mt_family_has_descendant(const struct mt_family *family, uint32_t pid)
 	return false;
 }
 
-static bool is_zero(const uint8_t uuid[UUID_BYTES])
-{
-	static const uint8_t zero[UUID_BYTES];
-	return !memcmp(uuid, zero, UUID_BYTES);
-}
-
-static const struct mt_tracee *find_parent(const struct mt_family *family,
-					   const struct mt_tracee *tracee)
-{
-	const uint8_t *uuid = tracee->image.header.parent_uuid;
-	for (const struct mt_tracee *t = family->first; t && !is_zero(uuid); t = t->next)
-		if (!memcmp(t->image.header.uuid, uuid, UUID_BYTES))
-			return t;
-	return NULL;
-}
-
 /* The image that the same process went on as; NULL: none has greeted. */
 static const struct mt_tracee *find_successor(const struct mt_tracee *tracee)
 {
@@ -98,43 +78,6 @@ static const struct mt_tracee *find_successor(const struct mt_tracee *tracee)
 	while (t && (t->pid != tracee->pid || t->start_time != tracee->start_time))
 		t = t->next;
 	return t;
-}
-
-static const char *base_name(const char *path)
-{
-	const char *slash = strrchr(path, '/');
-	return slash && slash[1] ? slash + 1 : path;
-}
-
-/* If path's last part goes on where the kernel cut the name. */
-static bool take_name(struct mt_tracee *tracee, const char *path)
-{
-	const char *name = base_name(path);
-	size_t size = strlen(name);
-	if (size >= sizeof tracee->program ||
-	    strncmp(name, tracee->image.header.name, COMM_BYTES))
-		return false;
-	memcpy(tracee->program, name, size + 1);
-	return true;
-}
-
-/* The command's name as the kernel has it, whole: it cuts long ones. */
-static void name_program(struct mt_tracee *tracee)
-{
-	const char *comm = tracee->image.header.name;
-	snprintf(tracee->program, sizeof tracee->program, "%s", *comm ? comm : "unknown");
-	if (strlen(comm) < COMM_BYTES)
-		return;
-	char text[PATH_MAX + 1];
-	mt_image_program(&tracee->image, text, sizeof text);
-	if (take_name(tracee, text))
-		return;
-	/* A script: one of the first arguments. */
-	size_t size = mt_image_arguments(&tracee->image, text, PATH_MAX);
-	text[size] = '\0';
-	for (char *p = text; p < text + size; p += strlen(p) + 1)
-		if (take_name(tracee, p))
-			return;
 }
 
 /* It went on as a program that is not recorded. */
@@ -176,7 +119,7 @@ void mt_family_add(struct mt_family *family, struct mt_tracee *tracee)
 		mt_family_finish_execed(earlier);
 	else if (earlier)
 		mt_family_finish(family, earlier);
-	const struct mt_tracee *parent = find_parent(family, tracee);
+	const struct mt_tracee *parent = mt_family_parent(family, tracee);
 	if (parent) {
 		tracee->began = "fork";
 		tracee->parent_pid = parent->pid;
@@ -184,7 +127,7 @@ void mt_family_add(struct mt_family *family, struct mt_tracee *tracee)
 	} else {
 		bool is_main = tracee->pid == family->main_pid || !family->first;
 		tracee->began = is_main && !has_execed ? family->main_began : "exec";
-		name_program(tracee);
+		mt_program_name_find(tracee);
 	}
 	/* The earlier image's pidfd tells the process's end as well; one is enough. */
 	for (struct mt_tracee *t = family->followed; t; t = t->next_followed)
@@ -197,112 +140,6 @@ void mt_family_add(struct mt_family *family, struct mt_tracee *tracee)
 	for (struct mt_tracee *t = family->followed; t; t = t->next_followed)
 		if (t != tracee && t->pid == tracee->pid)
 			settle(family, t);
-}
-
-static void to_hex(const uint8_t uuid[UUID_BYTES], char text[2 * UUID_BYTES + 1])
-{
-	for (int i = 0; i < UUID_BYTES; i++)
-		snprintf(text + 2 * i, 3, "%02x", uuid[i]);
-}
-
-static int write_origin(struct mt_family *family, struct mt_tracee *tracee,
-			struct mt_error *err)
-{
-	struct mt_trace_file *trace = tracee->trace;
-	const struct mt_state_header *header = &tracee->image.header;
-	const struct mt_tracee *parent = find_parent(family, tracee);
-	char uuid[2 * UUID_BYTES + 1];
-	to_hex(family->first->image.header.uuid, uuid);
-	int rc = mt_trace_file_meta_text(trace, "tree_uuid", uuid, err);
-	if (rc == 0)
-		rc = mt_trace_file_meta_text(trace, "began", tracee->began, err);
-	if (rc < 0 || is_zero(header->parent_uuid))
-		return rc;
-	to_hex(header->parent_uuid, uuid);
-	rc = mt_trace_file_meta_text(trace, "parent_uuid", uuid, err);
-	if (rc == 0 && parent)
-		rc = mt_trace_file_meta_number(
-			trace, "parent_time_ns",
-			header->start_monotonic_ns -
-				parent->image.header.start_monotonic_ns,
-			err);
-	return rc;
-}
-
-static int write_place(struct mt_tracee *tracee, struct mt_error *err)
-{
-	struct mt_trace_file *trace = tracee->trace;
-	struct utsname host;
-	char *text = malloc(ARGV_BYTES);
-	if (!text)
-		return mt_fail(err, MT_ERR_NO_MEMORY, "out of memory");
-	size_t size = mt_image_arguments(&tracee->image, text, ARGV_BYTES);
-	int rc = mt_trace_file_meta(trace, "argv", text, size, err);
-	mt_image_string(&tracee->image, tracee->image.header.directory, text, PATH_MAX);
-	if (rc == 0 && text[0])
-		rc = mt_trace_file_meta_text(trace, "cwd", text, err);
-	if (rc == 0 && uname(&host) == 0)
-		rc = mt_trace_file_meta_text(trace, "host", host.nodename, err);
-	free(text);
-	return rc;
-}
-
-static int write_beginning(struct mt_family *family, struct mt_tracee *tracee,
-			   struct mt_error *err)
-{
-	struct mt_trace_file *trace = tracee->trace;
-	int rc = mt_trace_file_meta_text(trace, "memtrace_version", MT_VERSION, err);
-	if (rc == 0)
-		rc = mt_trace_file_meta_text(trace, "program", tracee->program, err);
-	if (rc == 0)
-		rc = mt_trace_file_meta_number(trace, "pid", tracee->pid, err);
-	if (rc == 0)
-		rc = mt_trace_file_meta_number(trace, "parent_pid", tracee->parent_pid,
-					       err);
-	if (rc == 0)
-		rc = write_place(tracee, err);
-	if (rc == 0)
-		rc = write_origin(family, tracee, err);
-	if (rc == 0)
-		rc = mt_trace_file_facts(trace, err);
-	return rc;
-}
-
-/* The name is tracee's now: who had it before has another. */
-static void note_rename(struct mt_family *family, const struct mt_tracee *tracee,
-			const char *renamed)
-{
-	for (struct mt_tracee *t = family->first; t && renamed; t = t->next)
-		if (t != tracee && t->file == tracee->file)
-			t->file = renamed;
-}
-
-static int open_file(struct mt_family *family, struct mt_tracee *tracee,
-		     struct mt_error *err)
-{
-	const struct mt_naming_facts facts = {
-		.program = tracee->program,
-		.pid = tracee->pid,
-		.start_seconds = tracee->image.header.start_realtime_ns / 1000000000u,
-		.number = family->count++,
-		.is_main = tracee->pid == family->main_pid};
-	const char *renamed;
-	tracee->fd =
-		mt_naming_create(&family->naming, &facts, &tracee->file, &renamed, err);
-	if (tracee->fd < 0)
-		return tracee->fd;
-	note_rename(family, tracee, renamed);
-	return mt_trace_file_open(&tracee->trace, &tracee->image, tracee->fd,
-				  tracee->file, err);
-}
-
-void mt_family_begin(struct mt_family *family, struct mt_tracee *tracee)
-{
-	if (!family->main_pid)
-		family->main_pid = tracee->pid;
-	int rc = open_file(family, tracee, &tracee->failure);
-	if (rc == 0)
-		write_beginning(family, tracee, &tracee->failure);
 }
 
 static void find_status(struct mt_tracee *tracee)
@@ -428,7 +265,7 @@ static int write_process(struct mt_family *family, const struct mt_tracee *t,
 					    .trace = bytes_of(t->file),
 					    .began = bytes_of(t->began),
 					    .end = bytes_of(t->end)};
-	memcpy(process.uuid, t->image.header.uuid, UUID_BYTES);
+	memcpy(process.uuid, t->image.header.uuid, sizeof process.uuid);
 	return mt_trace_file_process(family->first->trace, &process, err);
 }
 
@@ -440,7 +277,8 @@ static int write_stranger(struct mt_family *family, uint32_t pid, uint32_t paren
 	const char *path = start && *start->path ? start->path : "unknown";
 	struct mt_record_process process = {.pid = pid,
 					    .parent_pid = parent_pid,
-					    .program = bytes_of(base_name(path)),
+					    .program =
+						    bytes_of(mt_program_name_base(path)),
 					    .began = bytes_of("exec"),
 					    .end = bytes_of(end)};
 	return mt_trace_file_process(family->first->trace, &process, err);

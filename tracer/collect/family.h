@@ -33,6 +33,10 @@ void mt_family_add(struct mt_family *family, struct mt_tracee *tracee);
 /* Make its file and begin its trace. */
 void mt_family_begin(struct mt_family *family, struct mt_tracee *tracee);
 
+/* The process that it was forked from; NULL: it was not, or that is not recorded. */
+const struct mt_tracee *mt_family_parent(const struct mt_family *family,
+					 const struct mt_tracee *tracee);
+
 /* The image of pid that is being recorded; NULL: none. */
 struct mt_tracee *mt_family_find(const struct mt_family *family, uint32_t pid);
 
@@ -47,9 +51,6 @@ void mt_family_finish(struct mt_family *family, struct mt_tracee *tracee);
 
 /* It runs another program, which may greet yet. */
 void mt_family_finish_execed(struct mt_tracee *tracee);
-
-/* Now and then: let go what nothing can follow any more. */
-void mt_family_settle(struct mt_family *family);
 
 /*
  * Now and then: those of whom nothing more can come are followed no longer. Returns when
