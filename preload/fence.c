@@ -3,7 +3,7 @@
  */
 #include "preload/fence.h"
 
-#include "preload/ancestors.h"
+#include "preload/fence-range.h"
 #include "preload/inherited.h"
 #include "preload/large.h"
 #include "tracer/record/blocks.h"
@@ -16,9 +16,6 @@
 #include <fcntl.h>
 
 enum {
-	CELL_PAGES = 2,
-	CELL_BYTES = CELL_PAGES * MT_PAGE_BYTES,
-	FIRST_CELL = 1, /* the one before it is the fence before the first block */
 	/* Freed cells are used again when so many times the budget has been. */
 	RANGE_PER_BUDGET = 64,
 	LEAST_RANGE_BYTES = 64 << 20,
@@ -31,30 +28,11 @@ enum {
 };
 
 struct fence fence;
-
-static struct {
-	struct fence_block *blocks; /* by cell */
-	uint32_t cell_count;
-	uint32_t
-		next_cell; /* under the lock: where the search begins, never in a block */
-	_Atomic uint32_t top; /* cells below this were used at least once */
-	uint32_t sample;
-	uint64_t budget_bytes;
-	_Atomic uint32_t most_blocks; /* as the kernel's limit of mappings allows */
-	_Atomic(char *) spare;        /* pages, each a mapping of its own */
-	_Atomic uint64_t live_bytes;
-	_Atomic uint32_t live_blocks;
-	_Atomic uint32_t deferred; /* cell + 1 */
-	struct mt_lock lock;
-	_Atomic bool was_opened; /* some page that ought to be inaccessible */
-	bool is_broken; /* a fork came in the middle: no new blocks in the child */
-} range;
+struct fence_range fence_range;
 
 /* How many requests of this thread pass before the next is fenced. */
 static __thread uint32_t to_pass;
 static __thread uint64_t sampling;
-
-static const uint64_t filler_word = UINT64_C(0x0101010101010101) * FENCE_FILLER;
 
 /* vm.max_map_count, or what it usually is. */
 static uint64_t read_mapping_limit(void)
@@ -77,14 +55,15 @@ static bool reserve(size_t bytes)
 	char *pages = mt_pages_mmap(bytes, PROT_NONE, FENCE_MAPPING);
 	if (!pages)
 		return false;
-	size_t cells = bytes / CELL_BYTES;
-	range.blocks = mt_pages_map_sparse(mt_pages_round(cells * sizeof *range.blocks));
-	if (!range.blocks) {
+	size_t cells = bytes / FENCE_CELL_BYTES;
+	fence_range.blocks =
+		mt_pages_map_sparse(mt_pages_round(cells * sizeof *fence_range.blocks));
+	if (!fence_range.blocks) {
 		mt_pages_unmap(pages, bytes);
 		return false;
 	}
-	range.cell_count = (uint32_t)cells;
-	range.next_cell = FIRST_CELL;
+	fence_range.cell_count = (uint32_t)cells;
+	fence_range.next_cell = FENCE_FIRST_CELL;
 	fence.start = (unsigned char *)pages;
 	fence.bytes = bytes;
 	return true;
@@ -96,61 +75,31 @@ static void make_spare(void)
 	for (int i = 0; pages && i < SPARE_PAGES; i += 2)
 		mt_syscall3(SYS_mprotect, (long)(pages + i * MT_PAGE_BYTES),
 			    MT_PAGE_BYTES, PROT_READ);
-	range.spare = pages;
+	fence_range.spare = pages;
 }
 
 bool fence_start(uint64_t budget_bytes, uint32_t sample)
 {
-	range.budget_bytes = budget_bytes;
-	range.sample = sample;
+	fence_range.budget_bytes = budget_bytes;
+	fence_range.sample = sample;
 	/* A third of what the kernel allows is left to the program. */
-	range.most_blocks = (uint32_t)(read_mapping_limit() / 3 * 2 / MAPPINGS_PER_BLOCK);
+	fence_range.most_blocks =
+		(uint32_t)(read_mapping_limit() / 3 * 2 / MAPPINGS_PER_BLOCK);
 	size_t bytes = (size_t)budget_bytes * RANGE_PER_BUDGET;
 	if (bytes < LEAST_RANGE_BYTES)
 		bytes = LEAST_RANGE_BYTES;
-	bytes &= ~(size_t)(CELL_BYTES - 1);
+	bytes &= ~(size_t)(FENCE_CELL_BYTES - 1);
 	while (bytes >= LEAST_RANGE_BYTES && !reserve(bytes))
-		bytes = bytes / 2 & ~(size_t)(CELL_BYTES - 1);
+		bytes = bytes / 2 & ~(size_t)(FENCE_CELL_BYTES - 1);
 	if (fence.bytes)
 		make_spare();
 	return fence.bytes != 0;
 }
 
-static uint32_t cell_of(const struct fence_block *block)
-{
-	return (uint32_t)(block - range.blocks);
-}
-
-static unsigned char *cell_start(uint32_t cell)
-{
-	return fence.start + (size_t)cell * CELL_BYTES;
-}
-
-unsigned char *fence_start_of(const struct fence_block *block)
-{
-	return cell_start(cell_of(block)) + block->offset;
-}
-
-static enum fence_state state_of(const struct fence_block *block)
-{
-	uint32_t state = atomic_load_explicit(&block->state, memory_order_acquire);
-	return state == FENCE_PINNED ? FENCE_LIVE : (enum fence_state)state;
-}
-
-bool fence_is_live(const struct fence_block *block)
-{
-	return state_of(block) == FENCE_LIVE;
-}
-
-static size_t data_bytes(const struct fence_block *block)
-{
-	return mt_pages_round(block->offset + (block->size ? block->size : 1));
-}
-
 /* On average one of `sample`, at no fixed distance: loops have theirs. */
 static bool is_sampled(const struct thread *thread)
 {
-	if (range.sample <= 1)
+	if (fence_range.sample <= 1)
 		return true;
 	if (to_pass) {
 		to_pass--;
@@ -162,7 +111,7 @@ static bool is_sampled(const struct thread *thread)
 	sampling ^= sampling << 13;
 	sampling ^= sampling >> 7;
 	sampling ^= sampling << 17;
-	to_pass = (uint32_t)((sampling >> 32) % (2 * (uint64_t)range.sample - 1));
+	to_pass = (uint32_t)((sampling >> 32) % (2 * (uint64_t)fence_range.sample - 1));
 	return true;
 }
 
@@ -177,28 +126,28 @@ static void say_no_mappings(void)
 /* The kernel has refused one: what was spared goes to the program, we make do with less. */
 static void run_out_of_mappings(void)
 {
-	char *spare = atomic_exchange(&range.spare, NULL);
-	uint32_t live = atomic_load(&range.live_blocks);
+	char *spare = atomic_exchange(&fence_range.spare, NULL);
+	uint32_t live = atomic_load(&fence_range.live_blocks);
 	if (spare)
 		mt_pages_unmap(spare, SPARE_PAGES * MT_PAGE_BYTES);
-	atomic_store(&range.most_blocks, live / 4 * 3);
+	atomic_store(&fence_range.most_blocks, live / 4 * 3);
 	say_no_mappings();
 }
 
 static void give_up_budget(size_t bytes)
 {
-	atomic_fetch_sub_explicit(&range.live_bytes, bytes, memory_order_relaxed);
-	atomic_fetch_sub_explicit(&range.live_blocks, 1, memory_order_relaxed);
+	atomic_fetch_sub_explicit(&fence_range.live_bytes, bytes, memory_order_relaxed);
+	atomic_fetch_sub_explicit(&fence_range.live_blocks, 1, memory_order_relaxed);
 }
 
 static bool take_budget(size_t bytes)
 {
-	uint64_t live =
-		atomic_fetch_add_explicit(&range.live_bytes, bytes, memory_order_relaxed);
-	uint32_t blocks =
-		atomic_fetch_add_explicit(&range.live_blocks, 1, memory_order_relaxed);
-	bool is_within = live + bytes <= range.budget_bytes;
-	if (is_within && blocks < range.most_blocks)
+	uint64_t live = atomic_fetch_add_explicit(&fence_range.live_bytes, bytes,
+						  memory_order_relaxed);
+	uint32_t blocks = atomic_fetch_add_explicit(&fence_range.live_blocks, 1,
+						    memory_order_relaxed);
+	bool is_within = live + bytes <= fence_range.budget_bytes;
+	if (is_within && blocks < fence_range.most_blocks)
 		return true;
 	give_up_budget(bytes);
 	mt_state_lose(is_within ? MT_LOSS_GUARD_MAPPINGS : MT_LOSS_GUARD_BUDGET);
@@ -210,24 +159,24 @@ static bool take_budget(size_t bytes)
 /* Where so many cells in a row hold no live block; cell_count: nowhere near. */
 static uint32_t find_cells(uint32_t wanted)
 {
-	uint32_t first = range.next_cell;
+	uint32_t first = fence_range.next_cell;
 	uint32_t at = first;
 	for (uint32_t looked = 0; looked < wanted + SCAN_CELLS; looked++) {
-		if (wanted > range.cell_count - first) {
-			first = at = FIRST_CELL;
+		if (wanted > fence_range.cell_count - first) {
+			first = at = FENCE_FIRST_CELL;
 			continue;
 		}
 		if (at - first == wanted)
 			return first;
-		const struct fence_block *block = &range.blocks[at];
-		enum fence_state state = state_of(block);
+		const struct fence_block *block = &fence_range.blocks[at];
+		enum fence_state state = fence_state_of(block);
 		if (state == FENCE_LIVE || state == FENCE_STUCK)
 			first = at = at + block->cells;
 		else
 			at++;
 	}
-	range.next_cell = first;
-	return range.cell_count;
+	fence_range.next_cell = first;
+	return fence_range.cell_count;
 }
 
 /*
@@ -237,10 +186,11 @@ static uint32_t find_cells(uint32_t wanted)
 static struct fence_block *claim(uint32_t cells, size_t size, size_t offset)
 {
 	struct fence_block *block = NULL;
-	mt_lock_take(&range.lock);
-	uint32_t cell = range.is_broken ? range.cell_count : find_cells(cells);
-	if (cell < range.cell_count) {
-		block = &range.blocks[cell];
+	mt_lock_take(&fence_range.lock);
+	uint32_t cell =
+		fence_range.is_broken ? fence_range.cell_count : find_cells(cells);
+	if (cell < fence_range.cell_count) {
+		block = &fence_range.blocks[cell];
 		for (uint32_t i = 0; i < cells; i++)
 			atomic_store_explicit(&block[i].state, FENCE_NONE,
 					      memory_order_relaxed);
@@ -251,26 +201,21 @@ static struct fence_block *claim(uint32_t cells, size_t size, size_t offset)
 		block->entry = 0;
 		block->birth = block->death = (uint16_t)inherited_generation;
 		atomic_store_explicit(&block->state, FENCE_STUCK, memory_order_release);
-		range.next_cell = cell + cells;
-		if (range.top < cell + cells)
-			range.top = cell + cells;
+		fence_range.next_cell = cell + cells;
+		if (fence_range.top < cell + cells)
+			fence_range.top = cell + cells;
 	}
-	mt_lock_give(&range.lock);
+	mt_lock_give(&fence_range.lock);
 	return block;
 }
 
-static void fill_around(const struct fence_block *block)
+void fence_mend(struct fence_block *block)
 {
-	unsigned char *first = cell_start(cell_of(block));
+	unsigned char *first = fence_cell_start(fence_cell_of(block));
 	unsigned char *p = first + block->offset;
 	__builtin_memset(first, FENCE_FILLER, block->offset);
 	__builtin_memset(p + block->size, FENCE_FILLER,
-			 data_bytes(block) - block->offset - block->size);
-}
-
-static bool is_own(const struct fence_block *block)
-{
-	return block->birth == (uint16_t)inherited_generation;
+			 fence_data_bytes(block) - block->offset - block->size);
 }
 
 void fence_record(struct thread *thread, struct fence_block *block, mt_traceback_id id)
@@ -289,7 +234,7 @@ void fence_forget(struct thread *thread, struct fence_block *block)
 {
 	thread->large_count--;
 	thread->large_bytes -= (int64_t)block->size;
-	if (!is_own(block)) {
+	if (!fence_is_own(block)) {
 		inherited_remove(block->size);
 		return;
 	}
@@ -315,9 +260,9 @@ static bool close_pages(unsigned char *first, size_t bytes)
 
 static bool open_pages(const struct fence_block *block, size_t bytes)
 {
-	unsigned char *first = cell_start(cell_of(block));
-	if (atomic_load_explicit(&range.was_opened, memory_order_relaxed) &&
-	    !close_pages(first, (size_t)block->cells * CELL_BYTES))
+	unsigned char *first = fence_cell_start(fence_cell_of(block));
+	if (atomic_load_explicit(&fence_range.was_opened, memory_order_relaxed) &&
+	    !close_pages(first, (size_t)block->cells * FENCE_CELL_BYTES))
 		return false;
 	return mt_pages_commit(first, bytes);
 }
@@ -329,11 +274,11 @@ static struct fence_block *open_block(size_t size, size_t alignment)
 	size_t bytes = mt_pages_round(taken);
 	if (!take_budget(bytes))
 		return NULL;
-	uint32_t cells =
-		(uint32_t)((bytes + MT_PAGE_BYTES + CELL_BYTES - 1) / CELL_BYTES);
+	uint32_t cells = (uint32_t)((bytes + MT_PAGE_BYTES + FENCE_CELL_BYTES - 1) /
+				    FENCE_CELL_BYTES);
 	struct fence_block *block = claim(cells, size, bytes - taken);
 	if (block && open_pages(block, bytes)) {
-		fill_around(block);
+		fence_mend(block);
 		atomic_store_explicit(&block->state, FENCE_LIVE, memory_order_release);
 		atomic_fetch_add_explicit(&mt_state.header->guarded_blocks, 1,
 					  memory_order_relaxed);
@@ -352,164 +297,14 @@ struct fence_block *fence_place(struct thread *thread, size_t size, size_t align
 {
 	if (!fence.bytes || !is_sampled(thread))
 		return NULL;
-	if (atomic_load_explicit(&range.deferred, memory_order_relaxed))
+	if (atomic_load_explicit(&fence_range.deferred, memory_order_relaxed))
 		fence_drain(thread);
 	if (alignment < FENCE_ALIGNMENT)
 		alignment = FENCE_ALIGNMENT;
-	if (size <= range.budget_bytes && alignment <= MT_PAGE_BYTES)
+	if (size <= fence_range.budget_bytes && alignment <= MT_PAGE_BYTES)
 		return open_block(size, alignment);
 	mt_state_lose(MT_LOSS_GUARD_BUDGET);
 	return NULL;
-}
-
-static uint32_t cell_at(const void *address)
-{
-	return (uint32_t)((size_t)((const unsigned char *)address - fence.start) /
-			  CELL_BYTES);
-}
-
-/* A larger block's first cell may lie far before the address. */
-struct fence_block *fence_around(const void *address)
-{
-	if (!fence_is_inside(address))
-		return NULL;
-	uint32_t cell = cell_at(address);
-	for (uint32_t before = 0; before <= cell; before++) {
-		struct fence_block *block = &range.blocks[cell - before];
-		if (state_of(block) != FENCE_NONE)
-			return block->cells > before ? block : NULL;
-	}
-	return NULL;
-}
-
-mt_traceback_id fence_allocated(const struct fence_block *block)
-{
-	return ancestors_traceback(block->allocated, block->birth);
-}
-
-mt_traceback_id fence_freed(const struct fence_block *block)
-{
-	return ancestors_traceback(block->freed, block->death);
-}
-
-size_t fence_distance(const struct fence_block *block, const void *address)
-{
-	const unsigned char *p = fence_start_of(block), *at = address;
-	if (at < p)
-		return (size_t)(p - at);
-	return at < p + block->size ? 0 : (size_t)(at - p - block->size) + 1;
-}
-
-const struct fence_block *fence_nearest(const void *address)
-{
-	uint32_t before = cell_at(address), after = before + 1;
-	while (before && state_of(&range.blocks[before]) == FENCE_NONE)
-		before--;
-	while (after < range.cell_count && state_of(&range.blocks[after]) == FENCE_NONE)
-		after++;
-	const struct fence_block *lower = before ? &range.blocks[before] : NULL;
-	const struct fence_block *upper =
-		after < range.cell_count ? &range.blocks[after] : NULL;
-	if (!lower || !upper)
-		return lower ? lower : upper;
-	return fence_distance(lower, address) <= fence_distance(upper, address) ? lower
-										: upper;
-}
-
-static void put_distance(struct text *text, size_t bytes, const char *where)
-{
-	text_number(text, bytes);
-	text_put(text, bytes == 1 ? " byte " : " bytes ");
-	text_put(text, where);
-}
-
-void fence_describe(struct text *text, const struct report *report)
-{
-	const unsigned char *p = report->block, *address = report->address;
-	const unsigned char *end = p + report->block_bytes;
-	if (!p) {
-		text_put(text, "    in no guarded block\n");
-		return;
-	}
-	text_put(text, "    ");
-	if (address < p)
-		put_distance(text, (size_t)(p - address), "before");
-	else if (address < end || address == p)
-		put_distance(text, (size_t)(address - p), "into");
-	else
-		put_distance(text, (size_t)(address - end), "beyond the end of");
-	text_put(text, " a block of ");
-	put_distance(text, report->block_bytes, "at ");
-	text_hex(text, (uintptr_t)p);
-	text_char(text, '\n');
-}
-
-struct fence_block *fence_find(const void *p)
-{
-	struct fence_block *block = fence_around(p);
-	bool is_it = block && state_of(block) == FENCE_LIVE && fence_start_of(block) == p;
-	return is_it ? block : NULL;
-}
-
-static const unsigned char *first_change(const unsigned char *from,
-					 const unsigned char *end)
-{
-	for (; from < end; from++) {
-		uint64_t word;
-		if ((uintptr_t)from % sizeof word == 0 && end - from >= 8) {
-			__builtin_memcpy(&word, from, sizeof word);
-			if (word == filler_word) {
-				from += sizeof word - 1;
-				continue;
-			}
-		}
-		if (*from != FENCE_FILLER)
-			return from;
-	}
-	return NULL;
-}
-
-const unsigned char *fence_damage(const struct fence_block *block)
-{
-	const unsigned char *first = cell_start(cell_of(block));
-	const unsigned char *p = first + block->offset;
-	const unsigned char *beyond =
-		first_change(p + block->size, first + data_bytes(block));
-	return beyond ? beyond : first_change(first, p);
-}
-
-struct fence_block *fence_next(struct fence_block *block)
-{
-	uint32_t cell = block ? cell_of(block) + 1 : FIRST_CELL;
-	uint32_t top = atomic_load_explicit(&range.top, memory_order_acquire);
-	while (cell < top && state_of(&range.blocks[cell]) != FENCE_LIVE)
-		cell++;
-	return cell < top ? &range.blocks[cell] : NULL;
-}
-
-bool fence_pin(struct fence_block *block)
-{
-	uint32_t live = FENCE_LIVE;
-	return atomic_compare_exchange_strong(&block->state, &live, FENCE_PINNED);
-}
-
-void fence_mend(struct fence_block *block)
-{
-	fill_around(block);
-}
-
-void fence_unpin(struct fence_block *block)
-{
-	atomic_store_explicit(&block->state, FENCE_LIVE, memory_order_release);
-}
-
-void fence_unpin_all(void)
-{
-	for (uint32_t i = 0; i < range.top; i++) {
-		uint32_t pinned = FENCE_PINNED;
-		atomic_compare_exchange_strong(&range.blocks[i].state, &pinned,
-					       FENCE_LIVE);
-	}
 }
 
 /* Only one thread comes to free a block; until it is done the cells are not used again. */
@@ -527,9 +322,9 @@ static bool take_from_live(struct fence_block *block)
 
 static void finish_free(struct thread *thread, struct fence_block *block)
 {
-	size_t bytes = data_bytes(block);
+	size_t bytes = fence_data_bytes(block);
 	fence_forget(thread, block);
-	if (!close_pages(cell_start(cell_of(block)), bytes))
+	if (!close_pages(fence_cell_start(fence_cell_of(block)), bytes))
 		return;
 	give_up_budget(bytes);
 	atomic_store_explicit(&block->state, FENCE_FREED, memory_order_release);
@@ -549,12 +344,12 @@ bool fence_free_nested(struct fence_block *block)
 {
 	if (!take_from_live(block))
 		return false;
-	uint32_t cell = cell_of(block);
-	uint32_t seen = atomic_load_explicit(&range.deferred, memory_order_relaxed);
+	uint32_t cell = fence_cell_of(block);
+	uint32_t seen = atomic_load_explicit(&fence_range.deferred, memory_order_relaxed);
 	do {
 		block->next = seen;
-	} while (!atomic_compare_exchange_weak_explicit(&range.deferred, &seen, cell + 1,
-							memory_order_release,
+	} while (!atomic_compare_exchange_weak_explicit(&fence_range.deferred, &seen,
+							cell + 1, memory_order_release,
 							memory_order_relaxed));
 	return true;
 }
@@ -562,9 +357,9 @@ bool fence_free_nested(struct fence_block *block)
 void fence_drain(struct thread *thread)
 {
 	uint32_t next =
-		atomic_exchange_explicit(&range.deferred, 0, memory_order_acquire);
+		atomic_exchange_explicit(&fence_range.deferred, 0, memory_order_acquire);
 	while (next) {
-		struct fence_block *block = &range.blocks[next - 1];
+		struct fence_block *block = &fence_range.blocks[next - 1];
 		next = block->next;
 		finish_free(thread, block);
 	}
@@ -573,62 +368,58 @@ void fence_drain(struct thread *thread)
 bool fence_open(const void *address)
 {
 	uintptr_t page = (uintptr_t)address & -(uintptr_t)MT_PAGE_BYTES;
-	atomic_store(&range.was_opened, true);
+	atomic_store(&fence_range.was_opened, true);
 	return mt_pages_commit((void *)page, MT_PAGE_BYTES);
 }
 
 /* The range now ends after the last live block. */
 static void cut(uint32_t cells)
 {
-	size_t kept = mt_pages_round(cells * sizeof *range.blocks);
-	size_t table = mt_pages_round(range.cell_count * sizeof *range.blocks);
-	mt_pages_unmap(cell_start(cells), fence.bytes - (size_t)cells * CELL_BYTES);
+	size_t kept = mt_pages_round(cells * sizeof *fence_range.blocks);
+	size_t table =
+		mt_pages_round(fence_range.cell_count * sizeof *fence_range.blocks);
+	mt_pages_unmap(fence_cell_start(cells),
+		       fence.bytes - (size_t)cells * FENCE_CELL_BYTES);
 	if (kept < table)
-		mt_pages_unmap((char *)range.blocks + kept, table - kept);
-	fence.bytes = (size_t)cells * CELL_BYTES;
-	range.cell_count = cells;
-	if (range.top > cells)
-		range.top = cells;
-	if (range.next_cell > cells)
-		range.next_cell = FIRST_CELL;
+		mt_pages_unmap((char *)fence_range.blocks + kept, table - kept);
+	fence.bytes = (size_t)cells * FENCE_CELL_BYTES;
+	fence_range.cell_count = cells;
+	if (fence_range.top > cells)
+		fence_range.top = cells;
+	if (fence_range.next_cell > cells)
+		fence_range.next_cell = FENCE_FIRST_CELL;
 }
 
 void fence_shrink(void)
 {
 	if (!fence.bytes)
 		return;
-	mt_lock_take(&range.lock);
-	uint32_t cells = LEAST_RANGE_BYTES / CELL_BYTES;
-	for (uint32_t i = 0; i < range.cell_count; i++) {
-		enum fence_state state = state_of(&range.blocks[i]);
+	mt_lock_take(&fence_range.lock);
+	uint32_t cells = LEAST_RANGE_BYTES / FENCE_CELL_BYTES;
+	for (uint32_t i = 0; i < fence_range.cell_count; i++) {
+		enum fence_state state = fence_state_of(&fence_range.blocks[i]);
 		bool is_in_use = state == FENCE_LIVE || state == FENCE_STUCK;
-		if (is_in_use && cells < i + range.blocks[i].cells)
-			cells = i + range.blocks[i].cells;
+		if (is_in_use && cells < i + fence_range.blocks[i].cells)
+			cells = i + fence_range.blocks[i].cells;
 	}
-	if (cells < range.cell_count)
+	if (cells < fence_range.cell_count)
 		cut(cells);
-	mt_lock_give(&range.lock);
+	mt_lock_give(&fence_range.lock);
 }
 
 void fence_before_fork(void)
 {
-	mt_lock_take(&range.lock);
+	mt_lock_take(&fence_range.lock);
 }
 
 void fence_after_fork(void)
 {
-	mt_lock_give(&range.lock);
+	mt_lock_give(&fence_range.lock);
 }
 
 void fence_reopen_after_fork(void)
 {
-	if (mt_lock_is_held(&range.lock))
-		range.is_broken = true;
-	range.lock = (struct mt_lock){0};
-}
-
-mt_traceback_id fence_traceback(const void *p)
-{
-	const struct fence_block *block = fence_find(p);
-	return block && is_own(block) ? block->allocated : 0;
+	if (mt_lock_is_held(&fence_range.lock))
+		fence_range.is_broken = true;
+	fence_range.lock = (struct mt_lock){0};
 }
