@@ -4,7 +4,7 @@
 
 load setup
 bats_require_minimum_version 1.5.0
-BATS_TEST_TIMEOUT=60
+BATS_TEST_TIMEOUT=600
 
 setup_file() {
 	[ "$BUILD" != build/asan ] || return 0
