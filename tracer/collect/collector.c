@@ -33,8 +33,7 @@ enum {
 	FIRST_LINGER_MS = 1000,
 	FIRST_WAIT_MS = 20000, /* for the program that started us */
 	HUGE_BYTES = 2 << 20,
-	HEAP_STEP_BYTES = 64 << 20,
-	MOST_IN_HEAP_BYTES = 32 << 20, /* the most that the C library takes for it */
+	HEAP_BYTES = 512 << 20,
 };
 
 /* Who connected: a library, run, or snapshot. */
@@ -567,22 +566,35 @@ static void loop(struct collector *collector)
 	}
 }
 
+static bool is_overcommit_strict(void)
+{
+	char mode = '0';
+	int fd = open("/proc/sys/vm/overcommit_memory", O_RDONLY | O_CLOEXEC);
+	ssize_t got = fd < 0 ? 0 : read(fd, &mode, 1);
+	if (fd >= 0)
+		close(fd);
+	return got == 1 && mode == '2';
+}
+
 /*
  * Tables of millions of entries come and go with every snapshot: their memory stays with us, and
  * comes in huge pages where there are any. Whoever waits for a trace would wait for page
- * faults most of the time.
+ * faults most of the time. Address space only, until it is used.
  */
 static void prepare_heap(void)
 {
-	mallopt(M_MMAP_THRESHOLD, MOST_IN_HEAP_BYTES);
+	if (is_overcommit_strict())
+		return;
+	mallopt(M_MMAP_MAX, 0);
 	mallopt(M_TRIM_THRESHOLD, INT_MAX);
-	mallopt(M_TOP_PAD, HEAP_STEP_BYTES);
+	mallopt(M_TOP_PAD, HEAP_BYTES);
 	void *volatile first = malloc(HUGE_BYTES);
 	free(first);
 	uintptr_t end = (uintptr_t)sbrk(0) & -(uintptr_t)HUGE_BYTES;
-	if (end > HEAP_STEP_BYTES)
-		madvise((void *)(end - HEAP_STEP_BYTES + HUGE_BYTES),
-			HEAP_STEP_BYTES - HUGE_BYTES, MADV_HUGEPAGE);
+	if (end > HEAP_BYTES)
+		madvise((void *)(end - HEAP_BYTES + HUGE_BYTES), HEAP_BYTES - HUGE_BYTES,
+			MADV_HUGEPAGE);
+	mallopt(M_TOP_PAD, HUGE_BYTES);
 }
 
 /* One for each process, and each trace: the program's own limit says nothing of those. */
