@@ -97,7 +97,7 @@ static struct mt_state_start *announce_own(const char *path, char *const environ
  */
 static size_t room_without_us(char *const environment[])
 {
-	if (!environment || !own_path || mt_state_has_filter ||
+	if (!environment || !own_path || mt_state.has_filter ||
 	    mt_syscall3(SYS_faccessat, AT_FDCWD, (long)own_path, R_OK) == 0)
 		return 0;
 	return environment_room(environment, own_path);

@@ -126,7 +126,7 @@ static void on_halt(int number, siginfo_t *info, void *context)
 	struct mt_control_halt *halt = &mt_state.control->halt;
 	uint32_t round = atomic_load(&halt->round);
 	(void)number, (void)info;
-	if (round % 2 == 0 || mt_state_has_filter)
+	if (round % 2 == 0 || mt_state.has_filter)
 		return;
 	struct mt_control_note note = {.tid = (uint32_t)mt_syscall3(SYS_gettid, 0, 0, 0),
 				       .round = round};

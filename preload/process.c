@@ -45,7 +45,7 @@ volatile uint32_t *process_fork_word = &never_forked;
 
 void process_note_filter(void)
 {
-	mt_state_has_filter = true;
+	mt_state.has_filter = true;
 }
 
 void process_give_up(const char *why)
@@ -289,7 +289,7 @@ static struct mt_state_header *keep_parents_header(void)
 
 static bool is_child_recorded(void)
 {
-	return !mt_state_has_filter && is_to_be_recorded() && mt_state_is_handed_over() &&
+	return !mt_state.has_filter && is_to_be_recorded() && mt_state_is_handed_over() &&
 	       mt_state.header->ready;
 }
 

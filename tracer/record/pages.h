@@ -10,6 +10,7 @@
 #ifndef MT_TRACER_RECORD_PAGES_H
 #define MT_TRACER_RECORD_PAGES_H
 
+#include "tracer/record/state.h"
 #include "tracer/record/syscall.h"
 
 #include <stdbool.h>
@@ -111,11 +112,13 @@ static inline void mt_pages_punch(void *pages, size_t bytes)
 /*
  * What is about to be used is made present by one call: a fault for each page costs several
  * times as much, under some hypervisors more than ten times. Only a help: where the kernel
- * cannot, or memory is short, the pages come one by one as ever. The range is widened to
- * whole pages, all of which must be ours.
+ * cannot, memory is short, or a filter of system calls may not know the advice, the pages come one
+ * by one as ever. The range is widened to whole pages, all of which must be ours.
  */
 static inline void mt_pages_populate(const void *start, size_t bytes)
 {
+	if (__builtin_expect(mt_state.has_filter, 0))
+		return;
 	uintptr_t first = (uintptr_t)start & ~(uintptr_t)(MT_PAGE_BYTES - 1);
 	uintptr_t end = ((uintptr_t)start + bytes + MT_PAGE_BYTES - 1) &
 			~(uintptr_t)(MT_PAGE_BYTES - 1);
@@ -146,6 +149,8 @@ static inline uint32_t mt_pages_stride(uint32_t index, uint32_t least)
 /* Large and dense: as few pages as the system allows. */
 static inline void mt_pages_want_huge(void *pages, size_t bytes)
 {
+	if (mt_state.has_filter)
+		return;
 	mt_syscall3(SYS_madvise, (long)pages, (long)bytes, MADV_HUGEPAGE);
 }
 

@@ -74,13 +74,11 @@ uint32_t mt_state_slot_open(uint32_t tid)
 	return slot;
 }
 
-bool mt_state_has_filter;
-
 /* The name is kept for the trace: the kernel forgets it with the thread. */
 void mt_state_slot_close(uint32_t slot)
 {
 	struct mt_state_thread *thread = &mt_state.threads[slot];
-	if (!mt_state_has_filter)
+	if (!mt_state.has_filter)
 		mt_syscall6(SYS_prctl, PR_GET_NAME, (long)thread->name, 0, 0, 0, 0);
 	atomic_store(&thread->state, MT_THREAD_ENDED);
 }

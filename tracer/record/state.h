@@ -41,12 +41,12 @@ struct mt_state {
 	unsigned char *heap; /* the small-object heap: reserved, PROT_NONE until used */
 	/* 0: no address space for it; all goes to the C library. May shrink: see below. */
 	size_t heap_bytes;
+
+	/* A filter of system calls is in place: from now on only those that malloc makes too. */
+	bool has_filter;
 };
 
 extern __attribute__((visibility("hidden"))) struct mt_state mt_state;
-
-/* A filter of system calls is in place: from now on only those that malloc makes too. */
-extern bool mt_state_has_filter;
 
 /* Choices that shape the state; from the environment, read without getenv. */
 struct mt_state_options {
