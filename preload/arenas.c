@@ -38,6 +38,7 @@ struct arena {
 	struct pool *empty; /* newest first */
 	struct arena *next, *prev;
 	uint32_t next_unused; /* index; only while the arena is not in use */
+	uint32_t newer_warm;  /* the one that went back next, while both are warm */
 	_Atomic uint32_t
 		present; /* pools whose pages were made present, and side words */
 	bool is_warm;    /* went back, but its pages are kept: all words are zero */
@@ -46,10 +47,11 @@ struct arena {
 
 static struct {
 	struct mt_lock lock;
-	struct arena *table;   /* by index */
-	uint32_t ever_used;    /* indices below this were in use once */
-	uint32_t unused;       /* newest of those that went back */
-	uint32_t warm_count;   /* of these, at the front of the list */
+	struct arena *table; /* by index */
+	uint32_t ever_used;  /* indices below this were in use once */
+	uint32_t unused;     /* newest of those that went back */
+	uint32_t warm_count; /* of these, at the front of the list */
+	uint32_t oldest_warm;
 	uint32_t tables_ready; /* arenas whose pools have writable tables */
 	size_t reserved;       /* arenas that the tables have address space for */
 	struct arena *usable;  /* fewest free pools first */
@@ -240,7 +242,8 @@ static bool find_group(const struct arena *arena, struct arena **first, uint32_t
 	*first = &arenas.table[index];
 	bool is_large =
 		(arenas.allocated - arenas.reclaimed) * arena_bytes() >= HUGE_FROM_BYTES;
-	if (!is_large || index + *count > arenas.tables_ready)
+	if (!is_large || index + *count > arenas.tables_ready ||
+	    index + *count > mt_state.max_arenas)
 		return false;
 	for (uint32_t i = 0; i < *count; i++)
 		if ((*first)[i].is_writable)
@@ -273,7 +276,8 @@ static bool make_usable(struct arena *arena)
 	if (!make_writable(arena))
 		return false;
 	size_t index = index_of(arena);
-	if (index == arenas.ever_used && index % TABLE_STRIDE == 0)
+	if (index == arenas.ever_used && index % TABLE_STRIDE == 0 &&
+	    index + TABLE_STRIDE <= mt_state.max_arenas)
 		mt_pages_populate(pymalloc.pools + index * PYMALLOC_POOLS_PER_ARENA,
 				  TABLE_STRIDE * PYMALLOC_POOLS_PER_ARENA *
 					  sizeof *pymalloc.pools);
@@ -330,10 +334,9 @@ static void cool_some(void)
 	size_t warm = (arenas.allocated - arenas.reclaimed) / WARM_SHARE +
 		      LEAST_WARM_BYTES / arena_bytes();
 	while (arenas.warm_count > warm) {
-		struct arena *last = &arenas.table[arenas.unused];
-		for (uint32_t i = 1; i < arenas.warm_count; i++)
-			last = &arenas.table[last->next_unused];
-		cool(last);
+		struct arena *oldest = &arenas.table[arenas.oldest_warm];
+		arenas.oldest_warm = oldest->newer_warm;
+		cool(oldest);
 	}
 }
 
@@ -347,6 +350,10 @@ static void give_back(struct arena *arena)
 	arena->carved = 0;
 	arena->next_unused = arenas.unused;
 	arena->is_warm = true;
+	if (arenas.warm_count)
+		arenas.table[arenas.unused].newer_warm = index;
+	else
+		arenas.oldest_warm = index;
 	arenas.unused = index;
 	arenas.warm_count++;
 	arenas.reclaimed++;
@@ -481,11 +488,21 @@ void arenas_put_pool(struct pool *pool)
 		arenas.rightmost[now] = arena;
 }
 
-/* Whatever was being changed by a thread that is gone stays as it is, unused. */
+/*
+ * Whatever was being changed by a thread that is gone stays as it is, unused: of the arenas only
+ * pools that come back from now on.
+ */
 static void abandon_all(void)
 {
 	arenas.usable = NULL;
 	arenas.unused = NOWHERE;
+	arenas.warm_count = 0;
+	for (uint32_t i = 0; i < arenas.ever_used; i++) {
+		struct arena *arena = &arenas.table[i];
+		arena->free_pools = 0;
+		arena->empty = NULL;
+		arena->next = arena->prev = NULL;
+	}
 	for (unsigned i = 0; i <= PYMALLOC_POOLS_PER_ARENA; i++)
 		arenas.rightmost[i] = NULL;
 	arenas.lock = (struct mt_lock){MT_LOCK_FREE};

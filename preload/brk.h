@@ -19,12 +19,12 @@ extern uintptr_t brk_present;
 
 void brk_make_present(uintptr_t start, uintptr_t end);
 
-/* A block that the C library has just made, at p, whatever heap it is from. */
+/* A block that the C library has just made, at p, whatever heap it is from; NULL: none. */
 static inline void brk_follow(const void *p, size_t bytes)
 {
 	uintptr_t end = (uintptr_t)p + bytes, top = (uintptr_t)__curbrk;
 	uintptr_t present = __atomic_load_n(&brk_present, __ATOMIC_RELAXED);
-	if (__builtin_expect((end > present && end <= top) || present > top, 0))
+	if (__builtin_expect((end > present && end <= top) || present > top, 0) && p)
 		brk_make_present((uintptr_t)p, end);
 }
 

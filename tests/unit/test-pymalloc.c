@@ -183,6 +183,40 @@ TEST(one_wholly_free_arena_is_kept_if_it_is_the_last)
 	is_int(mt_state.arenas[0] + mt_state.arenas[1] + mt_state.arenas[2], 1);
 }
 
+/* As a child finds them whose parent was forked while another thread changed arenas. */
+TEST(arenas_that_were_being_changed_at_a_fork_take_blocks_back)
+{
+	begin(MT_GEOMETRY_MODERN);
+	enum {
+		ARENAS_FILLED = 24,
+		COUNT = 31 * 64 * ARENAS_FILLED,
+		GONE = 31 * 64 * 10, /* these arenas went back and are warm */
+	};
+	static void *blocks[COUNT];
+	for (int i = 0; i < COUNT; i++)
+		blocks[i] = allocate(512);
+	for (int i = 0; i < GONE; i++)
+		release(blocks[i]);
+	/* The others are partly free. */
+	for (int i = GONE; i < COUNT; i++) {
+		if (i / 31 % 2 == 0)
+			continue;
+		release(blocks[i]);
+		blocks[i] = NULL;
+	}
+	arenas_before_fork();
+	arenas_reopen_after_fork();
+	for (int i = GONE; i < COUNT; i++)
+		if (blocks[i])
+			release(blocks[i]);
+	for (int i = 0; i < COUNT; i++)
+		blocks[i] = allocate(512);
+	for (int i = 0; i < COUNT; i++)
+		release(blocks[i]);
+	pymalloc_heap_settle(&heap);
+	ok(header.arenas.current <= 1 + ARENAS_FILLED);
+}
+
 /*
  * The model: CPython's algorithm with plain searches in arrays. Addresses are counted in
  * bytes from the heap's start.
