@@ -52,7 +52,6 @@ static void put_losses(FILE *out, const struct mt_frag *frag)
 		{"rounding up to the sizes of blocks", frag->losses.rounding},
 		{"free blocks in used pools", frag->losses.free_blocks},
 		{"empty pools in used arenas", frag->losses.empty_pools},
-		{"freed, but mapped by the C library", frag->losses.beneath},
 	};
 	fputs("Lost: ", out);
 	put_size(out, 0, mt_frag_sum(&frag->losses));
@@ -65,6 +64,12 @@ static void put_losses(FILE *out, const struct mt_frag *frag)
 		put_size(out, 12, lines[i].bytes);
 		putc('\n', out);
 	}
+	fprintf(out, "  %-36s", "freed, but mapped by the C library");
+	if (frag->places->has_layers)
+		put_size(out, 12, frag->losses.beneath);
+	else
+		fprintf(out, "%12s", "not known: the kernel was not asked");
+	putc('\n', out);
 }
 
 static void put_sites(FILE *out, const struct mt_frag *frag,

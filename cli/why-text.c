@@ -144,7 +144,7 @@ static void put_path(FILE *out, const struct mt_why *why, const struct mt_why_si
 	uint8_t kind = why->holders.list.list[path->last].kind;
 	put_how(out, site, path);
 	if (kind == MT_LEAK_DEFINITE) {
-		fputs("lost: nothing points there\n", out);
+		fputs("lost: nothing that is left points there\n", out);
 		return;
 	}
 	fputs(kind == MT_LEAK_INDIRECT     ? "lost with "

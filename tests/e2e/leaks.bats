@@ -212,7 +212,7 @@ line_of() {
 	[[ $output == *"cache.c:$entry: 22.6 KiB in 414 blocks, of these lost: 112 B in 2 blocks"* ]]
 	[[ $output == *"  400 of 414 blocks are held through cache+8 "*" new_table (cache.c:$(line_of cache.c table)) "*" new_entry (cache.c:$entry), one after the other"* ]]
 	[[ $output == *"  12 of 414 blocks are held through others, at several places "* ]]
-	[[ $output == *"  1 of 414 blocks is lost: nothing points there"* ]]
+	[[ $output == *"  1 of 414 blocks is lost: nothing that is left points there"* ]]
 	memtrace why --json --function new_entry cache.mtz | jq -e '
 		.schema == "memtrace.why/1" and .rows[0].count == 414 and
 		.paths[0].count == 400 and .paths[0].root == "cache+8" and

@@ -39,12 +39,12 @@ static void put_site(const struct mt_frag *frag, struct mt_value *row,
 }
 
 static int add_number(struct mt_report *report, const char *object, const char *name,
-		      uint64_t number, struct mt_error *err)
+		      struct mt_value number, struct mt_error *err)
 {
 	struct mt_fact fact = {.object = object,
 			       .name = name,
 			       .kind = MT_COLUMN_NUMBER,
-			       .value = mt_value_number((int64_t)number)};
+			       .value = number};
 	return mt_report_add_fact(report, fact, err);
 }
 
@@ -57,23 +57,28 @@ static int add_facts(const struct mt_frag *frag, size_t limit, struct mt_report 
 	const struct {
 		const char *object, *name;
 		uint64_t number;
+		bool is_unknown;
 	} facts[] = {
-		{"lost", "rounding_bytes", frag->losses.rounding},
-		{"lost", "free_bytes", frag->losses.free_blocks},
-		{"lost", "empty_bytes", frag->losses.empty_pools},
-		{"lost", "beneath_bytes", frag->losses.beneath},
-		{"arenas", "current", frag->places->arenas.current},
-		{"arenas", "arena_bytes", geometry->arena_bytes},
-		{"arenas", "pool_bytes", geometry->pool_bytes},
-		{"arenas", "wholly_free", frag->pins.free_arenas},
-		{"arenas", "held_by_many", frag->pins.other_arenas},
-		{"omitted", "losses", sites - shown(sites, limit)},
-		{"omitted", "pinned", pins - shown(pins, limit)},
-		{"omitted", "borders", borders - shown(borders, limit)},
+		{"lost", "rounding_bytes", frag->losses.rounding, false},
+		{"lost", "free_bytes", frag->losses.free_blocks, false},
+		{"lost", "empty_bytes", frag->losses.empty_pools, false},
+		{"lost", "beneath_bytes", frag->losses.beneath,
+		 !frag->places->has_layers},
+		{"arenas", "current", frag->places->arenas.current, false},
+		{"arenas", "arena_bytes", geometry->arena_bytes, false},
+		{"arenas", "pool_bytes", geometry->pool_bytes, false},
+		{"arenas", "wholly_free", frag->pins.free_arenas, false},
+		{"arenas", "held_by_many", frag->pins.other_arenas, false},
+		{"omitted", "losses", sites - shown(sites, limit), false},
+		{"omitted", "pinned", pins - shown(pins, limit), false},
+		{"omitted", "borders", borders - shown(borders, limit), false},
 	};
 	int rc = 0;
 	for (size_t i = 0; rc >= 0 && i < sizeof facts / sizeof *facts; i++)
-		rc = add_number(report, facts[i].object, facts[i].name, facts[i].number,
+		rc = add_number(report, facts[i].object, facts[i].name,
+				facts[i].is_unknown
+					? (struct mt_value){.state = MT_VALUE_NULL}
+					: mt_value_number((int64_t)facts[i].number),
 				err);
 	return rc;
 }
