@@ -12,6 +12,19 @@ void *__libc_calloc(size_t count, size_t size);
 void *__libc_realloc(void *p, size_t size);
 void *__libc_memalign(size_t alignment, size_t size);
 void __libc_free(void *p);
+int __libc_mallopt(int parameter, int value);
+
+/*
+ * Its first use makes the heap ready, without a lock: that has to be while there is one
+ * thread. Where it serves the small blocks too, starting a thread sees to that.
+ */
+static inline void libc_make_ready(void)
+{
+	enum {
+		NO_PARAMETER = 0,
+	};
+	__libc_mallopt(NO_PARAMETER, 0);
+}
 
 /*
  * What malloc_usable_size would say. It has no second name, and a look-up by name may

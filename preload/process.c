@@ -16,6 +16,7 @@
 #include "preload/heaps.h"
 #include "preload/launch.h"
 #include "preload/leaks.h"
+#include "preload/libc.h"
 #include "preload/look.h"
 #include "preload/python.h"
 #include "preload/thread.h"
@@ -189,6 +190,7 @@ __attribute__((constructor(101))) static void process_construct(void)
 		say_misunderstood();
 	if (config.check_mode == MT_CHECK_GUARD && !(fence.bytes && fault_start()))
 		mt_say("no block is guarded: no address space for it");
+	libc_make_ready();
 	mt_modules_scan();
 	mt_start_introduce();
 	thread_start();

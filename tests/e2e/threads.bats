@@ -49,6 +49,12 @@ record() {
 	[ "${output#* }" = 1280000 ]
 }
 
+# Its allocator has no lock for its first use, which without us is before there are threads.
+@test "threads: the C library's heap is ready before there are two" {
+	run record "$PROGRAMS/threads-first-large"
+	[ "$output" = own ]
+}
+
 @test "threads: a fork while others allocate gives the child a trace of its own" {
 	record "$PROGRAMS/fork-while-threads-allocate"
 	[ "$(ls trace.mtz.* | wc -l)" -eq 100 ]
