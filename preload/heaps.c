@@ -43,7 +43,8 @@ struct thread *heaps_thread(uint32_t slot)
 
 struct thread *heaps_thread_create(uint32_t slot)
 {
-	struct thread *thread = mt_pages_map(sizeof *thread);
+	struct thread *thread =
+		mt_pages_map_coloured(sizeof *thread, MT_PAGES_COLOUR_THREAD);
 	if (!thread)
 		return NULL;
 	thread->is_wiped = mt_pages_wipe_on_fork(&thread->recorder.pass);

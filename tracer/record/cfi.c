@@ -69,14 +69,16 @@ struct common {
 /* A running program. */
 struct machine {
 	struct mt_cfi *cfi;
+	struct mt_cfi_row *row; /* of cfi->rows */
 	const struct common *common;
 	uintptr_t location, target;
-	int depth; /* of saved rows */
 };
 
 uint64_t mt_cfi_uleb(const uint8_t **at)
 {
 	uint64_t value = 0;
+	if (**at < 0x80)
+		return *(*at)++;
 	for (int shift = 0; shift < 64; shift += 7) {
 		uint8_t byte = *(*at)++;
 		value |= (uint64_t)(byte & 0x7f) << shift;
@@ -234,21 +236,28 @@ static void set_register(struct machine *m, uint64_t number, enum mt_cfi_kind ki
 			 int64_t value)
 {
 	if (number < MT_REG_COUNT)
-		m->cfi->row.registers[number] =
+		m->row->registers[number] =
 			(struct mt_cfi_rule){.kind = kind, .value = value};
 }
 
 static void restore_register(struct machine *m, uint64_t number)
 {
 	if (number < MT_REG_COUNT)
-		m->cfi->row.registers[number] = m->cfi->initial.registers[number];
+		m->row->registers[number] = m->cfi->initial.registers[number];
 }
 
-static void set_cfa(struct machine *m, uint64_t number, int64_t offset)
+static void set_cfa(struct machine *m, uint32_t number, int64_t offset)
 {
-	m->cfi->row.cfa_kind = MT_CFI_VAL_OFFSET;
-	m->cfi->row.cfa_register = number;
-	m->cfi->row.cfa_value = offset;
+	m->row->cfa_kind = MT_CFI_VAL_OFFSET;
+	m->row->cfa_register = number;
+	m->row->cfa_value = offset;
+}
+
+/* One that we don't know stays one. */
+static uint32_t read_register(const uint8_t **at)
+{
+	uint64_t number = mt_cfi_uleb(at);
+	return number < MT_REG_COUNT ? (uint32_t)number : MT_REG_COUNT;
 }
 
 static const uint8_t *skip_block(const uint8_t *at)
@@ -306,25 +315,22 @@ static bool run_register(struct machine *m, uint8_t op, const uint8_t **at)
 
 static bool run_cfa(struct machine *m, uint8_t op, const uint8_t **at)
 {
-	struct mt_cfi_row *row = &m->cfi->row;
-	uint64_t number = row->cfa_register;
+	struct mt_cfi_row *row = m->row;
+	uint32_t number;
 	switch (op) {
 	case CFA_DEF_CFA:
-		number = mt_cfi_uleb(at);
+		number = read_register(at);
 		set_cfa(m, number, (int64_t)mt_cfi_uleb(at));
 		return true;
 	case CFA_DEF_CFA_SF:
-		number = mt_cfi_uleb(at);
+		number = read_register(at);
 		set_cfa(m, number, mt_cfi_sleb(at) * m->common->data_align);
 		return true;
 	case CFA_DEF_CFA_REGISTER:
-		set_cfa(m, mt_cfi_uleb(at), row->cfa_value);
-		return true;
-	case CFA_DEF_CFA_OFFSET:
-		set_cfa(m, number, (int64_t)mt_cfi_uleb(at));
+		set_cfa(m, read_register(at), row->cfa_value);
 		return true;
 	case CFA_DEF_CFA_OFFSET_SF:
-		set_cfa(m, number, mt_cfi_sleb(at) * m->common->data_align);
+		set_cfa(m, row->cfa_register, mt_cfi_sleb(at) * m->common->data_align);
 		return true;
 	case CFA_DEF_CFA_EXPRESSION:
 		row->cfa_kind = MT_CFI_EXPRESSION;
@@ -356,16 +362,6 @@ static bool run_other(struct machine *m, uint8_t op, const uint8_t **at)
 		*at += bytes;
 		return true;
 	}
-	case CFA_REMEMBER:
-		if (m->depth == MT_CFI_MAX_SAVED)
-			return false;
-		copy_row(&m->cfi->saved[m->depth++], &m->cfi->row);
-		return true;
-	case CFA_RECALL:
-		if (!m->depth)
-			return false;
-		copy_row(&m->cfi->row, &m->cfi->saved[--m->depth]);
-		return true;
 	case CFA_GNU_ARGS_SIZE:
 		mt_cfi_uleb(at);
 		return true;
@@ -374,27 +370,52 @@ static bool run_other(struct machine *m, uint8_t op, const uint8_t **at)
 	}
 }
 
-/* Up to the target's row. False: an instruction that we don't know. */
+static bool remember_row(struct machine *m)
+{
+	if (m->row == &m->cfi->rows[MT_CFI_MAX_SAVED] || m->row == &m->cfi->initial)
+		return false;
+	copy_row(m->row + 1, m->row);
+	m->row++;
+	return true;
+}
+
+static bool recall_row(struct machine *m)
+{
+	if (m->row == m->cfi->rows || m->row == &m->cfi->initial)
+		return false;
+	m->row--;
+	return true;
+}
+
+/*
+ * Up to the target's row. False: an instruction that we don't know. Functions with many
+ * returns have hundreds of instructions, nearly all of them of the kinds that are first here.
+ */
 static bool run(struct machine *m, const uint8_t *at, const uint8_t *end)
 {
-	while (at < end && m->location <= m->target) {
+	const uint64_t unit = m->common->code_align;
+	const uintptr_t target = m->target;
+	while (at < end && m->location <= target) {
 		uint8_t op = *at++;
 		uint8_t operand = op & 0x3f;
-		switch (op & 0xc0) {
-		case CFA_ADVANCE:
-			m->location += operand * m->common->code_align;
-			break;
-		case CFA_OFFSET:
+		bool is_known = true;
+		if (op & CFA_ADVANCE && op < CFA_OFFSET)
+			m->location += operand * unit;
+		else if (op == CFA_DEF_CFA_OFFSET)
+			set_cfa(m, m->row->cfa_register, (int64_t)mt_cfi_uleb(&at));
+		else if (op >= CFA_RESTORE)
+			restore_register(m, operand);
+		else if (op >= CFA_OFFSET)
 			set_register(m, operand, MT_CFI_OFFSET,
 				     (int64_t)mt_cfi_uleb(&at) * m->common->data_align);
-			break;
-		case CFA_RESTORE:
-			restore_register(m, operand);
-			break;
-		default:
-			if (!run_other(m, op, &at))
-				return false;
-		}
+		else if (op == CFA_REMEMBER)
+			is_known = remember_row(m);
+		else if (op == CFA_RECALL)
+			is_known = recall_row(m);
+		else
+			is_known = run_other(m, op, &at);
+		if (!is_known)
+			return false;
 	}
 	return true;
 }
@@ -418,15 +439,20 @@ static bool run_function(struct mt_cfi *cfi, const uint8_t *fde, uintptr_t pc)
 	if (common.has_augmentation_data)
 		fde = skip_block(fde);
 	cfi->is_signal_frame = common.is_signal_frame;
-	clear_row(&cfi->row);
-	struct machine m = {.cfi = cfi, .common = &common, .target = UINTPTR_MAX};
+	struct machine m = {.cfi = cfi,
+			    .row = &cfi->initial,
+			    .common = &common,
+			    .target = UINTPTR_MAX};
+	clear_row(&cfi->initial);
 	if (!run(&m, common.program, common.end))
 		return false;
-	copy_row(&cfi->initial, &cfi->row);
+	m.row = cfi->rows;
+	copy_row(m.row, &cfi->initial);
 	m.location = start;
 	m.target = pc;
-	m.depth = 0;
-	return run(&m, fde, end);
+	bool is_known = run(&m, fde, end);
+	cfi->row = m.row;
+	return is_known;
 }
 
 /* Without a table: every entry in turn. */

@@ -37,26 +37,29 @@ enum mt_cfi_kind {
 	MT_CFI_VAL_EXPRESSION, /* is what the expression computes */
 };
 
-/* value: offset, register, or the address of an expression: its ULEB length, then it. */
+/*
+ * value: offset, register, or the address of an expression: its ULEB length, then it. In one
+ * word, as rows are copied all the time.
+ */
 struct mt_cfi_rule {
-	int64_t value;
-	uint64_t kind; /* enum mt_cfi_kind */
+	int64_t value : 56;
+	uint64_t kind : 8; /* enum mt_cfi_kind */
 };
 
 /* One row of the table that the CFI of a function stands for. */
 struct mt_cfi_row {
 	struct mt_cfi_rule registers[MT_REG_COUNT];
-	uint64_t cfa_kind; /* MT_CFI_VAL_OFFSET from cfa_register, or MT_CFI_EXPRESSION */
-	uint64_t cfa_register;
+	uint32_t cfa_kind; /* MT_CFI_VAL_OFFSET from cfa_register, or MT_CFI_EXPRESSION */
+	uint32_t cfa_register;
 	int64_t cfa_value;
 };
 
 struct mt_cfi {
-	struct mt_cfi_row row; /* the result */
-	bool is_signal_frame;  /* the caller was interrupted: its pc is exact */
-	/* Used while a row is computed. */
+	const struct mt_cfi_row *row; /* the result */
+	bool is_signal_frame;         /* the caller was interrupted: its pc is exact */
+	/* Used while a row is computed: it is the last one, those before it are saved. */
 	struct mt_cfi_row initial;
-	struct mt_cfi_row saved[MT_CFI_MAX_SAVED];
+	struct mt_cfi_row rows[1 + MT_CFI_MAX_SAVED];
 };
 
 /*

@@ -79,6 +79,31 @@ static inline void *mt_pages_map_sparse(size_t bytes)
 	return pages;
 }
 
+/*
+ * What every event reads does not all begin where a page does: those lines would take each
+ * other's place in the processor's first cache, in which addresses of a page's size apart
+ * share a set. So these begin further on, each where no other's first lines are. Bytes.
+ */
+enum {
+	MT_PAGES_COLOUR_WORDS = 16 * 64,
+	MT_PAGES_COLOUR_THREAD = 36 * 64,
+	MT_PAGES_COLOUR_UNWINDER = 48 * 64,
+	MT_PAGES_COLOUR_DIRECTORY = 60 * 64,
+};
+
+/* As mt_pages_map and mt_pages_map_sparse, beginning `colour` bytes into a page. */
+static inline void *mt_pages_map_coloured(size_t bytes, size_t colour)
+{
+	char *pages = mt_pages_map(bytes + colour);
+	return pages ? pages + colour : NULL;
+}
+
+static inline void *mt_pages_map_sparse_coloured(size_t bytes, size_t colour)
+{
+	char *pages = mt_pages_map_sparse(bytes + colour);
+	return pages ? pages + colour : NULL;
+}
+
 /* Address space only: nothing can be read or written until mt_pages_commit. */
 static inline void *mt_pages_reserve(size_t bytes)
 {
@@ -155,8 +180,9 @@ static inline void mt_pages_want_huge(void *pages, size_t bytes)
 }
 
 /* A page of zeros in a child that has memory of its own. False: the kernel cannot. */
-static inline bool mt_pages_wipe_on_fork(void *page)
+static inline bool mt_pages_wipe_on_fork(void *inside)
 {
+	uintptr_t page = (uintptr_t)inside & ~(uintptr_t)(MT_PAGE_BYTES - 1);
 	return !mt_syscall3(SYS_madvise, (long)page, MT_PAGE_BYTES, MADV_WIPEONFORK);
 }
 

@@ -40,7 +40,8 @@ bool mt_recorder_open(struct mt_recorder *recorder, uint32_t slot)
 	recorder->shared = &mt_state.threads[slot];
 	recorder->pass = (struct mt_recorder_pass){0};
 	if (!recorder->directory)
-		recorder->directory = mt_pages_map_sparse(directory_bytes);
+		recorder->directory = mt_pages_map_sparse_coloured(
+			directory_bytes, MT_PAGES_COLOUR_DIRECTORY);
 	if (!recorder->unwinder)
 		recorder->unwinder = mt_unwinder_create();
 	if (!recorder->directory || !recorder->unwinder)

@@ -34,7 +34,8 @@ struct mt_caller {
 
 /*
  * What lets events take the short way; zero closes it. It has a page to itself, which the kernel
- * clears in a child with memory of its own: its first event finds the way closed.
+ * clears in a child with memory of its own: its first event finds the way closed. Nothing
+ * else lies less than a page from it.
  */
 struct mt_recorder_pass {
 	uint32_t
@@ -58,7 +59,9 @@ struct mt_recorder {
 	struct mt_unwinder *unwinder;
 	uintptr_t frame_pointer; /* of the event's caller, where registers are scarce */
 	struct mt_free_blocks free_blocks;
-	_Alignas(4096) struct mt_recorder_pass pass; /* its owner says whether is_given */
+	char apart[4096 - 64 * 2];
+	_Alignas(64) struct mt_recorder_pass pass; /* its owner says whether is_given */
+	char apart_too[4096 - sizeof(struct mt_recorder_pass)];
 };
 
 /*

@@ -310,7 +310,7 @@ static void find_registers(const struct stepper *s, const struct mt_cfi *cfi,
 			   struct mt_registers *caller)
 {
 	for (uint64_t i = 0; i < MT_REG_COUNT; i++) {
-		const struct mt_cfi_rule *rule = &cfi->row.registers[i];
+		const struct mt_cfi_rule *rule = &cfi->row->registers[i];
 		caller->values[i] = 0;
 		if (i == MT_REG_SP && rule->kind == MT_CFI_SAME) {
 			caller->values[i] = s->cfa;
@@ -358,10 +358,10 @@ enum mt_registers_step mt_registers_step(struct mt_registers *registers,
 		return mt_stack_is_entry(sp) || is_entry(registers, cfi, &match)
 			       ? MT_REGISTERS_END
 			       : MT_REGISTERS_BROKEN;
-	if (cfi->row.registers[MT_REG_RA].kind == MT_CFI_UNDEFINED)
+	if (cfi->row->registers[MT_REG_RA].kind == MT_CFI_UNDEFINED)
 		return MT_REGISTERS_END;
 	struct stepper stepper = {.from = registers, .own = own};
-	if (!find_cfa(&stepper, &cfi->row))
+	if (!find_cfa(&stepper, cfi->row))
 		return MT_REGISTERS_BROKEN;
 	struct mt_registers caller;
 	caller.known = 0;

@@ -20,17 +20,37 @@ static size_t cache_bytes(uint32_t sets)
 	return (size_t)sets * MT_RULES_WAYS * sizeof(struct mt_rule);
 }
 
+/* The older of a set's rules makes room. */
+static struct mt_rule *take_place(const struct mt_rules *rules, uintptr_t pc)
+{
+	struct mt_rule *set = &rules->entries[mt_rules_set(rules, pc) * MT_RULES_WAYS];
+	set[1] = set[0];
+	return &set[0];
+}
+
+static void take_over(const struct mt_rules *rules, const struct mt_rules *old)
+{
+	const uint64_t pc_mask = (UINT64_C(1) << MT_PC_BITS) - 1;
+	uint32_t places = (old->set_mask + 1) * MT_RULES_WAYS;
+	for (uint32_t i = places; i-- > 0;)
+		if (old->entries[i].key)
+			*take_place(rules, old->entries[i].key & pc_mask) =
+				old->entries[i];
+	mt_pages_unmap(old->entries, cache_bytes(old->set_mask + 1));
+}
+
 static bool resize(struct mt_rules *rules, uint32_t sets)
 {
 	struct mt_rule *entries = mt_pages_map_sparse(cache_bytes(sets));
 	if (!entries)
 		return false;
 	mt_pages_populate(entries, cache_bytes(sets));
-	if (rules->entries)
-		mt_pages_unmap(rules->entries, cache_bytes(rules->set_mask + 1));
+	struct mt_rules old = {.entries = rules->entries, .set_mask = rules->set_mask};
 	rules->entries = entries;
 	rules->set_mask = sets - 1;
 	rules->fills = 0;
+	if (old.entries)
+		take_over(rules, &old);
 	return true;
 }
 
@@ -112,7 +132,7 @@ static bool compile_bp(struct mt_rule *rule, const struct mt_cfi_rule *bp)
 
 static void compile(struct mt_rule *rule, const struct mt_cfi *cfi)
 {
-	const struct mt_cfi_row *row = &cfi->row;
+	const struct mt_cfi_row *row = cfi->row;
 	const struct mt_cfi_rule *ra = &row->registers[MT_REG_RA];
 	if (cfi->is_signal_frame) {
 		rule->type = is_kernel_frame(row) ? MT_RULE_SIGNAL : MT_RULE_OTHER;
@@ -135,15 +155,13 @@ static bool is_close(const struct mt_rule *rule)
 		(rule->bp < 0 && rule->bp * 8 >= -rule->cfa));
 }
 
-/* The older of a set's rules makes room. */
+/* Half of the rules of a full cache would have to leave soon. */
 static struct mt_rule *make_place(struct mt_rules *rules, uintptr_t pc)
 {
 	uint32_t places = (rules->set_mask + 1) * MT_RULES_WAYS;
-	if (rules->fills++ > places && rules->set_mask + 1 < MAX_SETS)
+	if (rules->fills++ > places / 2 && rules->set_mask + 1 < MAX_SETS)
 		resize(rules, (rules->set_mask + 1) * 4);
-	struct mt_rule *set = &rules->entries[mt_rules_set(rules, pc) * MT_RULES_WAYS];
-	set[1] = set[0];
-	return &set[0];
+	return take_place(rules, pc);
 }
 
 const struct mt_rule *mt_rules_fill(struct mt_rules *rules, uintptr_t pc)

@@ -72,7 +72,8 @@ static void forget_predictions(struct mt_unwinder *u)
 /* More room for the remembered stack, which keeps its first `kept` words. */
 static bool resize_words(struct mt_unwinder *u, uint32_t count, uint32_t kept)
 {
-	struct mt_word *words = mt_pages_map_sparse(words_bytes(count));
+	struct mt_word *words =
+		mt_pages_map_sparse_coloured(words_bytes(count), MT_PAGES_COLOUR_WORDS);
 	if (!words)
 		return false;
 	mt_pages_populate(words, words_bytes(count));
@@ -87,7 +88,8 @@ static bool resize_words(struct mt_unwinder *u, uint32_t count, uint32_t kept)
 		__asm__("" : "+r"(i));
 	}
 	if (u->capacity) {
-		mt_pages_unmap(u->words, words_bytes(u->capacity));
+		mt_pages_unmap((char *)u->words - MT_PAGES_COLOUR_WORDS,
+			       words_bytes(u->capacity) + MT_PAGES_COLOUR_WORDS);
 		forget_predictions(u); /* they point there */
 	}
 	u->words = words;
@@ -121,7 +123,8 @@ struct mt_unwinder *mt_unwinder_create(void)
 	size_t signs = MT_SIGNS * sizeof(mt_sign);
 	size_t bytes = ((sizeof(struct mt_unwinder) + 63) & ~(size_t)63) + signs;
 	size_t interned = MT_INTERNED * sizeof(struct mt_interned);
-	char *memory = mt_pages_map_sparse(bytes + predictions + interned);
+	char *memory = mt_pages_map_sparse_coloured(bytes + predictions + interned,
+						    MT_PAGES_COLOUR_UNWINDER);
 	if (!memory)
 		return NULL;
 	struct mt_unwinder *u = (struct mt_unwinder *)memory;

@@ -135,9 +135,11 @@ struct mt_unwinder {
 	struct mt_prediction *predictions;
 	uint32_t prediction_mask;
 	uint32_t generation; /* of the modules when all this was learnt */
-
+	uint32_t useless;    /* predictions lately: see predict.c */
+	uint32_t spared;
 	struct mt_word *words;
 	struct mt_level *levels;
+
 	uint32_t *states; /* of levels: depth and MT_LEVEL_* */
 
 	/* The thread's own stack; span 0 while words elsewhere or frames in no loaded
@@ -152,10 +154,8 @@ struct mt_unwinder {
 	mt_node_id root;
 	uint32_t walked_capacity;
 	struct mt_walked *walked;
-	uint32_t missed;  /* since the predictions have their number */
-	uint32_t useless; /* predictions lately: see predict.c */
-	uint32_t spared;
-	uint32_t loads;   /* of the modules when has_unknown was set */
+	uint32_t missed; /* since the predictions have their number */
+	uint32_t loads;  /* of the modules when has_unknown was set */
 	bool has_unknown; /* walked to a frame in no loaded object: code made at run time */
 	uintptr_t stack_high, probed_page;
 	struct mt_rules rules;
