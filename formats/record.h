@@ -68,7 +68,8 @@ struct mt_bytes {
  * "python" (none, ours, own), "nframe", "memtrace_version", "start_realtime_ns",
  * "scan_failure" (why a search for leaks was not possible),
  * and, written at the end, "end" (exit, signal, exec, unknown), "exit_status", "signal",
- * "peak_bound_bytes", "guarded_blocks", "recorder_bytes", "collector_cpu_ns".
+ * "peak_bound_bytes", "guarded_blocks", "recorder_bytes", "walked_tracebacks",
+ * "walked_frames", "collector_cpu_ns".
  * A later value of a key replaces an earlier one.
  */
 struct mt_record_meta {

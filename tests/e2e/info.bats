@@ -47,6 +47,7 @@ prepare() {
 		assert any(m["path"].endswith("/callsites") for m in info["modules"])
 		assert [p["pid"] for p in info["processes"]] == [info["pid"]]
 		assert info["recorder_bytes"] > 0 and "collector_cpu_ns" in info
+		assert 0 < info["walked_tracebacks"] <= info["walked_frames"]
 	EOF
 }
 

@@ -46,6 +46,8 @@ static const struct said {
 	{"peak_bound_bytes", "Peak exact within", MT_COLUMN_SIZE},
 	{"guarded_blocks", "Blocks guarded", MT_COLUMN_NUMBER},
 	{"recorder_bytes", "Recorder's memory", MT_COLUMN_SIZE},
+	{"walked_tracebacks", "Tracebacks not predicted", MT_COLUMN_NUMBER},
+	{"walked_frames", "Frames walked for them", MT_COLUMN_NUMBER},
 	{"collector_cpu_ns", "Collector's CPU time", MT_COLUMN_TIME},
 	{"memtrace_version", "Recorded by memtrace", MT_COLUMN_TEXT},
 };

@@ -297,11 +297,11 @@ void mt_image_program(const struct mt_image *image, char *buffer, size_t size)
 			mt_image_string(image, module.path, buffer, size);
 }
 
-int64_t mt_image_live_bytes(const struct mt_image *image)
+struct mt_image_sums mt_image_sums(const struct mt_image *image)
 {
 	struct mt_state_thread threads[THREAD_BATCH];
 	const struct mt_state_header *header = &image->header;
-	int64_t live = header->totals.live_bytes;
+	struct mt_image_sums sums = {.live_bytes = header->totals.live_bytes};
 	uint64_t slots = mt_image_clamp(image, MT_REGION_THREADS, sizeof threads[0],
 					header->used.slots);
 	for (uint64_t first = 0; first < slots; first += THREAD_BATCH) {
@@ -309,10 +309,13 @@ int64_t mt_image_live_bytes(const struct mt_image *image)
 							   : THREAD_BATCH;
 		size_t got = mt_image_read(image, MT_REGION_THREADS, sizeof threads[0],
 					   first, want, threads);
-		for (size_t i = 0; i < got; i++)
-			live += threads[i].delta_bytes;
+		for (size_t i = 0; i < got; i++) {
+			sums.live_bytes += threads[i].delta_bytes;
+			sums.walks += threads[i].walks;
+			sums.walked += threads[i].walked;
+		}
 	}
-	return live;
+	return sums;
 }
 
 /* Sealing against writing fails while there is a mapping to write through. */

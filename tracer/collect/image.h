@@ -62,8 +62,13 @@ size_t mt_image_arguments(const struct mt_image *image, char *buffer, size_t siz
 /* The file of its program, as a string; empty: not known. */
 void mt_image_program(const struct mt_image *image, char *buffer, size_t size);
 
-/* Live bytes with the threads' deltas. */
-int64_t mt_image_live_bytes(const struct mt_image *image);
+/* What the threads' lines add up to. */
+struct mt_image_sums {
+	int64_t live_bytes;     /* with the header's base */
+	uint64_t walks, walked; /* tracebacks that were not predicted, frames walked */
+};
+
+struct mt_image_sums mt_image_sums(const struct mt_image *image);
 
 /*
  * Whether any process maps the state: the one that made it, or a forked child that has

@@ -542,7 +542,7 @@ int mt_trace_file_sample(struct mt_trace_file *trace, uint64_t now_ns,
 	struct mt_record record = {.kind = MT_RECORD_SAMPLE};
 	record.sample = (struct mt_record_sample){
 		.time_ns = now_ns > start ? now_ns - start : 0,
-		.live_bytes = mt_image_live_bytes(image),
+		.live_bytes = mt_image_sums(image).live_bytes,
 		.resident_bytes = resident_bytes,
 		.heap_bytes = image->header.arenas.current *
 			      (uint64_t)image->header.geometry.arena_bytes};

@@ -432,7 +432,7 @@ static void take_sample(struct mt_tracee *tracee, const struct mt_kernel_stat *s
 /* Growth counts from the least since the last one, so that it is seen after a fall too. */
 static bool is_growth_due(struct mt_tracee *tracee, uint64_t every_bytes)
 {
-	int64_t live = mt_image_live_bytes(&tracee->image);
+	int64_t live = mt_image_sums(&tracee->image).live_bytes;
 	if (live < tracee->periodic_live_bytes)
 		tracee->periodic_live_bytes = live;
 	if (!every_bytes || live - tracee->periodic_live_bytes < (int64_t)every_bytes)
@@ -534,6 +534,16 @@ static uint64_t cpu_ns(void)
 	return (uint64_t)used.tv_sec * 1000000000u + (uint64_t)used.tv_nsec;
 }
 
+static int write_walks(struct mt_tracee *tracee, struct mt_error *err)
+{
+	struct mt_image_sums sums = mt_image_sums(&tracee->image);
+	int rc = mt_trace_file_meta_number(tracee->trace, "walked_tracebacks", sums.walks,
+					   err);
+	return rc ? rc
+		  : mt_trace_file_meta_number(tracee->trace, "walked_frames", sums.walked,
+					      err);
+}
+
 static int write_end(struct mt_tracee *tracee, struct mt_error *err)
 {
 	struct mt_trace_file *trace = tracee->trace;
@@ -553,6 +563,8 @@ static int write_end(struct mt_tracee *tracee, struct mt_error *err)
 		rc = mt_trace_file_meta_number(trace, "recorder_bytes",
 					       mt_image_resident_bytes(&tracee->image),
 					       err);
+	if (rc == 0)
+		rc = write_walks(tracee, err);
 	if (rc == 0)
 		rc = mt_trace_file_meta_number(trace, "collector_cpu_ns", cpu_ns(), err);
 	return rc;
