@@ -62,8 +62,9 @@ static void put_text(FILE *out, const struct mt_duplicates *duplicates,
 	if (question->limit && shown > question->limit)
 		shown = question->limit;
 	leaks_text_scan(out, &duplicates->answer.subjects[0].heap.scan);
-	fprintf(out, "Equal: %" PRId64 " blocks with %" PRIu64 " distinct contents, ",
-		duplicates->copies.count, duplicates->distinct);
+	fprintf(out, "Equal: %" PRId64 " block%s with %" PRIu64 " distinct content%s, ",
+		duplicates->copies.count, duplicates->copies.count == 1 ? "" : "s",
+		duplicates->distinct, duplicates->distinct == 1 ? "" : "s");
 	put_size(out, (uint64_t)duplicates->copies.bytes);
 	fputs("; sharing saves ", out);
 	put_size(out, duplicates->saving_bytes);

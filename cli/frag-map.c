@@ -120,7 +120,8 @@ void frag_text_map(FILE *out, const struct mt_frag *frag, const struct frag_text
 	for (size_t i = 0; i < count; i++)
 		put_arena(out, places, &arenas[i], shades);
 	if (count < all)
-		fprintf(out, "        and %zu more arenas\n", all - count);
+		fprintf(out, "        and %zu more arena%s\n", all - count,
+			all - count == 1 ? "" : "s");
 	put_legend(out, shades);
 	free(arenas);
 }

@@ -198,6 +198,7 @@ void leaks_text_print(FILE *out, const struct mt_leaks *leaks,
 	for (size_t i = 0; i < shown; i++)
 		put_cycle(out, leaks, &leaks->cycles.list[i], options);
 	if (shown < leaks->cycles.count)
-		fprintf(out, "\n%zu more cycles that look otherwise\n",
-			leaks->cycles.count - shown);
+		fprintf(out, "\n%zu more cycle%s otherwise\n",
+			leaks->cycles.count - shown,
+			leaks->cycles.count - shown == 1 ? " that looks" : "s that look");
 }

@@ -141,9 +141,10 @@ static void put_text_suppressions(FILE *out, const struct mt_report *report)
 	if (!used)
 		return;
 	mt_size_text(size, (double)mt_gate_number(report, "suppressed_size"), false);
+	int64_t blocks = mt_gate_number(report, "suppressed_count");
 	fprintf(out,
-		"  suppressed: %s in %" PRId64 " blocks by %zu of %zu suppressions\n",
-		size, mt_gate_number(report, "suppressed_count"), used, count);
+		"  suppressed: %s in %" PRId64 " block%s by %zu of %zu suppression%s\n",
+		size, blocks, blocks == 1 ? "" : "s", used, count, count == 1 ? "" : "s");
 }
 
 static const char *verdict_of(const struct mt_report *report)

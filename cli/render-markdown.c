@@ -141,8 +141,9 @@ static void put_amount(FILE *out, const struct mt_report *report, const char *wh
 	char size[MT_SIZE_TEXT_BYTES];
 	int64_t bytes = mt_gate_number(report, size_name);
 	mt_size_text(size, (double)bytes, false);
-	fprintf(out, "%s %s (%" PRId64 " bytes, %" PRId64 " blocks)", what, size, bytes,
-		mt_gate_number(report, count_name));
+	int64_t blocks = mt_gate_number(report, count_name);
+	fprintf(out, "%s %s (%" PRId64 " byte%s, %" PRId64 " block%s)", what, size, bytes,
+		bytes == 1 ? "" : "s", blocks, blocks == 1 ? "" : "s");
 }
 
 static void put_totals(FILE *out, const struct mt_report *report)
@@ -184,6 +185,7 @@ void render_markdown(FILE *out, const struct render_gate *gate)
 		put_text(out, gate->whole);
 		putc('\n', out);
 	} else if (gate->count > shown) {
-		fprintf(out, "\nand %zu more traces\n", gate->count - shown);
+		fprintf(out, "\nand %zu more trace%s\n", gate->count - shown,
+			gate->count - shown == 1 ? "" : "s");
 	}
 }

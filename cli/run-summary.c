@@ -68,10 +68,11 @@ static void say_totals(const struct mt_run_result *result,
 	const char *program = summary->program ? summary->program : result->program;
 	fprintf(stderr,
 		"memtrace: %s: live at exit %s in %" PRId64
-		" blocks, peak %s%s%s, %" PRId64 " allocations\n",
-		program, live, summary->live.count, peak,
-		summary->peak_bound_bytes ? " +-" : "",
-		summary->peak_bound_bytes ? bound : "", summary->total.count);
+		" block%s, peak %s%s%s, %" PRId64 " allocation%s\n",
+		program, live, summary->live.count, summary->live.count == 1 ? "" : "s",
+		peak, summary->peak_bound_bytes ? " +-" : "",
+		summary->peak_bound_bytes ? bound : "", summary->total.count,
+		summary->total.count == 1 ? "" : "s");
 }
 
 static void say_trace(const struct mt_run_result *result)

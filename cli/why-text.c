@@ -238,8 +238,9 @@ static void put_chain(FILE *out, const struct mt_why *why, const struct why_text
 	put_root(out, why, chain[0], options);
 	for (size_t i = 0; i < count; i++) {
 		if (count > 2 * CHAIN_ENDS && i == CHAIN_ENDS) {
-			fprintf(out, "  ... %zu more blocks ...\n",
-				count - 2 * CHAIN_ENDS);
+			size_t more = count - 2 * CHAIN_ENDS;
+			fprintf(out, "  ... %zu more block%s ...\n", more,
+				more == 1 ? "" : "s");
 			i = count - CHAIN_ENDS;
 		}
 		put_block(out, why, chain[i], !i, options);

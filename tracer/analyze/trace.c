@@ -485,8 +485,9 @@ static int read_dictionaries(struct mt_trace *trace, enum mt_trace_load load,
 		mt_trace_note_damage(trace, &status->first_damage);
 	if (trace->misfits && !trace->damage.code)
 		mt_fail(&trace->damage, MT_ERR_DAMAGED,
-			"%s: %" PRIu64 " records refer to others that are not there",
-			trace->path, trace->misfits);
+			"%s: %" PRIu64 " record%s others that are not there", trace->path,
+			trace->misfits,
+			trace->misfits == 1 ? " refers to" : "s refer to");
 	return rc;
 }
 

@@ -179,8 +179,9 @@ static int take_for(struct mt_tracee *tracee, uint32_t wishes, const char *label
 	int rc = mt_tracee_scan(tracee, label, wishes, &result, err);
 	if (rc == 0)
 		snprintf(text, MT_MESSAGE_TEXT_BYTES,
-			 "%s\n%" PRIu64 " leaked blocks; it stood still for %.3f s",
-			 tracee->file, result.leaked, (double)result.pause_ns / 1e9);
+			 "%s\n%" PRIu64 " leaked block%s; it stood still for %.3f s",
+			 tracee->file, result.leaked, result.leaked == 1 ? "" : "s",
+			 (double)result.pause_ns / 1e9);
 	return rc;
 }
 
