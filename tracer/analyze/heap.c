@@ -338,6 +338,18 @@ static void find_leaders(struct mt_heap *heap)
 			blocks[i].leader = MT_NO_BLOCK;
 }
 
+/* As users name it; one that has no name of its own: the trace's. */
+static void put_name(const struct mt_trace *trace,
+		     const struct mt_trace_snapshot *snapshot, char *name, size_t bytes)
+{
+	if (snapshot->label)
+		snprintf(name, bytes, "%s@%s", trace->path, snapshot->label);
+	else if (snapshot->record.index != UINT32_MAX)
+		snprintf(name, bytes, "%s@%" PRIu32, trace->path, snapshot->record.index);
+	else
+		snprintf(name, bytes, "%s", trace->path);
+}
+
 /* Another snapshot of the trace that has a scan: its name, or an empty string. */
 static void find_other_scan(struct mt_trace *trace, char *name, size_t bytes)
 {
@@ -357,20 +369,21 @@ static void find_other_scan(struct mt_trace *trace, char *name, size_t bytes)
 		    at <= trace->snapshots.count)
 			last = &trace->snapshots.list[at - 1];
 	}
-	if (last && last->label)
-		snprintf(name, bytes, "%s@%s", trace->path, last->label);
-	else if (last && last->record.index != UINT32_MAX)
-		snprintf(name, bytes, "%s@%" PRIu32, trace->path, last->record.index);
+	if (last)
+		put_name(trace, last, name, bytes);
 }
 
 static int say_missing(const struct mt_heap *heap, struct mt_error *err)
 {
-	char other[512];
+	char name[512], other[512];
+	put_name(heap->trace, heap->moment.rows, name, sizeof name);
 	find_other_scan(heap->trace, other, sizeof other);
 	if (*other)
-		return mt_fail(err, MT_ERR_MISSING,
-			       "%s: this snapshot has no scan of the heap; %s has one",
-			       heap->trace->path, other);
+		return mt_fail(
+			err, MT_ERR_MISSING,
+			"%s has no scan of the heap, %s has one; 'memtrace "
+			"snapshot --leaks PID' takes others while the program runs",
+			name, other);
 	const struct mt_trace_meta *failure = mt_trace_meta(heap->trace, "scan_failure");
 	if (failure && *failure->value)
 		return mt_fail(err, MT_ERR_MISSING, "%s: the heap was not scanned: %s",

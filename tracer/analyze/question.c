@@ -136,7 +136,7 @@ static int say_no_scan(const struct mt_question *question, const struct mt_error
 {
 	if (why->code != MT_ERR_MISSING || question->is_of_scan)
 		return mt_fail(err, why->code, "%s", why->message);
-	return mt_fail(err, MT_ERR_MISSING, "%s needs a scan: %s",
+	return mt_fail(err, MT_ERR_MISSING, "%s needs a scan in each snapshot: %s",
 		       question->by == MT_BY_TYPE ? "--by type" : "--metric retained",
 		       why->message);
 }
