@@ -7,6 +7,7 @@
 #include "cli/launcher.h"
 #include "cli/run-gate.h"
 #include "cli/run-summary.h"
+#include "formats/state.h"
 #include "tracer/collect/collector.h"
 
 #include <errno.h>
@@ -21,7 +22,6 @@
 enum {
 	STATUS_OURS = 125,
 	DEFAULT_NFRAME = 128,
-	MAX_NFRAME = 1024,
 	MAX_GUARD_SAMPLE = 1 << 30,
 	MAX_RUNS = 100,
 };
@@ -39,7 +39,7 @@ struct run_options {
 	struct run_gate_options gate;
 };
 
-/* Choices start at 1: 0 leaves it to the environment. */
+/* Choices start at 1: 0 leaves it to the library. */
 static const struct option_choice malloc_modes[] = {
 	{"pymalloc", 1},     {"malloc", 2}, {"debug", 3}, {"pymalloc_debug", 4},
 	{"malloc_debug", 5}, {"guard", 6},  {NULL, 0}};
@@ -55,16 +55,19 @@ static const struct command_option run_table[] = {
 	 .type = OPTION_STRING,
 	 .offset = offsetof(struct run_options, output)},
 	{.name = "force",
+	 .environment = "MEMTRACE_FORCE",
 	 .help = "replace traces of earlier runs",
 	 .offset = offsetof(struct run_options, force)},
 	{.name = "nframe",
+	 .environment = "MEMTRACE_NFRAME",
 	 .argument = "N",
 	 .help = "frames kept per traceback, innermost first (default 128)",
 	 .type = OPTION_NUMBER,
 	 .min = 1,
-	 .max = MAX_NFRAME,
+	 .max = MT_MAX_NFRAME,
 	 .offset = offsetof(struct run_options, nframe)},
 	{.name = "malloc",
+	 .environment = "MEMTRACE_MALLOC",
 	 .argument = "MODE",
 	 .help = "who serves small requests: pymalloc (default) or malloc, the C "
 		 "library; debug, pymalloc_debug, malloc_debug: with checks; guard: with guard pages",
@@ -72,6 +75,7 @@ static const struct command_option run_table[] = {
 	 .choices = malloc_modes,
 	 .offset = offsetof(struct run_options, malloc_mode)},
 	{.name = "guard-sample",
+	 .environment = "MEMTRACE_GUARD_SAMPLE",
 	 .argument = "N",
 	 .help = "with --malloc guard: guard one of N blocks (default 1)",
 	 .type = OPTION_NUMBER,
@@ -79,37 +83,45 @@ static const struct command_option run_table[] = {
 	 .max = MAX_GUARD_SAMPLE,
 	 .offset = offsetof(struct run_options, guard_sample)},
 	{.name = "guard-budget",
+	 .environment = "MEMTRACE_GUARD_BUDGET",
 	 .argument = "SIZE",
 	 .help = "with it: at most so many bytes of pages (default 64MiB)",
 	 .type = OPTION_SIZE,
 	 .offset = offsetof(struct run_options, guard_budget_bytes)},
 	{.name = "geometry",
+	 .environment = "MEMTRACE_GEOMETRY",
 	 .argument = "KIND",
 	 .help = "size classes of pymalloc: modern (default) or classic",
 	 .type = OPTION_CHOICE,
 	 .choices = geometries,
 	 .offset = offsetof(struct run_options, geometry)},
 	{.name = "snapshot-every",
+	 .environment = "MEMTRACE_SNAPSHOT_EVERY",
 	 .argument = "TIME|SIZE",
 	 .help = "a snapshot each 500ms, 10s, or each 64MiB of growth",
 	 .type = OPTION_TIME_OR_SIZE,
 	 .offset = offsetof(struct run_options, snapshot_every)},
 	{.name = "python-malloc",
+	 .environment = "MEMTRACE_PYTHON_MALLOC",
 	 .argument = "WHOSE",
 	 .help = "objects of a Python program: ours (default) or its own",
 	 .type = OPTION_CHOICE,
 	 .choices = python_mallocs,
 	 .offset = offsetof(struct run_options, python_malloc)},
 	{.name = "leaks",
+	 .environment = "MEMTRACE_LEAKS",
 	 .help = "search for leaks at the end: blocks that nothing points to any more",
 	 .offset = offsetof(struct run_options, leaks)},
 	{.name = "dup",
-	 .help = "with --leaks: also for blocks with equal contents",
+	 .environment = "MEMTRACE_DUP",
+	 .help = "as --leaks, also for blocks with equal contents",
 	 .offset = offsetof(struct run_options, dup)},
 	{.name = "contents",
-	 .help = "with --leaks: keep how blocks begin, 64 bytes of each",
+	 .environment = "MEMTRACE_CONTENTS",
+	 .help = "as --leaks, and keep how blocks begin, 64 bytes of each",
 	 .offset = offsetof(struct run_options, contents)},
 	{.name = "no-children",
+	 .environment = "MEMTRACE_NO_CHILDREN",
 	 .help = "record the program itself, not what it starts",
 	 .offset = offsetof(struct run_options, no_children)},
 	{.name = "no-summary",

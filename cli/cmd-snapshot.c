@@ -20,10 +20,10 @@ static const struct command_option snapshot_table[] = {
 	 .help = "search its memory for leaks, while it stands still",
 	 .offset = offsetof(struct snapshot_wish, leaks)},
 	{.name = "dup",
-	 .help = "with --leaks: also for blocks with equal contents",
+	 .help = "as --leaks, also for blocks with equal contents",
 	 .offset = offsetof(struct snapshot_wish, dup)},
 	{.name = "contents",
-	 .help = "with --leaks: keep how blocks begin, 64 bytes of each",
+	 .help = "as --leaks, and keep how blocks begin, 64 bytes of each",
 	 .offset = offsetof(struct snapshot_wish, contents)},
 	{0},
 };
@@ -45,10 +45,9 @@ static int snapshot_run(const struct invocation *invocation, struct mt_error *er
 			       "'%s' cannot be a label: reserved, empty, all digits, too "
 			       "long, or with '@' or '#'",
 			       options->label);
-	if ((options->dup || options->contents) && !options->leaks)
-		return mt_fail(err, MT_ERR_USAGE, "--%s needs --leaks",
-			       options->dup ? "dup" : "contents");
-	rc = take_snapshot((uint32_t)pid, options, &taken, err);
+	struct snapshot_wish wish = *options;
+	wish.leaks |= wish.dup || wish.contents;
+	rc = take_snapshot((uint32_t)pid, &wish, &taken, err);
 	if (rc == 0 && !invocation->quiet)
 		mt_command_say(invocation->command,
 			       "process %" PRIu64 ": taken, in %s%s%s", pid, taken.file,

@@ -74,6 +74,8 @@ struct command_option {
 	const char *help;     /* a phrase, lower case, without full stop */
 	bool joins_next;      /* --help has it in one line with the next option */
 	const char *together; /* what that line says, at its last option; NULL: help */
+	/* Variable whose value counts where the option is not given; of a flag 0 or 1. */
+	const char *environment;
 	enum option_type type;
 	size_t offset; /* of the target in the command's options struct */
 	const struct option_choice *choices; /* ends with a NULL name */

@@ -5,11 +5,16 @@
 
 #include "cli/values.h"
 
+#include <assert.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+
+enum {
+	MAX_FROM_ENVIRONMENT = 16, /* options of a command with a variable */
+};
 
 enum color {
 	COLOR_AUTO,
@@ -102,6 +107,9 @@ struct parser {
 	int argc;
 	int next; /* index of the argument to look at */
 	struct common_options common;
+	/* Those that were given, of those that the environment may give. */
+	const struct command_option *given[MAX_FROM_ENVIRONMENT];
+	size_t given_count;
 	struct mt_options *result;
 	struct mt_error *err;
 };
@@ -258,10 +266,22 @@ static int fail_option(struct parser *p, const char *argument, const char *text)
 		       text);
 }
 
+static bool is_given(const struct parser *p, const struct command_option *option)
+{
+	size_t i = 0;
+	while (i < p->given_count && p->given[i] != option)
+		i++;
+	return i < p->given_count;
+}
+
 static int store(struct parser *p, struct match match, const char *argument,
 		 const char *value)
 {
 	struct mt_error inner = {0};
+	if (match.option->environment && !is_given(p, match.option)) {
+		assert(p->given_count < MAX_FROM_ENVIRONMENT);
+		p->given[p->given_count++] = match.option;
+	}
 	int rc = stores[match.option->type](match.option, value,
 					    match.base + match.option->offset, &inner);
 	if (rc == MT_ERR_USAGE)
@@ -339,6 +359,37 @@ static int parse_words(struct parser *p)
 	return rc;
 }
 
+static int store_variable(const struct command_option *option, const char *value,
+			  void *target, struct mt_error *err)
+{
+	struct mt_error inner = {0};
+	int rc = 0;
+	if (option->type != OPTION_FLAG)
+		rc = stores[option->type](option, value, target, &inner);
+	else if (!strcmp(value, "1"))
+		rc = store_flag(option, value, target, &inner);
+	else if (strcmp(value, "0"))
+		rc = mt_fail(&inner, MT_ERR_USAGE, "'%s' is neither 0 nor 1", value);
+	return rc < 0 ? mt_fail(err, rc, "%s: %s", option->environment, inner.message)
+		      : 0;
+}
+
+/* What the environment sets and no option has. */
+static int take_environment(struct parser *p)
+{
+	const struct command_option *option = p->command->options;
+	int rc = 0;
+	for (; rc == 0 && option && !is_end(option); option++) {
+		const char *value =
+			option->environment ? getenv(option->environment) : NULL;
+		if (value && *value && !is_given(p, option))
+			rc = store_variable(option, value,
+					    (char *)p->result->storage + option->offset,
+					    p->err);
+	}
+	return rc;
+}
+
 static int check_operands(struct parser *p)
 {
 	const struct command *c = p->command;
@@ -410,7 +461,8 @@ int mt_options_parse(struct mt_options *options, const struct command *command, 
 	if (rc < 0 || options->wants_help)
 		return rc;
 	fill_common(&options->invocation, &parser.common);
-	return check_operands(&parser);
+	rc = take_environment(&parser);
+	return rc < 0 ? rc : check_operands(&parser);
 }
 
 static void free_strings(const struct command_option *option, char *base)

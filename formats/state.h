@@ -36,6 +36,7 @@ enum {
 	MT_COUNTERS_PER_CHUNK = 64,
 	MT_MAX_CLASSES = 64, /* classic geometry; modern has 32 */
 	MT_MAX_DEPTH = 65535,
+	MT_MAX_NFRAME = 1024, /* frames kept per traceback when a trace is written */
 };
 
 typedef uint32_t mt_node_id; /* a frame in the tree of tracebacks */

@@ -23,8 +23,9 @@
 #include "tracer/record/sidetable.h"
 #include "tracer/record/syscall.h"
 
+#include <errno.h>
+
 enum {
-	MAX_NFRAME = 65535,
 	INTERNED_BYTES = 64, /* of a frame: its node and its place in the table */
 };
 
@@ -68,8 +69,10 @@ DOOR int memtrace_snapshot(const char *label)
 
 DOOR int memtrace_start(int nframe)
 {
-	if (nframe < 1 || nframe > MAX_NFRAME)
+	if (nframe < 1 || nframe > MT_MAX_NFRAME) {
+		errno = EINVAL;
 		return -1;
+	}
 	if (is_tracing())
 		return 0;
 	if (!mt_state_is_handed_over() || atomic_load(&mt_state.control->collector_gone))

@@ -12,7 +12,6 @@
 
 enum {
 	DEFAULT_NFRAME = 128,
-	MAX_NFRAME = 1024,
 	DEFAULT_QUARANTINE = 16 << 20,
 	DEFAULT_GUARD_BUDGET = 64 << 20,
 	MAX_GUARD_SAMPLE = 1 << 30,
@@ -155,7 +154,7 @@ void config_read(void)
 	config.guard_sample =
 		number(env, "MEMTRACE_GUARD_SAMPLE", 1, MAX_GUARD_SAMPLE, 1);
 	config.quarantine_bytes = size(env, "MEMTRACE_QUARANTINE", DEFAULT_QUARANTINE);
-	config.nframe = number(env, "MEMTRACE_NFRAME", 1, MAX_NFRAME, DEFAULT_NFRAME);
+	config.nframe = number(env, "MEMTRACE_NFRAME", 1, MT_MAX_NFRAME, DEFAULT_NFRAME);
 	config.only_pid = number(env, "MEMTRACE_ONLY", 1, INT32_MAX, 0);
 	const char *own = config_find(env, "PYTHONMALLOC");
 	config.python_is_ours = !choice(env, "MEMTRACE_PYTHON_MALLOC",

@@ -24,7 +24,10 @@ extern "C" {
  */
 MEMTRACE_WEAK int memtrace_snapshot(const char *label);
 
-/* Trace again after memtrace_stop; nframe (1 to 65535) frames of each traceback are kept. */
+/*
+ * Trace again after memtrace_stop; nframe (1 to 1024) frames of each traceback are kept. With
+ * any other number it returns -1, errno is EINVAL.
+ */
 MEMTRACE_WEAK int memtrace_start(int nframe);
 
 /* Trace no more and forget all blocks. */

@@ -42,6 +42,27 @@ recorded() {
 	[ -z "$(ls *.mtz* 2>/dev/null)" ]
 }
 
+@test "run: a variable with a value that its option would refuse is 125; an option wins" {
+	for setting in MALLOC=bogus GEOMETRY=modem NFRAME=1025 NFRAME=0 SNAPSHOT_EVERY=10 \
+		PYTHON_MALLOC=mine GUARD_SAMPLE=few GUARD_BUDGET=much LEAKS=yes DUP=2; do
+		run -125 env "MEMTRACE_$setting" memtrace run touch made
+		[[ $output == "memtrace run: MEMTRACE_${setting%=*}: "* ]]
+	done
+	[ ! -e made ]
+	run -0 env MEMTRACE_MALLOC=bogus memtrace run -q --malloc debug -o t.mtz true
+	[ "$(memtrace info --json t.mtz | jq -r .malloc)" = pymalloc_debug ]
+	run -0 env MEMTRACE_MALLOC= MEMTRACE_LEAKS=0 MEMTRACE_GUARD_BUDGET=1.5MiB \
+		memtrace run -q -o t.mtz true
+	[ -z "$output" ]
+}
+
+@test "run: the summary counts in words that fit" {
+	printf '#include <stdlib.h>\nvoid *p;\nint main(void) { p = malloc(1); }\n' >one.c
+	${CC:-cc} -g -O0 -fno-builtin one.c -o one
+	run -0 memtrace run -o t.mtz ./one
+	[[ $output == *"live at exit 1 B in 1 block, peak 1 B, 1 allocation"* ]]
+}
+
 @test "run: the program's streams are its own and nothing is added to them" {
 	echo in >in
 	memtrace run -- sh -c 'cat; echo err >&2' <in >out 2>err

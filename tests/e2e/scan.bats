@@ -152,14 +152,21 @@ is_from_copy() {
 	done
 }
 
-@test "scan: --dup knows equal blocks, and is nothing without --leaks" {
+@test "scan: --dup knows equal blocks, and is asked for" {
 	memtrace run -q --leaks --dup -o t.mtz -- "$scanned" exits
 	run -0 memtrace dup t.mtz
 	memtrace run -q --leaks -o u.mtz -- "$scanned" exits
 	run -3 memtrace dup u.mtz
-	run -2 memtrace snapshot --dup 1
-	run -2 memtrace snapshot --contents 1
-	[[ $output == *"--contents needs --leaks"* ]]
+}
+
+@test "scan: snapshot --dup and --contents bring --leaks with them, as those of run do" {
+	begin memtrace run -q -o t.mtz -- "$scanned" threads-waits
+	memtrace snapshot --dup --label equal "$(pid_of_scanned)"
+	memtrace snapshot --contents --label seen "$(pid_of_scanned)"
+	finish
+	run -0 memtrace dup t.mtz@equal
+	[ "$(summary t.mtz@seen definite)" = 10 ]
+	memtrace leaks --json t.mtz@seen | jq -e '.rows[0].contents'
 }
 
 @test "scan: a main thread that has ended before the others is no obstacle" {

@@ -5,6 +5,7 @@
  */
 #include <memtrace.h>
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -138,7 +139,11 @@ static void stopping(void)
 	EXPECT(memtrace_track(1, 1, 1) == -1);
 	kept[22] = malloc(50);
 	EXPECT(current() == 0);
-	EXPECT(memtrace_start(0) == -1 && memtrace_start(65536) == -1);
+	EXPECT(memtrace_start(0) == -1 && memtrace_start(-1) == -1);
+	errno = 0;
+	EXPECT(memtrace_start(1025) == -1 && errno == EINVAL);
+	EXPECT(memtrace_start(1024) == 0);
+	memtrace_stop();
 	EXPECT(memtrace_start(3) == 0 && memtrace_start(5) == 0);
 	free(kept[20]);
 	free(kept[21]);
