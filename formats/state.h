@@ -475,6 +475,7 @@ enum mt_error_kind {
 	MT_ERROR_ACCESS_OUTSIDE = 9,     /* this very access is beside a block */
 	MT_ERROR_ACCESS_AFTER_FREE = 10, /* this very access is to a freed one */
 	MT_ERROR_EXECUTE = 11, /* a jump into a live block, which holds no code */
+	MT_ERROR_REALLOC_AFTER_FREE = 12, /* a realloc of a block that is free already */
 	MT_ERROR_KIND_COUNT
 };
 

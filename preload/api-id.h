@@ -5,6 +5,7 @@
 #ifndef MT_PRELOAD_API_ID_H
 #define MT_PRELOAD_API_ID_H
 
+#include <assert.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -20,9 +21,21 @@ enum api {
 };
 
 /* What reports call it: CPython's letters for its domains. */
+static const char api_letters[] = "canvmo";
+static_assert(sizeof api_letters == API_COUNT + 1, "one for each");
+
 static inline char api_letter(enum api api)
 {
-	return "canvmo"[api];
+	return api_letters[api];
+}
+
+/* Of a letter that is one. */
+static inline enum api api_of_letter(char letter)
+{
+	uint32_t api = 0;
+	while (api + 1 < API_COUNT && api_letters[api] != letter)
+		api++;
+	return (enum api)api;
 }
 
 static inline const char *api_name_of_alloc(enum api api)

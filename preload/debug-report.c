@@ -145,8 +145,8 @@ static void describe_block(struct text *text, const struct report *report)
 	text_put(text, " bytes originally requested\n");
 	if (view->said_size != RELEASE_UNSIZED) {
 		text_put(text, "    ");
-		text_number(text, view->said_size);
-		text_put(text, " bytes given back\n");
+		text_byte_count(text, view->said_size);
+		text_put(text, " given back\n");
 	}
 	if (!debug_record_is_own(view->record))
 		text_put(text, "    It was allocated before this process was forked.\n");
@@ -220,15 +220,15 @@ static void describe_stray_block(struct text *text, const struct report *report)
 	const unsigned char *at = report->address;
 	bool is_before = at < view->p, is_beyond = at >= view->p + view->n;
 	text_put(text, "    ");
-	text_number(text, (size_t)(is_before   ? view->p - at
-				   : is_beyond ? at - (view->p + view->n)
-					       : at - view->p));
-	text_put(text, is_before   ? " bytes before a "
-		       : is_beyond ? " bytes after the end of a "
-				   : " bytes inside a ");
+	text_byte_count(text, (size_t)(is_before   ? view->p - at
+				       : is_beyond ? at - (view->p + view->n)
+						   : at - view->p));
+	text_put(text, is_before   ? " before a "
+		       : is_beyond ? " after the end of a "
+				   : " inside a ");
 	text_put(text, view->word.state == DEBUG_DEAD ? "freed block of " : "block of ");
-	text_number(text, view->n);
-	text_put(text, " bytes\n");
+	text_byte_count(text, view->n);
+	text_char(text, '\n');
 	describe_block(text, report);
 }
 

@@ -338,7 +338,7 @@ static void *realloc_other(struct thread *thread, struct mt_caller caller,
 	if (record)
 		word = debug_record_word(record);
 	if (record && word.state == DEBUG_DEAD) {
-		debug_report_block(MT_ERROR_DOUBLE_FREE, call, p, record, word, p);
+		debug_report_block(MT_ERROR_REALLOC_AFTER_FREE, call, p, record, word, p);
 		return fail();
 	}
 	if (!pymalloc_is_inside(p) && debug_is_foreign(p)) {

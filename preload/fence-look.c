@@ -77,9 +77,16 @@ const struct fence_block *fence_nearest(const void *address)
 
 static void put_distance(struct text *text, size_t bytes, const char *where)
 {
-	text_number(text, bytes);
-	text_put(text, bytes == 1 ? " byte " : " bytes ");
+	text_byte_count(text, bytes);
 	text_put(text, where);
+}
+
+/* Whether the address is the block that a call was given, not a byte that was touched. */
+static bool is_passed(const struct report *report)
+{
+	return report->kind != MT_ERROR_WRITE_BEYOND &&
+	       report->kind != MT_ERROR_ACCESS_OUTSIDE &&
+	       report->kind != MT_ERROR_ACCESS_AFTER_FREE;
 }
 
 void fence_describe(struct text *text, const struct report *report)
@@ -92,13 +99,13 @@ void fence_describe(struct text *text, const struct report *report)
 	}
 	text_put(text, "    ");
 	if (address < p)
-		put_distance(text, (size_t)(p - address), "before");
-	else if (address < end || address == p)
-		put_distance(text, (size_t)(address - p), "into");
+		put_distance(text, (size_t)(p - address), " before");
+	else if (address < end || (address == p && is_passed(report)))
+		put_distance(text, (size_t)(address - p), " into");
 	else
-		put_distance(text, (size_t)(address - end), "beyond the end of");
+		put_distance(text, (size_t)(address - end), " beyond the end of");
 	text_put(text, " a block of ");
-	put_distance(text, report->block_bytes, "at ");
+	put_distance(text, report->block_bytes, " at ");
 	text_hex(text, (uintptr_t)p);
 	text_char(text, '\n');
 }

@@ -196,7 +196,7 @@ static struct fence_block *claim(uint32_t cells, size_t size, size_t offset)
 					      memory_order_relaxed);
 		block->cells = cells;
 		block->size = size;
-		block->offset = (uint32_t)offset;
+		block->offset = (uint16_t)offset;
 		block->allocated = block->freed = 0;
 		block->entry = 0;
 		block->birth = block->death = (uint16_t)inherited_generation;
@@ -218,9 +218,11 @@ void fence_mend(struct fence_block *block)
 			 fence_data_bytes(block) - block->offset - block->size);
 }
 
-void fence_record(struct thread *thread, struct fence_block *block, mt_traceback_id id)
+void fence_record(struct thread *thread, struct fence_block *block, mt_traceback_id id,
+		  enum api api)
 {
 	block->allocated = id;
+	block->api = (uint8_t)api;
 	block->birth = (uint16_t)inherited_generation;
 	block->entry = mt_blocks_add(&thread->recorder, fence_start_of(block),
 				     block->size, id, MT_BLOCK_GUARDED);

@@ -15,6 +15,7 @@
 #define MT_PRELOAD_FENCE_H
 
 #include "formats/state.h"
+#include "preload/api-id.h"
 #include "preload/report.h"
 #include "preload/thread.h"
 #include "tracer/record/recorder.h"
@@ -42,7 +43,9 @@ struct fence_block {
 	_Atomic uint32_t state; /* enum fence_state */
 	uint32_t cells;
 	uint64_t size;   /* requested */
-	uint32_t offset; /* of the block from the start of its cell */
+	uint16_t offset; /* of the block from the start of its cell: within a page */
+	uint8_t api;     /* enum api that asked for it */
+	uint8_t reserved;
 	mt_traceback_id allocated, freed;
 	uint32_t entry;        /* mt_blocks index; 0: not recorded */
 	uint16_t birth, death; /* generations of forks: whose the tracebacks are */
@@ -73,7 +76,8 @@ bool fence_start(uint64_t budget_bytes, uint32_t sample);
 struct fence_block *fence_place(struct thread *thread, size_t size, size_t alignment);
 
 /* The record of a live block begins and ends; fence_free ends it too. */
-void fence_record(struct thread *thread, struct fence_block *block, mt_traceback_id id);
+void fence_record(struct thread *thread, struct fence_block *block, mt_traceback_id id,
+		  enum api api);
 void fence_forget(struct thread *thread, struct fence_block *block);
 
 /* The live block that begins at p; NULL: there is none. */

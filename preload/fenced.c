@@ -22,7 +22,8 @@ void *fenced_alloc(struct thread *thread, struct mt_caller caller, struct reques
 	struct fence_block *block = place(thread, request);
 	if (!block)
 		return serve_alloc_plain(thread, caller, request);
-	fence_record(thread, block, thread_traceback(thread, caller));
+	fence_record(thread, block, thread_traceback(thread, caller),
+		     (enum api)request.api);
 	return fence_start_of(block);
 }
 
@@ -30,19 +31,38 @@ void *fenced_alloc(struct thread *thread, struct mt_caller caller, struct reques
 struct call {
 	const char *name;
 	mt_traceback_id here;
+	enum api api;
+	size_t size; /* as a sized free has it; RELEASE_UNSIZED: any other call */
+	bool is_realloc;
 };
+
+static void describe(struct text *text, const struct report *report)
+{
+	const struct call *call = report->context;
+	fence_describe(text, report);
+	if (report->kind != MT_ERROR_OTHER_SIZE)
+		return;
+	text_put(text, "    ");
+	text_byte_count(text, call->size);
+	text_put(text, " given back\n");
+}
 
 static void report(enum mt_error_kind kind, const struct call *call, const void *address,
 		   const struct fence_block *block)
 {
-	struct report report = {
-		.kind = kind, .call = call->name, .address = address, .here = call->here};
+	struct report report = {.kind = kind,
+				.call = call->name,
+				.address = address,
+				.called_by = (uint8_t)api_letter(call->api),
+				.here = call->here,
+				.context = call};
 	if (block) {
+		report.allocated_by = (uint8_t)api_letter((enum api)block->api);
 		report.block = fence_start_of(block);
 		report.block_bytes = block->size;
 		report.allocated = fence_allocated(block);
 		report.freed = fence_freed(block);
-		report.describe = fence_describe;
+		report.describe = describe;
 	}
 	report_error(&report);
 }
@@ -54,14 +74,16 @@ static bool is_unfenced_block(struct thread *thread, struct mt_caller caller,
 	struct unfenced found = unfenced_judge(thread, p);
 	if (found.kind == MT_ERROR_NONE)
 		return true;
-	const struct report report = {.kind = found.kind,
-				      .call = call->name,
-				      .address = p,
-				      .block = found.block,
-				      .block_bytes = found.block_bytes,
-				      .allocated = found.allocated,
-				      .here = thread_traceback(thread, caller),
-				      .describe = unfenced_describe};
+	bool is_freed_realloc = found.kind == MT_ERROR_DOUBLE_FREE && call->is_realloc;
+	const struct report report = {
+		.kind = is_freed_realloc ? MT_ERROR_REALLOC_AFTER_FREE : found.kind,
+		.call = call->name,
+		.address = p,
+		.block = found.block,
+		.block_bytes = found.block_bytes,
+		.allocated = found.allocated,
+		.here = thread_traceback(thread, caller),
+		.describe = unfenced_describe};
 	report_error(&report);
 	return false;
 }
@@ -70,10 +92,12 @@ static bool is_unfenced_block(struct thread *thread, struct mt_caller caller,
 static void report_stray(const struct call *call, const void *p)
 {
 	const struct fence_block *block = fence_around(p);
-	if (!block || fence_distance(block, p))
+	if (block && fence_start_of(block) == p) /* of no bytes too */
+		report(call->is_realloc ? MT_ERROR_REALLOC_AFTER_FREE
+					: MT_ERROR_DOUBLE_FREE,
+		       call, p, block);
+	else if (!block || fence_distance(block, p))
 		report(MT_ERROR_WILD_FREE, call, p, block);
-	else if (fence_start_of(block) == p)
-		report(MT_ERROR_DOUBLE_FREE, call, p, block);
 	else
 		report(MT_ERROR_INTERIOR_FREE, call, p, block);
 }
@@ -88,7 +112,16 @@ static void report_damage(const struct call *call, const struct fence_block *blo
 		       call, damage, block);
 }
 
-/* The live block at p, after a look around it. NULL: there is none, and that was told. */
+/* Of two wrongs about the call the first is told. */
+static void check_call(const struct call *call, const struct fence_block *block)
+{
+	if (!api_matches((enum api)block->api, call->api))
+		report(MT_ERROR_OTHER_FAMILY, call, fence_start_of(block), block);
+	else if (call->size != RELEASE_UNSIZED && call->size != block->size)
+		report(MT_ERROR_OTHER_SIZE, call, fence_start_of(block), block);
+}
+
+/* The live block at p, after a look at it. NULL: there is none, and that was told. */
 static struct fence_block *find(const struct call *call, const void *p)
 {
 	struct fence_block *block = fence_find(p);
@@ -96,6 +129,7 @@ static struct fence_block *find(const struct call *call, const void *p)
 		report_stray(call, p);
 		return NULL;
 	}
+	check_call(call, block);
 	report_damage(call, block, fence_damage(block));
 	return block;
 }
@@ -115,7 +149,7 @@ static const unsigned char *take_damage(struct fence_block *block)
 /* A handler that frees what is pinned here would wait for ever. */
 void fenced_check_all(const char *name, mt_traceback_id here)
 {
-	const struct call call = {.name = name, .here = here};
+	const struct call call = {.name = name, .here = here, .size = RELEASE_UNSIZED};
 	const uint64_t all = UINT64_MAX;
 	uint64_t before = 0;
 	mt_syscall6(SYS_rt_sigprocmask, SIG_BLOCK, (long)&all, (long)&before, sizeof all,
@@ -145,7 +179,9 @@ void fenced_free(struct thread *thread, struct mt_caller caller, void *p,
 		 struct release release)
 {
 	look_if_asked();
-	struct call call = {.name = api_name_of_free((enum api)release.api)};
+	struct call call = {.name = api_name_of_free((enum api)release.api),
+			    .api = (enum api)release.api,
+			    .size = release.size};
 	if (!fence_is_inside(p)) {
 		if (is_unfenced_block(thread, caller, &call, p))
 			serve_free_other(thread, p);
@@ -173,7 +209,7 @@ static void *move_into_fence(struct thread *thread, const struct call *call, voi
 		end(thread, call, from);
 	else
 		serve_free_other(thread, p);
-	fence_record(thread, to, call->here);
+	fence_record(thread, to, call->here, call->api);
 	return moved;
 }
 
@@ -200,14 +236,17 @@ static void *keep(struct thread *thread, const struct call *call,
 		  struct fence_block *block)
 {
 	fence_forget(thread, block);
-	fence_record(thread, block, call->here);
+	fence_record(thread, block, call->here, call->api);
 	return fence_start_of(block);
 }
 
 void *fenced_realloc(struct thread *thread, struct mt_caller caller, void *p,
 		     struct request request)
 {
-	struct call call = {.name = api_name_of_realloc((enum api)request.api)};
+	struct call call = {.name = api_name_of_realloc((enum api)request.api),
+			    .api = (enum api)request.api,
+			    .size = RELEASE_UNSIZED,
+			    .is_realloc = true};
 	struct fence_block *from = NULL;
 	if (fence_is_inside(p)) {
 		call.here = thread_traceback(thread, caller);
@@ -233,6 +272,13 @@ void fenced_free_later(void *p)
 	struct fence_block *block = fence_find(p);
 	if (block)
 		fence_free_nested(block);
+}
+
+void fenced_change_api(const void *p, enum api api)
+{
+	struct fence_block *block = fence_find(p);
+	if (block)
+		block->api = (uint8_t)api;
 }
 
 size_t fenced_usable_size(const void *p)

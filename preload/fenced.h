@@ -31,4 +31,7 @@ void fenced_free_later(void *p);
 
 size_t fenced_usable_size(const void *p);
 
+/* As debug_change_api. */
+void fenced_change_api(const void *p, enum api api);
+
 #endif

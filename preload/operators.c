@@ -5,6 +5,7 @@
  */
 #include "preload/debug.h"
 #include "preload/door.h"
+#include "preload/fenced.h"
 #include "preload/serve.h"
 
 #include <dlfcn.h>
@@ -63,8 +64,11 @@ static bool is_alignment(size_t alignment)
 static void *made_by(const char *name, void *p)
 {
 	bool is_array = name[sizeof "_Zn" - 1] == 'a';
+	enum api api = is_array ? API_NEW_ARRAY : API_NEW;
 	if (debug_is_on())
-		debug_change_api(p, is_array ? API_NEW_ARRAY : API_NEW);
+		debug_change_api(p, api);
+	else
+		fenced_change_api(p, api);
 	return p;
 }
 

@@ -4,6 +4,7 @@
  */
 #include "preload/report.h"
 
+#include "preload/api-id.h"
 #include "preload/config.h"
 #include "preload/control.h"
 #include "tracer/record/lock.h"
@@ -35,6 +36,7 @@ static const char *const sentences[MT_ERROR_KIND_COUNT] = {
 	[MT_ERROR_ACCESS_OUTSIDE] = "access outside of a block",
 	[MT_ERROR_ACCESS_AFTER_FREE] = "access to a freed block",
 	[MT_ERROR_EXECUTE] = "jump into a block",
+	[MT_ERROR_REALLOC_AFTER_FREE] = "realloc of a freed block",
 };
 
 static void put_apis(struct text *text, const struct report *report)
@@ -57,6 +59,18 @@ static void put_headline(struct text *text, const struct report *report)
 	put_apis(text, report);
 	text_put(text, ": ");
 	text_hex(text, (uintptr_t)report->address);
+	text_char(text, '\n');
+}
+
+/* What the letters of a bad ID stand for. */
+static void put_meaning(struct text *text, const struct report *report)
+{
+	if (report->kind != MT_ERROR_OTHER_FAMILY)
+		return;
+	text_put(text, "    made by ");
+	text_put(text, api_name_of_alloc(api_of_letter((char)report->allocated_by)));
+	text_put(text, ", given to ");
+	text_put(text, report->call);
 	text_char(text, '\n');
 }
 
@@ -141,6 +155,7 @@ void report_fault(const struct report *report)
 	mt_lock_take(&lock);
 	struct text text = text_over(bytes, sizeof bytes);
 	put_headline(&text, report);
+	put_meaning(&text, report);
 	if (report->describe)
 		report->describe(&text, report);
 	say_words(bytes);

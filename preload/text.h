@@ -51,6 +51,13 @@ static inline void text_number(struct text *text, uint64_t number)
 	text_digits(text, number, 10, 1);
 }
 
+/* "1 byte", "2 bytes". */
+static inline void text_byte_count(struct text *text, uint64_t bytes)
+{
+	text_number(text, bytes);
+	text_put(text, bytes == 1 ? " byte" : " bytes");
+}
+
 static inline void text_hex(struct text *text, uint64_t number)
 {
 	text_put(text, "0x");

@@ -51,3 +51,35 @@ all_quiet() {
 @test "debug: MEMTRACE_DEBUG=continue tells and goes on" {
 	each goes_on debug
 }
+
+@test "debug, guard: a bad ID says in words who made the block and who got it" {
+	for mode in debug guard; do
+		run_error new-array-delete $mode
+		grep -A1 "^Memory error: operator delete: bad ID: Allocated using API 'v', verified using API 'n': " err.txt |
+			grep -qx '    made by operator new\[\], given to operator delete'
+		run_error sized-delete $mode
+		grep -q '^    [0-9]* bytes given back$' err.txt
+	done
+}
+
+@test "debug, guard: one byte is a byte, and nothing is nothing" {
+	cat >ends.c <<-'END'
+		#include <stdlib.h>
+		int main(void)
+		{
+			char *one = malloc(1), *none = malloc(0);
+			one[1] = none[0] = 1;
+			free(one);
+			free(none);
+			free(one);
+		}
+	END
+	${CC:-cc} -g -O0 -w -fno-builtin ends.c -o ends
+	export MEMTRACE_DEBUG=continue
+	run -0 memtrace run -q --force -o t.mtz --malloc guard ./ends
+	[[ $output == *"    0 bytes beyond the end of a block of 1 byte at 0x"* ]]
+	[[ $output == *"    0 bytes beyond the end of a block of 0 bytes at 0x"* ]]
+	[[ $output == *"Memory error: free: double free"*"    0 bytes into a block of 1 byte at 0x"* ]]
+	[ "$(memtrace info --errors --json t.mtz | jq -c '[.errors[].kind]')" = \
+		'["write-beyond","write-beyond","double-free"]' ]
+}

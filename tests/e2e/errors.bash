@@ -44,6 +44,7 @@ sentence() {
 	access-outside) echo "access outside of a block" ;;
 	access-after-free) echo "access to a freed block" ;;
 	execute) echo "jump into a block" ;;
+	realloc-after-free) echo "realloc of a freed block" ;;
 	esac
 }
 

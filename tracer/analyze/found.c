@@ -35,6 +35,7 @@ static const char *kind_name(uint8_t kind)
 		[MT_ERROR_ACCESS_OUTSIDE] = "access-outside",
 		[MT_ERROR_ACCESS_AFTER_FREE] = "access-after-free",
 		[MT_ERROR_EXECUTE] = "execute",
+		[MT_ERROR_REALLOC_AFTER_FREE] = "realloc-after-free",
 	};
 	return kind < MT_ERROR_KIND_COUNT ? names[kind] : "unknown";
 }

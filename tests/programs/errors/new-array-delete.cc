@@ -1,7 +1,6 @@
 /*
  * new-array-delete.cc - what new[] gave is given to delete.
  * error: mismatched-free
- * guard: none
  * The twin, with an argument, takes what belongs to it.
  */
 #include <cstdlib>

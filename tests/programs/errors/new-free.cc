@@ -1,7 +1,6 @@
 /*
  * new-free.cc - what new gave is given to free.
  * error: mismatched-free
- * guard: none
  * The twin, with an argument, takes what belongs to it.
  */
 #include <cstdlib>

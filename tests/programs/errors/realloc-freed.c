@@ -1,6 +1,6 @@
 /*
  * realloc-freed.c - realloc of a block that is free already.
- * error: double-free
+ * error: realloc-after-free
  * The twin, with an argument, does not free it before.
  */
 #include <stdbool.h>

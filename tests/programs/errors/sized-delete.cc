@@ -1,7 +1,6 @@
 /*
  * sized-delete.cc - delete is told another size than new was.
  * error: mismatched-size
- * guard: none
  * The twin, with an argument, tells the right one.
  */
 #include <cstddef>
