@@ -14,6 +14,28 @@ static bool is_damaged_before(const void *p, const struct debug_record *record,
 	return !debug_is_head_whole(p, debug_record_size(record), word.api);
 }
 
+static bool is_damaged_beyond(const void *p, const struct debug_record *record)
+{
+	return !debug_is_tail_whole(p, debug_record_size(record),
+				    debug_record_serial(record));
+}
+
+static bool is_damaged(const void *p, const struct debug_record *record,
+		       struct debug_word word)
+{
+	return is_damaged_before(p, record, word) || is_damaged_beyond(p, record);
+}
+
+/* The first byte after the block that was written to. */
+static const unsigned char *first_beyond(const void *p, size_t n, uint64_t serial)
+{
+	const unsigned char *tail = (const unsigned char *)p + n;
+	size_t last = DEBUG_TAIL_BYTES + debug_rest_bytes(n) - 1, i = 0;
+	while (i < last && tail[i] == debug_tail_byte(i, serial))
+		i++;
+	return tail + i;
+}
+
 void debug_check_around(const struct debug_call *call, const void *p,
 			const struct debug_record *record, struct debug_word word)
 {
@@ -21,9 +43,9 @@ void debug_check_around(const struct debug_call *call, const void *p,
 	if (is_damaged_before(p, record, word))
 		debug_report_block(MT_ERROR_WRITE_BEFORE, call, p, record, word,
 				   debug_base(p));
-	else if (!debug_is_tail_whole(p, n))
+	else if (is_damaged_beyond(p, record))
 		debug_report_block(MT_ERROR_WRITE_BEYOND, call, p, record, word,
-				   (const char *)p + n);
+				   first_beyond(p, n, debug_record_serial(record)));
 }
 
 void debug_check_dead(const struct debug_call *call, const void *p)
@@ -51,7 +73,7 @@ static void check_live(void *context, void *p, struct debug_record *record)
 	size_t n = debug_record_size(record);
 	debug_check_around(context, p, record, word);
 	/* Once told is enough. */
-	if (is_damaged_before(p, record, word) || !debug_is_tail_whole(p, n))
+	if (is_damaged(p, record, word))
 		debug_surround(p, n, word.api, debug_record_serial(record));
 	atomic_store(&record->word, seen);
 }
@@ -75,9 +97,7 @@ void debug_check_all(const char *name, mt_traceback_id here)
 static void find_damage(void *found, void *p, struct debug_record *record)
 {
 	struct debug_word word = debug_record_word(record);
-	if (word.state == DEBUG_LIVE &&
-	    (is_damaged_before(p, record, word) ||
-	     !debug_is_tail_whole(p, debug_record_size(record))))
+	if (word.state == DEBUG_LIVE && is_damaged(p, record, word))
 		*(bool *)found = true;
 }
 

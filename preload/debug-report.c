@@ -83,6 +83,23 @@ static void put_tail(struct text *text, const struct view *view)
 		put_byte(text, "tail", '+', i, tail[i], DEBUG_FORBIDDEN_BYTE);
 }
 
+/* Beyond what CPython looks at: the serial number, and what fills the block up. */
+static void put_rest(struct text *text, const struct view *view)
+{
+	const unsigned char *tail = view->p + view->n;
+	uint64_t serial = debug_record_serial(view->record);
+	size_t rest = debug_rest_bytes(view->n);
+	if (debug_word_at(tail + DEBUG_PAD_BYTES) != __builtin_bswap64(serial))
+		text_put(text, "    The serial number at tail+8 has been overwritten.\n");
+	if (is_forbidden(tail + DEBUG_TAIL_BYTES, rest))
+		return;
+	text_put(
+		text,
+		"    The bytes after the serial number are not all FORBIDDENBYTE (0xfd):\n");
+	for (size_t i = DEBUG_TAIL_BYTES; i < DEBUG_TAIL_BYTES + rest; i++)
+		put_byte(text, "tail", '+', i, tail[i], DEBUG_FORBIDDEN_BYTE);
+}
+
 static void put_bytes(struct text *text, const unsigned char *bytes, size_t count)
 {
 	for (size_t i = 0; i < count; i++) {
@@ -155,6 +172,7 @@ static void describe_block(struct text *text, const struct report *report)
 	} else {
 		put_head(text, view);
 		put_tail(text, view);
+		put_rest(text, view);
 	}
 	text_put(text, "    The block was made by call #");
 	text_number(text, report->serial);
