@@ -52,14 +52,17 @@ static void put_losses(FILE *out, const struct mt_frag *frag)
 		{"rounding up to the sizes of blocks", frag->losses.rounding},
 		{"free blocks in used pools", frag->losses.free_blocks},
 		{"empty pools in used arenas", frag->losses.empty_pools},
+		{"freed, but waiting in quarantine", frag->losses.waiting},
 	};
+	size_t count = sizeof lines / sizeof *lines - !frag->places->waiting.count;
 	fputs("Lost: ", out);
 	put_size(out, 0, mt_frag_sum(&frag->losses));
 	fputs(", with ", out);
 	put_size(out, 0,
 		 frag->places->arenas.current * frag->places->geometry.arena_bytes);
-	fprintf(out, " in %" PRIu64 " arenas\n", frag->places->arenas.current);
-	for (size_t i = 0; i < sizeof lines / sizeof *lines; i++) {
+	fprintf(out, " in %" PRIu64 " arena%s\n", frag->places->arenas.current,
+		frag->places->arenas.current == 1 ? "" : "s");
+	for (size_t i = 0; i < count; i++) {
 		fprintf(out, "  %-36s", lines[i].name);
 		put_size(out, 12, lines[i].bytes);
 		putc('\n', out);
@@ -69,6 +72,9 @@ static void put_losses(FILE *out, const struct mt_frag *frag)
 		put_size(out, 12, frag->losses.beneath);
 	else
 		fprintf(out, "%12s", "not known: the kernel was not asked");
+	if (frag->places->has_layers && !frag->places->has_own_layers)
+		fprintf(out, ", as the kernel's mappings were in second %.3f",
+			(double)frag->places->layers[MT_LAYER_PROCESS].time_ns / 1e9);
 	putc('\n', out);
 }
 
@@ -78,13 +84,17 @@ static void put_sites(FILE *out, const struct mt_frag *frag,
 	if (!frag->sites.count)
 		return;
 	put_heading(out, options, "Lost to the blocks of");
-	fprintf(out, "%12s%12s%12s%12s\n", "rounding", "free", "empty", "beneath");
+	bool has_waiting = frag->places->waiting.count != 0;
+	fprintf(out, "%12s%12s%12s%12s", "rounding", "free", "empty", "beneath");
+	fprintf(out, has_waiting ? "%12s\n" : "%s\n", has_waiting ? "waiting" : "");
 	for (size_t i = 0; i < shown(frag->sites.count, options); i++) {
 		const struct mt_frag_site *site = &frag->sites.list[i];
 		put_size(out, 12, site->losses.rounding);
 		put_size(out, 12, site->losses.free_blocks);
 		put_size(out, 12, site->losses.empty_pools);
 		put_size(out, 12, site->losses.beneath);
+		if (has_waiting)
+			put_size(out, 12, site->losses.waiting);
 		fputs("  ", out);
 		if (site->is_nobody)
 			fputs("[nobody: the allocator keeps it]", out);
@@ -124,12 +134,15 @@ static void put_pins(FILE *out, const struct mt_frag *frag,
 	put_more(out, pins->list.count, options);
 	if (pins->other_arenas)
 		fprintf(out,
-			"  %" PRIu64 " arenas are held by more than %d call sites each\n",
-			pins->other_arenas, MT_PINS_MAX_SITES);
+			"  %" PRIu64 " arena%s held by more than %d call sites%s%s\n",
+			pins->other_arenas, pins->other_arenas == 1 ? " is" : "s are",
+			MT_PINS_MAX_SITES, pins->other_arenas == 1 ? "" : " each",
+			frag->places->waiting.count ? ", or by blocks in quarantine"
+						    : "");
 	if (pins->free_arenas)
 		fprintf(out,
-			"  %" PRIu64 " arenas are wholly free: the allocator keeps one\n",
-			pins->free_arenas);
+			"  %" PRIu64 " arena%s wholly free: the allocator keeps one\n",
+			pins->free_arenas, pins->free_arenas == 1 ? " is" : "s are");
 }
 
 static void put_borders(FILE *out, const struct mt_frag *frag,

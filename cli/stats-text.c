@@ -112,7 +112,7 @@ static void put_rounding_row(FILE *out, const char *class, uint64_t blocks,
 		with_commas(d, (int64_t)(in_blocks - requested)));
 }
 
-/* Inherited blocks are of unknown size: they count as wholly requested. */
+/* Live ones. Inherited blocks are of unknown size: they count as wholly requested. */
 static void put_rounding(FILE *out, const struct mt_stats *stats)
 {
 	const struct mt_record_arenas *arenas = &stats->places->arenas;
@@ -123,11 +123,12 @@ static void put_rounding(FILE *out, const struct mt_stats *stats)
 	for (size_t i = 0; i < stats->class_count; i++) {
 		const struct mt_stats_class *class = &stats->classes[i];
 		uint64_t asked = class->requested_bytes + class->inherited * class->size;
-		uint64_t taken = class->blocks_in_use * class->size;
+		uint64_t live = class->blocks_in_use - class->waiting;
+		uint64_t taken = live * class->size;
 		char name[NUMBER_BYTES];
 		snprintf(name, sizeof name, "class %" PRIu32, class->size);
-		put_rounding_row(out, name, class->blocks_in_use, asked, taken);
-		blocks += class->blocks_in_use;
+		put_rounding_row(out, name, live, asked, taken);
+		blocks += live;
 		requested += asked;
 		in_blocks += taken;
 	}
@@ -153,7 +154,10 @@ static void put_layer(FILE *out, const struct mt_stats_layer *line, bool is_firs
 			 line->layer);
 	fprintf(out, "%5s  %-*s %12s", number, LAYER_NAME_WIDTH, line->name,
 		line->count == mt_stats_none ? "" : with_commas(text, line->count));
-	put_figure(out, line->bytes);
+	if (line->bytes == mt_stats_none)
+		fprintf(out, " %*s", LAYER_VALUE_WIDTH, "not known");
+	else
+		put_figure(out, line->bytes);
 	if (has_more) {
 		put_figure(out, line->resident_bytes);
 		put_figure(out, line->swapped_bytes);
@@ -173,9 +177,16 @@ static void put_layers(FILE *out, const struct mt_stats *stats)
 					  stats->layers.list[i - 1].layer);
 	if (!stats->places->has_layers)
 		fputs("The kernel's figures are not in this snapshot.\n", out);
-	else
+	else if (stats->places->has_own_layers)
 		fprintf(out,
 			"The kernel's figures are of second %.3f, the rest of %.3f.\n",
+			(double)stats->layers_time_ns / 1e9,
+			(double)mt_moment_time_ns(moment) / 1e9);
+	else
+		fprintf(out,
+			"Layers -2 and -1, and the C library's mappings, are of second %.3f, "
+			"when the kernel was last\nasked; the rest is of second %.3f: what "
+			"lies between them cannot be added up.\n",
 			(double)stats->layers_time_ns / 1e9,
 			(double)mt_moment_time_ns(moment) / 1e9);
 }

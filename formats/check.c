@@ -70,6 +70,11 @@ static const char *layout_fault(const struct mt_record *rec)
 		    rec->border.class_index != MT_CLASS_LARGE)
 			return "a border's class is out of range";
 		return rec->border.traceback ? NULL : "a border has no traceback";
+	case MT_RECORD_WAITING:
+		if (rec->waiting.class_index >= MT_MAX_CLASSES &&
+		    rec->waiting.class_index != MT_CLASS_LARGE)
+			return "a class of waiting blocks is out of range";
+		return rec->waiting.traceback ? NULL : "waiting blocks have no traceback";
 	case MT_RECORD_LAYER:
 		return rec->layer.kind <= LAYER_MAX ? NULL : "a layer is not known";
 	default:
@@ -195,6 +200,9 @@ bool mt_record_lacks(const struct mt_record *rec, const struct mt_defined *defin
 		break;
 	case MT_RECORD_BORDER:
 		needs->tracebacks = rec->border.traceback;
+		break;
+	case MT_RECORD_WAITING:
+		needs->tracebacks = rec->waiting.traceback;
 		break;
 	case MT_RECORD_ROOT:
 		needs->modules = rec->root.module;

@@ -12,7 +12,8 @@ enum {
 bool mt_layout_is_packed(enum mt_record_kind kind)
 {
 	return kind == MT_RECORD_POOL || kind == MT_RECORD_PIN ||
-	       kind == MT_RECORD_HOLD || kind == MT_RECORD_BORDER;
+	       kind == MT_RECORD_HOLD || kind == MT_RECORD_BORDER ||
+	       kind == MT_RECORD_WAITING;
 }
 
 /* An id against the one of the row before. */
@@ -89,6 +90,12 @@ void mt_layout_encode(struct mt_output *out, struct mt_record_context *context,
 		mt_output_varint(out, rec->border.count);
 		mt_output_varint(out, rec->border.excess_bytes);
 		break;
+	case MT_RECORD_WAITING:
+		encode_near(out, &context->id, rec->waiting.traceback);
+		mt_output_u8(out, rec->waiting.class_index);
+		mt_output_varint(out, rec->waiting.count);
+		mt_output_varint(out, rec->waiting.block_bytes);
+		break;
 	case MT_RECORD_LAYER:
 		mt_output_u8(out, layer->kind);
 		mt_output_varint(out, layer->time_ns);
@@ -127,6 +134,12 @@ void mt_layout_decode(struct mt_cursor *in, struct mt_record_context *context,
 		rec->border.class_index = mt_cursor_u8(in);
 		rec->border.count = mt_cursor_varint(in);
 		rec->border.excess_bytes = mt_cursor_varint(in);
+		break;
+	case MT_RECORD_WAITING:
+		rec->waiting.traceback = decode_near(in, &context->id);
+		rec->waiting.class_index = mt_cursor_u8(in);
+		rec->waiting.count = mt_cursor_varint(in);
+		rec->waiting.block_bytes = mt_cursor_varint(in);
 		break;
 	case MT_RECORD_LAYER:
 		layer->kind = mt_cursor_u8(in);

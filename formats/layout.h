@@ -1,5 +1,6 @@
 /*
- * layout.h - the records that say where blocks lie: POOL, PIN, HOLD, BORDER and LAYER.
+ * layout.h - the records that say where blocks lie: POOL, PIN, HOLD, BORDER, LAYER
+ * and WAITING.
  * Outside. For record.c, which knows all kinds.
  */
 #ifndef MT_FORMATS_LAYOUT_H

@@ -495,7 +495,8 @@ void mt_reader_want(struct mt_reader *reader, uint32_t kinds)
 {
 	uint32_t holders = bit(MT_RECORD_COUNTER) | bit(MT_RECORD_CELL) |
 			   bit(MT_RECORD_PIN) | bit(MT_RECORD_HOLD) |
-			   bit(MT_RECORD_BORDER) | bit(MT_RECORD_BLOCK);
+			   bit(MT_RECORD_BORDER) | bit(MT_RECORD_WAITING) |
+			   bit(MT_RECORD_BLOCK);
 	uint32_t rows = holders | bit(MT_RECORD_CLASS) | bit(MT_RECORD_ARENAS) |
 			bit(MT_RECORD_LOSS) | bit(MT_RECORD_POOL) | bit(MT_RECORD_LAYER) |
 			bit(MT_RECORD_SCAN) | bit(MT_RECORD_ROOT) | bit(MT_RECORD_EDGE) |

@@ -73,6 +73,7 @@ uint16_t mt_record_chunk_type(uint64_t kind)
 		[MT_RECORD_EDGE] = MT_CHUNK_SCAN,
 		[MT_RECORD_ERROR] = MT_CHUNK_ERRORS,
 		[MT_RECORD_CONTENTS] = MT_CHUNK_SCAN,
+		[MT_RECORD_WAITING] = MT_CHUNK_OCCUPANCY,
 	};
 	return kind < MT_RECORD_KIND_COUNT ? types[kind] : 0;
 }

@@ -5,8 +5,8 @@
  * strings are inline; modules, frames, tracebacks and threads have ids that count from 1
  * in the order of their records. A snapshot is a SNAPSHOT record followed by its COUNTER,
  * CELL, CLASS, ARENAS and LOSS rows, up to SNAPSHOT_END. Those that say where blocks lie
- * (all but the periodic ones) have POOL, PIN, HOLD, BORDER and LAYER rows too, and always
- * all of them: no delta. One whose heap was scanned has a SCAN record, and ROOT, BLOCK,
+ * (all but the periodic ones) have POOL, PIN, HOLD, BORDER, LAYER and WAITING rows too,
+ * and always all of them: no delta. One whose heap was scanned has a SCAN record, and ROOT, BLOCK,
  * EDGE and CONTENTS rows after it.
  */
 #ifndef MT_FORMATS_RECORD_H
@@ -42,6 +42,7 @@ enum mt_record_kind {
 	MT_RECORD_EDGE,         /* a pointer within a cycle of leaked blocks */
 	MT_RECORD_ERROR,        /* what the program did wrong with its memory */
 	MT_RECORD_CONTENTS,     /* how a block's contents begin */
+	MT_RECORD_WAITING,      /* freed blocks in the quarantine of the debug modes */
 	MT_RECORD_KIND_COUNT
 };
 
@@ -69,7 +70,8 @@ struct mt_bytes {
  * "scan_failure" (why a search for leaks was not possible),
  * and, written at the end, "end" (exit, signal, exec, unknown), "exit_status", "signal",
  * "peak_bound_bytes", "guarded_blocks", "recorder_bytes", "walked_tracebacks",
- * "walked_frames", "collector_cpu_ns".
+ * "walked_frames", "collector_cpu_ns", "layers_at_end" (1: the LAYER rows of `exit` are what
+ * the kernel said when the process was about to end, not of some earlier moment).
  * A later value of a key replaces an earlier one.
  */
 struct mt_record_meta {
@@ -250,6 +252,14 @@ struct mt_record_border {
 	uint64_t excess_bytes; /* the largest of them; what each has to lose at most */
 };
 
+/* Freed blocks whose memory is not: they are live no more. */
+struct mt_record_waiting {
+	uint32_t traceback;  /* of their allocation */
+	uint8_t class_index; /* or MT_CLASS_LARGE */
+	uint64_t count;
+	uint64_t block_bytes;
+};
+
 enum mt_layer_kind {
 	MT_LAYER_PROCESS = 0,  /* the whole, as the kernel adds it up */
 	MT_LAYER_RESERVED = 1, /* address space that cannot be accessed */
@@ -418,6 +428,7 @@ struct mt_record {
 		struct mt_record_pin pin;
 		struct mt_record_hold hold;
 		struct mt_record_border border;
+		struct mt_record_waiting waiting;
 		struct mt_record_layer layer;
 		struct mt_record_scan scan;
 		struct mt_record_root root;

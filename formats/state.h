@@ -19,7 +19,7 @@
 
 enum {
 	MT_STATE_MAGIC = 0x5354544d, /* "MTTS" */
-	MT_STATE_VERSION = 3,
+	MT_STATE_VERSION = 4,
 
 	/* What MEMTRACE_SELF_TEST leaks: a size that no program is likely to ask for. */
 	MT_SELF_TEST_BYTES = 31337,
@@ -231,6 +231,9 @@ enum mt_block_kind {
 	MT_BLOCK_LIBC = 1,    /* malloc mode: any size */
 	MT_BLOCK_TRACKED = 2, /* memtrace_track; its domain is in the traceback's root */
 	MT_BLOCK_GUARDED = 3, /* any size, up against an inaccessible page */
+
+	/* With any of them: freed, but waiting in the quarantine of MT_CHECK_DEBUG. */
+	MT_BLOCK_WAITING = 1 << 7,
 };
 
 /*
@@ -260,6 +263,12 @@ enum mt_check_mode {
 enum {
 	/* With MT_CHECK_DEBUG: what the program has begins so far into a recorded block. */
 	MT_DEBUG_LEAD_BYTES = 16,
+	/*
+	 * The side word that many granules after a small block's own, which has none any
+	 * more, says that it was freed and waits in the quarantine: by its traceback, 0
+	 * where that is of before a fork, and a slack that means nothing but that it is there.
+	 */
+	MT_DEBUG_WAITING_GRANULE = 1,
 };
 
 enum mt_geometry_kind {

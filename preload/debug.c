@@ -18,6 +18,7 @@
 #include "preload/look.h"
 #include "tracer/record/blocks.h"
 #include "tracer/record/counters.h"
+#include "tracer/record/sidetable.h"
 #include "tracer/record/syscall.h"
 
 #include <errno.h>
@@ -116,19 +117,37 @@ static void note_large(struct thread *thread, mt_traceback_id id, const void *ba
 		mt_counters_alloc(&thread->recorder, id, size);
 }
 
+static uint32_t entry_of(struct debug_record *record)
+{
+	return (uint32_t)(*debug_record_entry(record) >> DEBUG_FIELD_SHIFT);
+}
+
 static void forget_large(struct thread *thread, struct debug_record *record)
 {
 	size_t size = debug_record_size(record);
-	uint32_t entry = (uint32_t)(*debug_record_entry(record) >> DEBUG_FIELD_SHIFT);
+	uint32_t entry = entry_of(record);
 	thread->large_count--;
 	thread->large_bytes -= (int64_t)size;
 	if (!debug_record_is_own(record)) {
 		inherited_remove(size);
 		return;
 	}
-	mt_traceback_id id = mt_blocks_remove(&thread->recorder, entry);
+	mt_traceback_id id = mt_blocks_retire(entry);
 	if (id)
 		mt_counters_free(&thread->recorder, id, size);
+}
+
+/* Where the collector finds that a small block waits in the quarantine, and whose it was. */
+static void mark_waiting(const unsigned char *base, mt_side_word word)
+{
+	__atomic_store_n(mt_sidetable_at(base) + MT_DEBUG_WAITING_GRANULE, word,
+			 __ATOMIC_RELAXED);
+}
+
+static mt_side_word waiting_word(const struct debug_record *record,
+				 struct debug_word word)
+{
+	return mt_side_word_make(debug_record_is_own(record) ? word.allocated : 0, 1);
 }
 
 static unsigned char *start_of(const void *p, struct debug_word word)
@@ -152,6 +171,10 @@ static void end(struct thread *thread, void *p)
 {
 	struct debug_record *record = debug_blocks_find(p);
 	struct debug_word word = debug_record_word(record);
+	if (pymalloc_is_inside(p))
+		mark_waiting(start_of(p, word), 0);
+	else if (debug_record_is_own(record))
+		mt_blocks_remove(&thread->recorder, entry_of(record));
 	atomic_store_explicit(&record->word, 0, memory_order_relaxed);
 	serve_release(thread, start_of(p, word));
 }
@@ -235,10 +258,12 @@ static void bury(struct thread *thread, const struct debug_call *call, void *p,
 		 struct debug_record *record, struct debug_word word)
 {
 	size_t bytes = debug_whole_bytes(debug_record_size(record));
-	if (pymalloc_is_inside(p))
+	if (pymalloc_is_inside(p)) {
 		serve_forget(thread, start_of(p, word));
-	else
+		mark_waiting(start_of(p, word), waiting_word(record, word));
+	} else {
 		forget_large(thread, record);
+	}
 	size_t kept = debug_dead_fill(p, bytes);
 	if (!kept || !debug_quarantine_put(p, kept))
 		end(thread, p);
@@ -457,8 +482,10 @@ void debug_reopen_after_fork(void)
 static void disinherit(void *context, void *p)
 {
 	(void)context;
-	if (pymalloc_is_inside(p))
-		heaps_disinherit(pymalloc_pool_index(pymalloc.geometry, p));
+	if (!pymalloc_is_inside(p))
+		return;
+	heaps_disinherit(pymalloc_pool_index(pymalloc.geometry, p));
+	mark_waiting(debug_base(p), mt_side_word_make(0, 1));
 }
 
 void debug_disinherit(void)

@@ -215,3 +215,48 @@ print([s["index"] for s in json.load(open("info.json"))["snapshots"] if s["kind"
 	0) memtrace frag --json brief.mtz | grep -q '"beneath_bytes":[0-9]' ;;
 	esac
 }
+
+@test "frag, stats: freed blocks in the quarantine are lost to their own line, and all adds up" {
+	cp "$BATS_TEST_DIRNAME/../programs/quarantine.c" .
+	${CC:-cc} -std=gnu11 -D_GNU_SOURCE -g -O0 -fno-builtin quarantine.c -o quarantine
+	for mode in debug malloc_debug; do
+		memtrace run -q --force -o $mode.mtz --malloc $mode -- ./quarantine
+	done
+	MEMTRACE_GEOMETRY=classic memtrace run -q --force -o classic-debug.mtz --malloc debug -- \
+		./quarantine
+	rm -f forked.mtz*
+	memtrace run -q -o forked.mtz --malloc debug -- ./quarantine fork
+	python3 - <<-'EOF'
+		from helpers import *
+		def of(trace):
+		    frag, stats = ask("frag", trace, "-n", "0"), ask("stats", trace)
+		    sites = {(l["line"], l["nobody"]): l["waiting_bytes"] for l in frag["losses"]}
+		    assert frag["lost"]["free_bytes"] == stats["bytes"]["available"]
+		    assert frag["lost"]["empty_bytes"] == stats["bytes"]["unused_pools"]
+		    assert sum(sites.values()) == frag["lost"]["waiting_bytes"]
+		    return frag, stats, sites
+		made = next(i for i, line in enumerate(open("quarantine.c"), 1) if "/* made */" in line)
+		large = 50 * (5000 + 32 + 16 + 8)
+		for trace in "debug.mtz", "classic-debug.mtz":
+		    frag, stats, sites = of(trace)
+		    small = sum(c["size"] * c["waiting"] for c in stats["classes"])
+		    assert sum(c["waiting"] for c in stats["classes"]) == 1000
+		    assert sites[made, False] == frag["lost"]["waiting_bytes"] >= small + large
+		    assert sum(c["requested_bytes"] for c in stats["classes"]) == 3000
+		    waiting = [(l["layer"], l["count"]) for l in stats["layers"]
+		               if l["name"] == "waiting in quarantine"]
+		    assert waiting in ([(0, 50), (2, 1000)], [(2, 1000)]), waiting
+		    assert all(p["used"] or not p["class_bytes"] for p in frag["map"])
+		frag, stats, sites = of("malloc_debug.mtz")
+		assert sites[made, False] > large
+		frag, stats, sites = of("forked.mtz.1")
+		assert sites[made, False] > 0 and sites[0, False] >= 1000 * 132
+	EOF
+	memtrace frag debug.mtz | grep -q '^  freed, but waiting in quarantine  *[0-9]'
+	memtrace frag plain.mtz >text
+	! grep -qE 'quarantine|waiting' text
+}
+
+@test "frag: one arena is an arena" {
+	memtrace frag debug.mtz | grep -q ' in 1 arena$'
+}

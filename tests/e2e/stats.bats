@@ -77,7 +77,7 @@ layout() {
 		assert full["arenas"]["current"] in (12, 13)
 		assert of(pinned, 512) == {"index": 31, "size": 512, "pools": 3, "blocks_in_use": 3,
 		                           "blocks_available": 90, "requested_bytes": 1536,
-		                           "inherited": 0}
+		                           "inherited": 0, "waiting": 0}
 		assert of(pinned, 32)["requested_bytes"] >= 20000
 		assert of(pinned, 80)["blocks_in_use"] >= 400
 		assert pinned["arenas"]["highwater"] == full["arenas"]["current"]
@@ -173,4 +173,28 @@ layout() {
 	memtrace run -q --force -o own.mtz --python-malloc own -- "$python" asks.py >own 2>own.stats
 	[ "$(cat own)" = True ]
 	grep -q 'arenas allocated current' own.stats
+}
+
+@test "stats: of a program that was killed figures of two moments are not subtracted" {
+	${CC:-cc} -std=gnu11 -D_GNU_SOURCE -g -O0 -fno-builtin \
+		"$BATS_TEST_DIRNAME/../programs/quarantine.c" -o quarantine
+	rm -f in
+	mkfifo in
+	memtrace run -q --force -o killed.mtz -- ./quarantine killed <in >out 9>&- &
+	exec 9>in
+	until grep -q ready out; do kill -0 $!; done
+	memtrace snapshot --label before "$(pgrep -P $! -x quarantine)"
+	exec 9>&-
+	wait $! || [ $? = 137 ]
+	memtrace stats --json killed.mtz@before | jq -e '.layers_are_earlier == false'
+	memtrace stats --json killed.mtz | jq -e '.layers_are_earlier and
+		([.layers[] | select(.remainder and .layer >= 0).bytes] | unique == [null])'
+	memtrace stats killed.mtz >killed.txt
+	grep -Eq '^ +not explained +not known' killed.txt
+	grep -q 'what lies between them cannot be added up' killed.txt
+	! grep -q -- 'explained .* -[0-9]' killed.txt
+	memtrace frag killed.mtz | grep -q "as the kernel's mappings were in second"
+	memtrace run -q --force -o ended.mtz -- ./quarantine
+	memtrace stats --json ended.mtz | jq -e '.layers_are_earlier == false and
+		([.layers[] | select(.remainder).bytes] | all(. == 0))'
 }

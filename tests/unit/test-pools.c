@@ -124,12 +124,12 @@ TEST(chunks_are_as_large_as_the_c_library_makes_them)
 #ifdef __SANITIZE_ADDRESS__
 	skip_test("AddressSanitizer's malloc is not the C library's");
 #endif
+	static const struct mt_state_header header = {.malloc_mode = MT_MALLOC_LIBC};
 	for (size_t size = 1; size < 300000; size += 1 + size / 7) {
 		void *p = malloc(size);
 		struct mt_state_block block = {
 			.address = (uintptr_t)p, .size = size, .kind = MT_BLOCK_LIBC};
-		struct mt_beneath_chunk chunk =
-			mt_beneath_chunk_of(&block, MT_MALLOC_LIBC);
+		struct mt_beneath_chunk chunk = mt_beneath_chunk_of(&block, &header);
 		bool is_mapped = (chunk.start & 4095) == 0 && size >= 128 << 10;
 		is_int(chunk.bytes, malloc_usable_size(p) + (is_mapped ? 16 : 8));
 		is_int(chunk.start, (uintptr_t)p - 16);

@@ -64,6 +64,10 @@ static int add_facts(const struct mt_frag *frag, size_t limit, struct mt_report 
 		{"lost", "empty_bytes", frag->losses.empty_pools, false},
 		{"lost", "beneath_bytes", frag->losses.beneath,
 		 !frag->places->has_layers},
+		{"lost", "beneath_time_ns",
+		 frag->places->layers[MT_LAYER_PROCESS].time_ns,
+		 !frag->places->has_layers},
+		{"lost", "waiting_bytes", frag->losses.waiting, false},
 		{"arenas", "current", frag->places->arenas.current, false},
 		{"arenas", "arena_bytes", geometry->arena_bytes, false},
 		{"arenas", "pool_bytes", geometry->pool_bytes, false},
@@ -93,6 +97,7 @@ static int add_sites(const struct mt_frag *frag, size_t limit, struct mt_report 
 		{"free_bytes", MT_COLUMN_SIZE},
 		{"empty_bytes", MT_COLUMN_SIZE},
 		{"beneath_bytes", MT_COLUMN_SIZE},
+		{"waiting_bytes", MT_COLUMN_SIZE},
 	};
 	struct mt_table *table = mt_report_add_table(
 		report, "losses", columns, sizeof columns / sizeof *columns, err);
@@ -108,6 +113,7 @@ static int add_sites(const struct mt_frag *frag, size_t limit, struct mt_report 
 		row[2] = mt_value_number((int64_t)site->losses.free_blocks);
 		row[3] = mt_value_number((int64_t)site->losses.empty_pools);
 		row[4] = mt_value_number((int64_t)site->losses.beneath);
+		row[5] = mt_value_number((int64_t)site->losses.waiting);
 	}
 	return table ? 0 : MT_ERR_NO_MEMORY;
 }

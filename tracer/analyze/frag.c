@@ -33,29 +33,49 @@ static void add_losses(struct mt_frag_losses *sum, const struct mt_frag_losses *
 	sum->free_blocks += losses->free_blocks;
 	sum->empty_pools += losses->empty_pools;
 	sum->beneath += losses->beneath;
+	sum->waiting += losses->waiting;
 }
 
-/* One entry for each hold, then one for each site. */
+/* One entry for each row that tells of losses. */
+static size_t list_losses(const struct mt_places *places,
+			  const struct mt_callsites *callsites, struct mt_frag_site *list)
+{
+	size_t count = 0;
+	for (size_t i = 0; i < places->holds.count; i++) {
+		const struct mt_record_hold *hold = &places->holds.list[i];
+		list[count++] = (struct mt_frag_site){
+			.site = hold->traceback
+					? mt_pins_site(places, callsites, hold->traceback)
+					: NOBODY,
+			.losses = {.rounding = hold->rounding_bytes,
+				   .free_blocks = hold->free_bytes,
+				   .empty_pools = hold->empty_bytes,
+				   .beneath = hold->beneath_bytes}};
+	}
+	for (size_t i = 0; i < places->waiting.count; i++) {
+		const struct mt_record_waiting *waiting = &places->waiting.list[i];
+		list[count++] = (struct mt_frag_site){
+			.site = mt_pins_site(places, callsites, waiting->traceback),
+			.losses = {.waiting = waiting->block_bytes}};
+	}
+	return count;
+}
+
+/* One entry for each site. */
 static int sum_sites(struct mt_frag *frag, const struct mt_callsites *callsites,
 		     struct mt_error *err)
 {
 	const struct mt_places *places = frag->places;
-	struct mt_frag_site *list = calloc(places->holds.count + 1, sizeof *list);
+	struct mt_frag_site *list =
+		calloc(places->holds.count + places->waiting.count + 1, sizeof *list);
 	if (!list)
 		return mt_fail(err, MT_ERR_NO_MEMORY, "out of memory");
-	for (size_t i = 0; i < places->holds.count; i++) {
-		const struct mt_record_hold *hold = &places->holds.list[i];
-		list[i].losses =
-			(struct mt_frag_losses){hold->rounding_bytes, hold->free_bytes,
-						hold->empty_bytes, hold->beneath_bytes};
-		list[i].site = hold->traceback
-				       ? mt_pins_site(places, callsites, hold->traceback)
-				       : NOBODY;
+	size_t count = list_losses(places, callsites, list);
+	for (size_t i = 0; i < count; i++)
 		add_losses(&frag->losses, &list[i].losses);
-	}
-	qsort(list, places->holds.count, sizeof *list, compare_by_site);
+	qsort(list, count, sizeof *list, compare_by_site);
 	size_t kept = 0;
-	for (size_t i = 0; i < places->holds.count; i++)
+	for (size_t i = 0; i < count; i++)
 		if (kept && list[kept - 1].site == list[i].site)
 			add_losses(&list[kept - 1].losses, &list[i].losses);
 		else

@@ -13,6 +13,7 @@ struct mt_frag_losses {
 	uint64_t free_blocks; /* in used pools */
 	uint64_t empty_pools; /* in used arenas */
 	uint64_t beneath;     /* freed, but still mapped by the C library */
+	uint64_t waiting;     /* freed blocks in the quarantine of the debug modes */
 };
 
 /* What is lost to the blocks of a call site; is_nobody: to nobody's. */
@@ -49,7 +50,7 @@ void mt_frag_deinit(struct mt_frag *frag);
 static inline uint64_t mt_frag_sum(const struct mt_frag_losses *losses)
 {
 	return losses->rounding + losses->free_blocks + losses->empty_pools +
-	       losses->beneath;
+	       losses->beneath + losses->waiting;
 }
 
 /*

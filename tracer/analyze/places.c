@@ -57,9 +57,22 @@ static int take(struct mt_places *places, const struct mt_record *rec,
 		return ADD(places->holds, rec->hold, err);
 	case MT_RECORD_BORDER:
 		return ADD(places->borders, rec->border, err);
+	case MT_RECORD_WAITING:
+		return ADD(places->waiting, rec->waiting, err);
 	default:
 		return 0;
 	}
+}
+
+/* The kernel was asked for this snapshot if their times agree; at the end the process asks. */
+static bool has_own_layers(const struct mt_places *places)
+{
+	const struct mt_record_snapshot *snapshot = &places->moment.rows->record;
+	if (!places->has_layers)
+		return false;
+	return places->layers[MT_LAYER_PROCESS].time_ns == snapshot->time_ns ||
+	       (snapshot->kind == MT_SNAPSHOT_EXIT &&
+		mt_trace_number(places->trace, "layers_at_end", 0));
 }
 
 static uint32_t kinds(void)
@@ -67,7 +80,7 @@ static uint32_t kinds(void)
 	return 1u << MT_RECORD_SNAPSHOT | 1u << MT_RECORD_SNAPSHOT_END |
 	       1u << MT_RECORD_CLASS | 1u << MT_RECORD_ARENAS | 1u << MT_RECORD_LOSS |
 	       1u << MT_RECORD_LAYER | 1u << MT_RECORD_POOL | 1u << MT_RECORD_PIN |
-	       1u << MT_RECORD_HOLD | 1u << MT_RECORD_BORDER;
+	       1u << MT_RECORD_HOLD | 1u << MT_RECORD_BORDER | 1u << MT_RECORD_WAITING;
 }
 
 /* The rows between the moment's header and its end; none of them is a delta. */
@@ -139,6 +152,7 @@ int mt_places_init(struct mt_places *places, struct mt_trace *trace,
 	int rc = check_geometry(places, err);
 	if (rc >= 0)
 		rc = read_rows(places, err);
+	places->has_own_layers = has_own_layers(places);
 	places->has_map = moment->rows->record.kind != MT_SNAPSHOT_PERIODIC &&
 			  (places->pools.count || !places->arenas.current);
 	if (rc < 0)
@@ -152,6 +166,7 @@ void mt_places_deinit(struct mt_places *places)
 	free(places->pins.list);
 	free(places->holds.list);
 	free(places->borders.list);
+	free(places->waiting.list);
 	*places = (struct mt_places){0};
 }
 

@@ -25,11 +25,13 @@ struct mt_places {
 
 	/* Only where has_map: the snapshot says where blocks lie. */
 	bool has_map, has_layers;
+	bool has_own_layers; /* the kernel was asked for this snapshot, not some time before */
 	struct mt_record_layer layers[MT_LAYER_COUNT];
 	MT_LIST(struct mt_record_pool) pools; /* in order of their indices */
 	MT_LIST(struct mt_record_pin) pins;
 	MT_LIST(struct mt_record_hold) holds;
 	MT_LIST(struct mt_record_border) borders;
+	MT_LIST(struct mt_record_waiting) waiting; /* in the quarantine of debug modes */
 };
 
 /*

@@ -10,6 +10,24 @@
 #include <stdlib.h>
 #include <string.h>
 
+struct waiting {
+	uint64_t count, bytes;
+};
+
+/* Of a class, or MT_CLASS_LARGE. */
+static struct waiting count_waiting(const struct mt_places *places, uint32_t class_index)
+{
+	struct waiting sum = {0};
+	for (size_t i = 0; i < places->waiting.count; i++) {
+		const struct mt_record_waiting *waiting = &places->waiting.list[i];
+		if (waiting->class_index != class_index)
+			continue;
+		sum.count += waiting->count;
+		sum.bytes += waiting->block_bytes;
+	}
+	return sum;
+}
+
 static void add_class(struct mt_stats *stats, const struct mt_record_class *class)
 {
 	const struct mt_places *places = stats->places;
@@ -17,14 +35,15 @@ static void add_class(struct mt_stats *stats, const struct mt_record_class *clas
 	uint64_t size = (uint64_t)(class->index + 1) * places->geometry.alignment;
 	uint64_t available =
 		capacity > class->blocks_in_use ? capacity - class->blocks_in_use : 0;
-	stats->classes[stats->class_count++] =
-		(struct mt_stats_class){.index = class->index,
-					.size = (uint32_t)size,
-					.pools = class->pools,
-					.blocks_in_use = class->blocks_in_use,
-					.blocks_available = available,
-					.requested_bytes = class->requested_bytes,
-					.inherited = class->inherited};
+	stats->classes[stats->class_count++] = (struct mt_stats_class){
+		.index = class->index,
+		.size = (uint32_t)size,
+		.pools = class->pools,
+		.blocks_in_use = class->blocks_in_use,
+		.blocks_available = available,
+		.requested_bytes = class->requested_bytes,
+		.inherited = class->inherited,
+		.waiting = count_waiting(places, class->index).count};
 	uint64_t room = places->geometry.pool_bytes - MT_POOL_HEADER_BYTES;
 	stats->bytes.in_use += class->blocks_in_use * size;
 	stats->bytes.available += available * size;
@@ -33,6 +52,8 @@ static void add_class(struct mt_stats *stats, const struct mt_record_class *clas
 }
 
 /* Layers. */
+
+static const char waiting_name[] = "waiting in quarantine";
 
 static struct mt_stats_layer *add_layer(struct mt_stats *stats, int layer,
 					const char *name, int64_t count, int64_t bytes,
@@ -149,9 +170,17 @@ static int add_c_library(struct mt_stats *stats, struct mt_error *err)
 	int64_t in_blocks = (int64_t)places->arenas.large_block_bytes;
 	int64_t rest = mt_wrapping_subtract((int64_t)whole.mapped_bytes, in_blocks);
 	rest = mt_wrapping_subtract(rest, mt_wrapping_add(below, above));
+	struct waiting waiting = count_waiting(places, MT_CLASS_LARGE);
+	rest = mt_wrapping_subtract(rest, (int64_t)waiting.bytes);
+	if (!places->has_own_layers)
+		below = above = rest = mt_stats_none;
 	int rc = add_kernel(stats, 0, "C library", whole, err);
 	if (rc >= 0 && !add_layer(stats, 0, "in blocks",
 				  (int64_t)places->arenas.large_blocks, in_blocks, err))
+		rc = MT_ERR_NO_MEMORY;
+	if (rc >= 0 && waiting.count &&
+	    !add_layer(stats, 0, waiting_name, (int64_t)waiting.count,
+		       (int64_t)waiting.bytes, err))
 		rc = MT_ERR_NO_MEMORY;
 	if (rc >= 0 &&
 	    !add_layer(stats, 0, "free below blocks", mt_stats_none, below, err))
@@ -164,6 +193,7 @@ static int add_c_library(struct mt_stats *stats, struct mt_error *err)
 
 struct small_sums {
 	uint64_t pools, blocks, requested;
+	uint64_t waiting, waiting_bytes;
 };
 
 static struct small_sums sum_small(const struct mt_stats *stats)
@@ -173,6 +203,8 @@ static struct small_sums sum_small(const struct mt_stats *stats)
 		sums.pools += stats->classes[i].pools;
 		sums.blocks += stats->classes[i].blocks_in_use;
 		sums.requested += stats->classes[i].requested_bytes;
+		sums.waiting += stats->classes[i].waiting;
+		sums.waiting_bytes += stats->classes[i].waiting * stats->classes[i].size;
 	}
 	return sums;
 }
@@ -193,6 +225,18 @@ static int add_ready_arenas(struct mt_stats *stats, int64_t in_use, struct mt_er
 			     mt_wrapping_subtract(rest, ready * arena), err);
 }
 
+/* What the kernel said of the arenas, if it was at this very moment. */
+static int add_kernel_of_arenas(struct mt_stats *stats, struct mt_stats_layer *line,
+				int64_t in_use, struct mt_error *err)
+{
+	const struct mt_record_layer *kernel = &stats->places->layers[MT_LAYER_ARENAS];
+	if (!stats->places->has_own_layers)
+		return add_remainder(stats, 2, "not explained", mt_stats_none, err);
+	line->resident_bytes = (int64_t)kernel->resident_bytes;
+	line->swapped_bytes = (int64_t)kernel->swapped_bytes;
+	return add_ready_arenas(stats, in_use, err);
+}
+
 static int add_small(struct mt_stats *stats, struct mt_error *err)
 {
 	const struct mt_places *places = stats->places;
@@ -205,20 +249,17 @@ static int add_small(struct mt_stats *stats, struct mt_error *err)
 	} lines[] = {
 		{"pools in use", sums.pools, sums.pools * geometry->pool_bytes},
 		{"blocks in use", sums.blocks, stats->bytes.in_use},
-		{"requested in them", sums.blocks, sums.requested},
+		{"requested in them", sums.blocks - sums.waiting, sums.requested},
+		{waiting_name, sums.waiting, sums.waiting_bytes},
 	};
+	size_t line_count = sizeof lines / sizeof *lines - !sums.waiting;
 	struct mt_stats_layer *line = add_layer(
 		stats, 2, "arenas", (int64_t)places->arenas.current, arenas, err);
 	if (!line)
 		return MT_ERR_NO_MEMORY;
-	if (places->has_layers) {
-		const struct mt_record_layer *kernel = &places->layers[MT_LAYER_ARENAS];
-		line->resident_bytes = (int64_t)kernel->resident_bytes;
-		line->swapped_bytes = (int64_t)kernel->swapped_bytes;
-		if (add_ready_arenas(stats, arenas, err) < 0)
-			return MT_ERR_NO_MEMORY;
-	}
-	for (size_t i = 0; i < sizeof lines / sizeof *lines; i++)
+	if (places->has_layers && add_kernel_of_arenas(stats, line, arenas, err) < 0)
+		return MT_ERR_NO_MEMORY;
+	for (size_t i = 0; i < line_count; i++)
 		if (!add_layer(stats, 2, lines[i].name, (int64_t)lines[i].count,
 			       (int64_t)lines[i].bytes, err))
 			return MT_ERR_NO_MEMORY;
@@ -378,7 +419,16 @@ static int add_numbers(const struct mt_stats *stats, struct mt_report *report,
 	if (rc >= 0 && stats->places->has_layers)
 		rc = add_number(report, NULL, "layers_time_ns", stats->layers_time_ns,
 				err);
-	return rc;
+	return rc < 0 || !stats->places->has_layers
+		       ? rc
+		       : mt_report_add_fact(
+				 report,
+				 (struct mt_fact){
+					 .name = "layers_are_earlier",
+					 .kind = MT_COLUMN_FLAG,
+					 .value = mt_value_number(
+						 !stats->places->has_own_layers)},
+				 err);
 }
 
 static int add_class_rows(const struct mt_stats *stats, struct mt_report *report,
@@ -392,8 +442,9 @@ static int add_class_rows(const struct mt_stats *stats, struct mt_report *report
 		{"blocks_available", MT_COLUMN_NUMBER},
 		{"requested_bytes", MT_COLUMN_SIZE},
 		{"inherited", MT_COLUMN_NUMBER},
+		{"waiting", MT_COLUMN_NUMBER},
 	};
-	struct mt_table *table = mt_report_add_table(report, "classes", columns, 7, err);
+	struct mt_table *table = mt_report_add_table(report, "classes", columns, 8, err);
 	for (size_t i = 0; table && i < stats->class_count; i++) {
 		const struct mt_stats_class *class = &stats->classes[i];
 		struct mt_value *row = mt_table_add_row(table, err);
@@ -406,6 +457,7 @@ static int add_class_rows(const struct mt_stats *stats, struct mt_report *report
 		row[4] = mt_value_number((int64_t) class->blocks_available);
 		row[5] = mt_value_number((int64_t) class->requested_bytes);
 		row[6] = mt_value_number((int64_t) class->inherited);
+		row[7] = mt_value_number((int64_t) class->waiting);
 	}
 	return table ? 0 : MT_ERR_NO_MEMORY;
 }

@@ -14,6 +14,7 @@ struct mt_stats_class {
 	uint64_t pools, blocks_in_use, blocks_available;
 	uint64_t requested_bytes; /* without those of inherited blocks */
 	uint64_t inherited;       /* of blocks_in_use */
+	uint64_t waiting; /* of them: freed, and in the quarantine of debug modes */
 };
 
 /* All that an arena's bytes are used for. */
@@ -22,7 +23,7 @@ struct mt_stats_bytes {
 	uint64_t arena_alignment; /* always 0: arenas lie where pools begin */
 };
 
-/* A figure of a layer that does not apply. */
+/* A figure of a layer that does not apply, or is not known. */
 static const int64_t mt_stats_none = INT64_MIN;
 
 /* One line of the layers. */
@@ -30,7 +31,11 @@ struct mt_stats_layer {
 	int layer;
 	const char *name;
 	int64_t count, bytes, resident_bytes, swapped_bytes;
-	bool is_remainder; /* what the other lines do not explain: may be negative */
+	/*
+	 * What the other lines do not explain: may be negative. Without bytes where the
+	 * kernel was asked at another moment than the rest is of.
+	 */
+	bool is_remainder;
 };
 
 enum {

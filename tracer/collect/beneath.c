@@ -15,6 +15,7 @@ enum {
 	ALIGNMENT = 16,
 	LEAST_CHUNK_BYTES = 32,
 	HEADER_BYTES = 16,              /* ours, below a large block */
+	DEBUG_BYTES = 32,               /* around a block, with MT_CHECK_DEBUG */
 	THREAD_HEAP_BYTES = 64 << 20,   /* where heaps of threads may begin */
 	LEAST_MAPPED_BYTES = 128 << 10, /* smaller requests get no mapping of their own */
 };
@@ -38,13 +39,15 @@ static struct mt_beneath_chunk guarded(const struct mt_state_block *block)
  * alignments begin cannot be known: there the header is counted and the padding is not.
  */
 struct mt_beneath_chunk mt_beneath_chunk_of(const struct mt_state_block *block,
-					    enum mt_malloc_mode mode)
+					    const struct mt_state_header *header)
 {
 	if (block->kind == MT_BLOCK_GUARDED)
 		return guarded(block);
-	bool has_header = mode != MT_MALLOC_LIBC && block->kind == MT_BLOCK_LARGE;
+	bool has_header =
+		header->malloc_mode != MT_MALLOC_LIBC && block->kind == MT_BLOCK_LARGE;
 	uint64_t start = block->address - (has_header ? HEADER_BYTES : 0) - ALIGNMENT;
-	uint64_t wanted = block->size + (has_header ? HEADER_BYTES : 0);
+	uint64_t wanted = block->size + (has_header ? HEADER_BYTES : 0) +
+			  (header->check_mode == MT_CHECK_DEBUG ? DEBUG_BYTES : 0);
 	if (wanted >= LEAST_MAPPED_BYTES && start % PAGE_BYTES == 0)
 		return (struct mt_beneath_chunk){
 			.start = start,

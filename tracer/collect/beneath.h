@@ -27,9 +27,12 @@ struct mt_beneath {
 	size_t count, capacity;
 };
 
-/* What the C library needs for a block: its own word and alignment, and our header. */
+/*
+ * What the C library needs for a block: its own word and alignment, our header, and in the
+ * debug modes what lies around it.
+ */
 struct mt_beneath_chunk mt_beneath_chunk_of(const struct mt_state_block *block,
-					    enum mt_malloc_mode mode);
+					    const struct mt_state_header *header);
 
 /* False: out of memory. */
 bool mt_beneath_add(struct mt_beneath *beneath, struct mt_beneath_chunk chunk);

@@ -155,6 +155,19 @@ static int count_counters(struct work *work, struct mt_error *err)
 	return rc;
 }
 
+/* id 0: from before a fork. */
+static int waiting_traceback_of(struct work *work, mt_traceback_id id,
+				uint32_t *traceback, struct mt_error *err)
+{
+	if (id)
+		return traceback_of(work, id, traceback, err);
+	int rc = mt_dictionary_root(work->dictionary, MT_TRACEBACK_INHERITED, traceback,
+				    err);
+	if (rc < 0)
+		return rc;
+	return reserve_row(work->census, *traceback) ? 0 : no_memory(err);
+}
+
 static int count_small(struct work *work, const struct mt_state_pool *pool,
 		       mt_traceback_id id, uint32_t slack, struct mt_error *err)
 {
@@ -196,22 +209,48 @@ static int count_inherited_blocks(struct work *work, const struct mt_state_pool 
 		       : no_memory(err);
 }
 
+/* A freed block of the pool that is in the quarantine: of use to nobody. */
+static int count_waiting(struct work *work, const struct mt_state_pool *pool,
+			 mt_traceback_id id, struct mt_error *err)
+{
+	struct mt_census *census = work->census;
+	struct mt_record_class *class = &census->classes[pool->class_index];
+	uint32_t traceback = 0;
+	class->blocks_in_use++;
+	if (!census->has_places)
+		return 0;
+	int rc = waiting_traceback_of(work, id, &traceback, err);
+	if (rc < 0)
+		return rc;
+	return mt_pools_add_waiting(&census->pools, traceback, pool->class_index,
+				    class->block_bytes)
+		       ? 0
+		       : no_memory(err);
+}
+
 /* One pool's side words: blocks begin after the header, one word at each one's start. */
 static int count_pool(struct work *work, const struct mt_state_pool *pool,
 		      const uint32_t *words, uint32_t *used, struct mt_error *err)
 {
 	const struct mt_geometry *geometry = &work->image->header.geometry;
 	uint32_t size = work->census->classes[pool->class_index].block_bytes;
+	bool has_quarantine = work->image->header.check_mode == MT_CHECK_DEBUG &&
+			      size > geometry->alignment;
 	*used = pool->inherited;
 	int rc = count_inherited_blocks(work, pool, err);
 	for (uint32_t at = geometry->pool_header_bytes;
 	     rc == 0 && at + size <= geometry->pool_bytes; at += size) {
 		uint32_t word = words[at / geometry->alignment];
+		uint32_t waiting = has_quarantine ? words[at / geometry->alignment +
+							  MT_DEBUG_WAITING_GRANULE]
+						  : 0;
 		uint32_t slack = word & MT_SLACK_MASK;
-		if (!word || slack >= size)
+		bool is_live = word && slack < size;
+		if (!is_live && !waiting)
 			continue;
 		++*used;
-		rc = count_small(work, pool, word >> MT_SLACK_BITS, slack, err);
+		rc = is_live ? count_small(work, pool, word >> MT_SLACK_BITS, slack, err)
+			     : count_waiting(work, pool, waiting >> MT_SLACK_BITS, err);
 	}
 	return rc;
 }
@@ -332,6 +371,23 @@ static bool place_block(struct mt_census *census, const struct mt_state_block *b
 		mt_beneath_add(&census->beneath, chunk));
 }
 
+/* One of the C library's that was freed, but is in the quarantine. */
+static int count_waiting_block(struct work *work, struct mt_state_block block,
+			       uint32_t traceback, struct mt_error *err)
+{
+	struct mt_census *census = work->census;
+	if (!census->has_places)
+		return 0;
+	block.kind &= ~(uint32_t)MT_BLOCK_WAITING & 0xff;
+	struct mt_beneath_chunk chunk = mt_beneath_chunk_of(&block, &work->image->header);
+	chunk.traceback = traceback;
+	return mt_pools_add_waiting(&census->pools, traceback, MT_CLASS_LARGE,
+				    chunk.bytes) &&
+			       mt_beneath_add(&census->beneath, chunk)
+		       ? 0
+		       : no_memory(err);
+}
+
 static int count_block(struct work *work, const struct mt_state_block *block,
 		       struct mt_error *err)
 {
@@ -339,12 +395,13 @@ static int count_block(struct work *work, const struct mt_state_block *block,
 	int rc = traceback_of(work, block->traceback, &traceback, err);
 	if (rc < 0)
 		return rc;
+	if (block->kind & MT_BLOCK_WAITING)
+		return count_waiting_block(work, *block, traceback, err);
 	uint8_t class = class_of(work, block);
 	if (block->kind != MT_BLOCK_TRACKED) {
 		struct mt_census *census = work->census;
-		enum mt_malloc_mode mode =
-			(enum mt_malloc_mode)work->image->header.malloc_mode;
-		struct mt_beneath_chunk chunk = mt_beneath_chunk_of(block, mode);
+		struct mt_beneath_chunk chunk =
+			mt_beneath_chunk_of(block, &work->image->header);
 		chunk.traceback = traceback;
 		census->arenas.large_blocks++;
 		census->arenas.large_bytes += block->size;

@@ -171,14 +171,14 @@ static uint64_t read_mapped(uint32_t pid)
 		       : 0;
 }
 
-void mt_layers_read(struct mt_layers *layers, uint32_t pid, const struct mt_image *image)
+bool mt_layers_read(struct mt_layers *layers, uint32_t pid, const struct mt_image *image)
 {
-	struct mt_layers fresh = {.time_ns = mt_clock_ns()};
+	struct mt_layers fresh = {0};
 	struct reading reading = {.image = image, .layers = &fresh};
 	struct mt_record_layer *whole = &fresh.list[MT_LAYER_PROCESS];
 	if (!read_whole(whole, pid) || !read_parts(&reading, pid)) {
 		mt_layers_deinit(&fresh);
-		return;
+		return false;
 	}
 	whole->mapped_bytes = read_mapped(pid);
 	for (int i = 0; i < MT_LAYER_COUNT; i++) {
@@ -188,8 +188,10 @@ void mt_layers_read(struct mt_layers *layers, uint32_t pid, const struct mt_imag
 	}
 	whole->mappings += fresh.range_count;
 	fresh.is_known = true;
+	fresh.time_ns = mt_clock_ns();
 	mt_layers_deinit(layers);
 	*layers = fresh;
+	return true;
 }
 
 void mt_layers_deinit(struct mt_layers *layers)

@@ -19,7 +19,7 @@ struct mt_layers_range {
 
 struct mt_layers {
 	bool is_known;    /* false: the kernel has never shown them */
-	uint64_t time_ns; /* mt_clock_ns */
+	uint64_t time_ns; /* mt_clock_ns, when all was read */
 	struct mt_record_layer list[MT_LAYER_COUNT]; /* HEAP, BLOCKS, OTHER: see ranges */
 	struct mt_layers_range *ranges;              /* in order of their addresses */
 	size_t range_count, range_capacity;
@@ -27,9 +27,10 @@ struct mt_layers {
 
 /*
  * Ask the kernel about the living process pid, whose state is image. What was known is
- * kept where it shows nothing: the process is gone, another user's, or there is no /proc.
+ * kept where it shows nothing (false): the process is gone, another user's, or there is no
+ * /proc.
  */
-void mt_layers_read(struct mt_layers *layers, uint32_t pid, const struct mt_image *image);
+bool mt_layers_read(struct mt_layers *layers, uint32_t pid, const struct mt_image *image);
 void mt_layers_deinit(struct mt_layers *layers);
 
 #endif

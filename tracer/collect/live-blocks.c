@@ -218,7 +218,8 @@ static int load_blocks(struct mt_live *heap, const struct mt_image *image,
 		size_t got = mt_image_read(image, MT_REGION_BLOCKS, sizeof *blocks, first,
 					   least(used - first, BLOCK_BATCH), blocks);
 		for (size_t i = 0; has_room && i < got; i++) {
-			if (!blocks[i].traceback || !is_place(&blocks[i]))
+			if (!blocks[i].traceback || !is_place(&blocks[i]) ||
+			    blocks[i].kind & MT_BLOCK_WAITING)
 				continue;
 			has_room = blocks[i].kind == MT_BLOCK_TRACKED
 					   ? add_region(heap, &blocks[i])

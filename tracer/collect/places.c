@@ -97,6 +97,24 @@ static int write_borders(struct mt_writer *writer, struct mt_cells *borders,
 	return rc == 0 && border->traceback ? mt_writer_put(writer, &record, err) : rc;
 }
 
+static int write_waiting(struct mt_writer *writer, struct mt_cells *waiting,
+			 struct mt_error *err)
+{
+	struct mt_record record = {.kind = MT_RECORD_WAITING};
+	int rc = 0;
+	mt_cells_sort(waiting);
+	for (size_t i = 0; rc == 0 && i < waiting->count; i++) {
+		const struct mt_cell *cell = &waiting->list[i];
+		record.waiting =
+			(struct mt_record_waiting){.traceback = mt_cell_traceback(cell),
+						   .class_index = (uint8_t)cell->key,
+						   .count = cell->count,
+						   .block_bytes = cell->bytes};
+		rc = mt_writer_put(writer, &record, err);
+	}
+	return rc;
+}
+
 static int write_layers(struct mt_writer *writer,
 			const struct mt_record_layer list[MT_LAYER_COUNT],
 			struct mt_error *err)
@@ -144,5 +162,7 @@ int mt_places_write(struct mt_writer *writer, struct mt_census *census,
 		rc = write_pins(writer, &census->pools, err);
 	if (rc == 0)
 		rc = write_holds(writer, &census->pools, err);
-	return rc < 0 ? rc : write_borders(writer, &census->pools.borders, err);
+	if (rc == 0)
+		rc = write_borders(writer, &census->pools.borders, err);
+	return rc < 0 ? rc : write_waiting(writer, &census->pools.waiting, err);
 }

@@ -48,6 +48,7 @@ void mt_pools_deinit(struct mt_pools *pools)
 	free(pools->holders.list);
 	free(pools->arena_pins.list);
 	mt_cells_deinit(&pools->borders);
+	mt_cells_deinit(&pools->waiting);
 	*pools = (struct mt_pools){0};
 }
 
@@ -87,6 +88,19 @@ bool mt_pools_add_block(struct mt_pools *pools, uint32_t traceback, uint32_t cou
 	return true;
 }
 
+/* With the C library: in no pool. */
+bool mt_pools_add_waiting(struct mt_pools *pools, uint32_t traceback, uint8_t class_index,
+			  uint64_t block_bytes)
+{
+	if (!mt_cells_add(&pools->waiting, mt_cell_key(traceback, 0, class_index),
+			  block_bytes))
+		return false;
+	if (class_index == MT_CLASS_LARGE)
+		return true;
+	pools->has_waiting = true;
+	return mt_pools_add_block(pools, traceback, 1, 0);
+}
+
 /* bytes in proportion to the blocks; what has been given adds up at every step. */
 static void share_out(struct mt_pools *pools, const struct mt_pools_used *used,
 		      uint64_t free_bytes, uint64_t empty_bytes)
@@ -106,7 +120,7 @@ static void share_out(struct mt_pools *pools, const struct mt_pools_used *used,
 	}
 }
 
-/* Those of pools that few hold. An arena with other pools has no short list of holders. */
+/* Those of pools that few hold, and all of them live. An arena with other pools has no short list of holders. */
 static bool keep_pins(struct mt_pools *pools)
 {
 	struct mt_pools_arena arena = {.index = pools->arena - 1,
@@ -114,8 +128,8 @@ static bool keep_pins(struct mt_pools *pools)
 	for (uint32_t i = 0; i < pools->used_count; i++) {
 		const struct mt_pools_used *used = &pools->used[i];
 		arena.blocks += used->blocks;
-		for (uint32_t k = 0; k < used->count && used->count <= MAX_PINS_OF_POOL;
-		     k++) {
+		bool is_wanted = used->count <= MAX_PINS_OF_POOL && !used->has_waiting;
+		for (uint32_t k = 0; is_wanted && k < used->count; k++) {
 			if (!RESERVE(pools->pins))
 				return false;
 			pools->pins.list[pools->pins.count++] =
@@ -172,6 +186,7 @@ bool mt_pools_begin_pool(struct mt_pools *pools, uint32_t index)
 	pools->arena = arena;
 	pools->pool = index;
 	pools->first_pin = (uint32_t)pools->arena_pins.count;
+	pools->has_waiting = false;
 	pools->stamp++;
 	return true;
 }
@@ -184,6 +199,7 @@ static void add_used(struct mt_pools *pools, uint32_t class_index, uint32_t bloc
 	struct mt_pools_used used = {.first = first,
 				     .count = (uint32_t)pools->arena_pins.count - first,
 				     .blocks = blocks,
+				     .has_waiting = pools->has_waiting,
 				     .free_bytes = (uint64_t)free_blocks *
 						   (class_index + 1) *
 						   pools->geometry.alignment};

@@ -32,6 +32,7 @@ struct mt_pools_used {
 	uint32_t first, count;
 	uint32_t blocks;
 	uint64_t free_bytes;
+	bool has_waiting;
 };
 
 struct mt_pools_arena {
@@ -55,6 +56,7 @@ struct mt_pools {
 	MT_POOLS_LIST(struct mt_pools_holder) holders; /* by traceback; [0]: nobody */
 	bool has_borders;        /* smaller requests would make smaller blocks */
 	struct mt_cells borders; /* keys: traceback, excess in the slot's place, class */
+	struct mt_cells waiting; /* keys: traceback, class */
 
 	/* The arena under way. */
 	MT_POOLS_LIST(struct mt_record_pin) arena_pins;
@@ -63,6 +65,7 @@ struct mt_pools {
 	uint32_t arena;     /* index + 1; 0: none */
 	uint32_t pool;      /* the one under way */
 	uint32_t first_pin; /* of it, in arena_pins */
+	bool has_waiting;   /* blocks in it that nobody can free */
 	uint32_t stamp;
 };
 
@@ -77,6 +80,9 @@ void mt_pools_deinit(struct mt_pools *pools);
 bool mt_pools_begin_pool(struct mt_pools *pools, uint32_t index);
 bool mt_pools_add_block(struct mt_pools *pools, uint32_t traceback, uint32_t count,
 			uint32_t rounding_bytes);
+/* A freed one that waits in the quarantine of the debug modes: it takes its place. */
+bool mt_pools_add_waiting(struct mt_pools *pools, uint32_t traceback, uint8_t class_index,
+			  uint64_t block_bytes);
 bool mt_pools_end_pool(struct mt_pools *pools, const struct mt_state_pool *pool,
 		       uint32_t used);
 

@@ -147,12 +147,13 @@ static int note_failure(struct mt_tracee *tracee, int rc, struct mt_error *err)
  * The kernel's figures, for a snapshot or so that those of the end are not old: a process
  * that was killed cannot be asked any more.
  */
-static void ask_kernel(struct mt_tracee *tracee)
+static bool ask_kernel(struct mt_tracee *tracee)
 {
 	uint64_t began = mt_clock_ns();
-	mt_layers_read(&tracee->layers, tracee->pid, &tracee->image);
+	bool is_told = mt_layers_read(&tracee->layers, tracee->pid, &tracee->image);
 	uint64_t pause = (mt_clock_ns() - began) * layers_share;
 	tracee->next_layers_ns = began + (pause > layers_ns ? pause : layers_ns);
+	return is_told;
 }
 
 /* From what the process kept of it; before any later one. */
@@ -197,16 +198,19 @@ void mt_tracee_listen(struct mt_tracee *tracee, int notify_fd)
 	save_start(tracee);
 }
 
-/* What can be done only now, while the process is as it is to be shown. */
+/*
+ * What can be done only now, while the process is as it is to be shown. Where the kernel was
+ * asked for this very snapshot their times are the same.
+ */
 static void prepare(struct mt_tracee *tracee, struct mt_snapshot_request *request)
 {
 	take_start(tracee);
 	enum mt_snapshot_kind kind = request->kind;
-	if (!tracee->is_gone && kind != MT_SNAPSHOT_PERIODIC && kind != MT_SNAPSHOT_START)
-		ask_kernel(tracee);
+	bool is_asked = !tracee->is_gone && kind != MT_SNAPSHOT_PERIODIC &&
+			kind != MT_SNAPSHOT_START && ask_kernel(tracee);
 	request->layers = &tracee->layers;
 	request->thread_name = tracee->is_gone ? NULL : mt_kernel_thread_name;
-	request->now_ns = mt_clock_ns();
+	request->now_ns = is_asked ? tracee->layers.time_ns : mt_clock_ns();
 	if (!tracee->is_gone && mt_image_freeze(&tracee->image))
 		request->copied_ns = mt_clock_ns();
 }
@@ -396,7 +400,7 @@ void mt_tracee_answer(struct mt_tracee *tracee, mt_name_frames *name_frames)
 		answer_snapshot(tracee, request, MT_SNAPSHOT_START, NULL);
 		break;
 	case MT_REQUEST_LAYERS:
-		ask_kernel(tracee);
+		tracee->has_last_layers = ask_kernel(tracee);
 		answer(tracee, request, 0);
 		break;
 	case MT_REQUEST_ERROR:
@@ -556,6 +560,8 @@ static int write_end(struct mt_tracee *tracee, struct mt_error *err)
 	if (rc == 0)
 		rc = mt_trace_file_meta_number(trace, "peak_bound_bytes",
 					       header->totals.peak_bound_bytes, err);
+	if (rc == 0 && tracee->has_last_layers)
+		rc = mt_trace_file_meta_number(trace, "layers_at_end", 1, err);
 	if (rc == 0 && header->check_mode == MT_CHECK_GUARD)
 		rc = mt_trace_file_meta_number(trace, "guarded_blocks",
 					       header->guarded_blocks, err);

@@ -64,6 +64,7 @@ struct mt_tracee {
 	struct mt_layers layers;   /* as the kernel showed them last */
 	struct mt_heap_scan *scan; /* made when it was about to end; NULL: none */
 	uint64_t next_layers_ns;
+	bool has_last_layers; /* it asked for them itself, at its end */
 };
 
 /* How often snapshots are taken without being asked for; 0: not. */

@@ -86,6 +86,15 @@ static inline mt_traceback_id mt_blocks_remove(struct mt_recorder *recorder,
 	return id;
 }
 
+/* It was freed, but its memory is not: it is live no more, and its entry stays. */
+static inline mt_traceback_id mt_blocks_retire(uint32_t index)
+{
+	if (!index)
+		return 0;
+	mt_state.blocks[index].kind |= MT_BLOCK_WAITING;
+	return mt_state.blocks[index].traceback;
+}
+
 /* memtrace_clear_traces: no block has a traceback any more. */
 void mt_blocks_clear(void);
 
