@@ -6,6 +6,7 @@
  */
 #include <setjmp.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <sys/time.h>
@@ -14,12 +15,14 @@
 #define NOINLINE __attribute__((noinline))
 
 enum {
-	MOST_TIMERS =
+	PERIOD_US = 50,
+	MOST_IN_A_ROW =
 		8, /* one within the other; with its frames each takes some 10 KiB */
 };
 
 static volatile long on_stack, on_other_stack;
-static volatile int depth_of_handlers, depth_of_timers;
+static volatile int depth_of_handlers, depth_of_timers, timers_in_a_row;
+static volatile bool is_over;
 static sigjmp_buf landing;
 static volatile int after;
 
@@ -39,16 +42,30 @@ static NOINLINE void in_frames(int depth)
 	after += space[depth];
 }
 
+/*
+ * Handlers ask for the next signal of their timer. One that came by itself would, where a
+ * handler takes longer than the period, leave no time to what it interrupts: handlers within
+ * handlers would never end.
+ */
+static void come_again(int timer)
+{
+	if (!is_over)
+		setitimer(timer, &(struct itimerval){.it_value = {0, PERIOD_US}}, NULL);
+}
+
+/* After so many in a row the outermost has to end first. */
 static void handle(int number)
 {
 	(void)number;
+	bool is_outermost = depth_of_timers++ == 0;
 	on_stack++;
-	/* On a busy machine one comes as soon as another has begun: the stack has an end. */
-	if (depth_of_timers < MOST_TIMERS) {
-		depth_of_timers++;
-		in_frames((int)(on_stack & 7));
-		depth_of_timers--;
-	}
+	timers_in_a_row = is_outermost ? 1 : timers_in_a_row + 1;
+	if (timers_in_a_row < MOST_IN_A_ROW)
+		come_again(ITIMER_REAL);
+	in_frames((int)(on_stack & 7));
+	depth_of_timers--;
+	if (is_outermost && timers_in_a_row == MOST_IN_A_ROW)
+		come_again(ITIMER_REAL);
 }
 
 static void handle_elsewhere(int number)
@@ -59,6 +76,7 @@ static void handle_elsewhere(int number)
 	if (depth_of_handlers++ == 0)
 		raise(SIGUSR1); /* a handler within this one */
 	depth_of_handlers--;
+	come_again(ITIMER_PROF);
 }
 
 static void handle_within(int number)
@@ -117,11 +135,11 @@ int main(int argc, char **argv)
 	install(SIGUSR1, handle_within, 0);
 	install(SIGUSR2, jump_out, SA_ONSTACK);
 	install(SIGHUP, jump_out, 0);
-	struct itimerval often = {{0, 50}, {0, 50}};
-	setitimer(ITIMER_REAL, &often, NULL);
-	setitimer(ITIMER_PROF, &often, NULL);
+	come_again(ITIMER_REAL);
+	come_again(ITIMER_PROF);
 	while (on_stack < wanted || on_other_stack < wanted / 10)
 		work(40);
+	is_over = true;
 	setitimer(ITIMER_REAL, &(struct itimerval){0}, NULL);
 	setitimer(ITIMER_PROF, &(struct itimerval){0}, NULL);
 	jump_from_handlers((int)wanted);
