@@ -15,22 +15,12 @@ prepare() {
 	programs=$BATS_FILE_TMPDIR
 }
 
-# each FUNCTION MODE: of every program whose error these modes find.
+# each WHAT MODE...: of all programs, as errors.py says.
 each() {
-	local source count=0
-	for source in "$errors"/*; do
-		[ "$(expected "$source" error)" != none ] || continue
-		"$1" "$source" "$2" error
-		count=$((count + 1))
-	done
-	[ $count -gt 25 ]
-}
-
-# all_quiet MODE
-all_quiet() {
-	local source
-	for source in "$errors"/*; do
-		is_quiet "$source" "$1"
+	local what=$1 mode
+	shift
+	for mode; do
+		"$BATS_TEST_DIRNAME/errors.py" "$what" "$mode" "$programs"
 	done
 }
 
@@ -43,13 +33,12 @@ all_quiet() {
 }
 
 @test "debug: no false alarm from programs that do it right" {
-	all_quiet debug
-	all_quiet malloc_debug
-	MEMTRACE_GEOMETRY=classic all_quiet pymalloc_debug
+	each is-quiet debug malloc_debug
+	MEMTRACE_GEOMETRY=classic each is-quiet pymalloc_debug
 }
 
 @test "debug: MEMTRACE_DEBUG=continue tells and goes on" {
-	each goes_on debug
+	each goes-on debug
 }
 
 @test "debug, guard: a bad ID says in words who made the block and who got it" {
