@@ -3,7 +3,6 @@
 
 load setup
 bats_require_minimum_version 1.5.0
-BATS_TEST_TIMEOUT=600
 
 setup_file() {
 	cd "$BATS_TEST_DIRNAME/../.."
@@ -77,7 +76,7 @@ told_after_snapshot() {
 	${CC:-cc} -std=gnu11 -D_GNU_SOURCE -I "$root" -g -O1 -w -fno-builtin -pthread \
 		"$root/tests/programs/look-while-threads-allocate.c" -o look -ldl
 	for mode in debug malloc_debug guard; do
-		run -0 timeout 60 memtrace run -q --force -o %n.mtz --malloc $mode -- ./look
+		run -0 timeout 300 memtrace run -q --force -o %n.mtz --malloc $mode -- ./look
 		[ "$output" = "done" ]
 	done
 }

@@ -4,7 +4,6 @@
 load setup
 load errors
 bats_require_minimum_version 1.5.0
-BATS_TEST_TIMEOUT=600
 
 setup_file() {
 	build_errors "$BATS_FILE_TMPDIR"

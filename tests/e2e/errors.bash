@@ -26,6 +26,6 @@ run_error() {
 	[ "$1" != in-library ] || plugin=$programs/plugin.so
 	rm -f t.mtz*
 	status=0
-	timeout 60 memtrace run -q -o t.mtz --malloc "$2" -- "$programs/$1" $plugin $3 \
+	timeout 300 memtrace run -q -o t.mtz --malloc "$2" -- "$programs/$1" $plugin $3 \
 		2>err.txt || status=$?
 }

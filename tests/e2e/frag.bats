@@ -199,7 +199,7 @@ print([s["index"] for s in json.load(open("info.json"))["snapshots"] if s["kind"
 		printf '\xa5' | dd of=hurt.mtz bs=1 seek=$at conv=notrunc status=none
 		for command in stats frag; do
 			status=0
-			timeout 60 memtrace $command --json hurt.mtz >hurt.json 2>/dev/null || status=$?
+			timeout 300 memtrace $command --json hurt.mtz >hurt.json 2>/dev/null || status=$?
 			[[ $status == [03] ]]
 			[ ! -s hurt.json ] || python3 -c 'import json; json.load(open("hurt.json"))'
 		done

@@ -3,7 +3,6 @@
 
 load setup
 bats_require_minimum_version 1.5.0
-BATS_TEST_TIMEOUT=600
 
 setup_file() {
 	cd "$BATS_TEST_DIRNAME/../.."

@@ -79,7 +79,7 @@ Events not recorded: 0" ]
 	cp whole.mtz holed.mtz
 	truncate -s 1T holed.mtz 2>/dev/null || skip "no file of this size here"
 	head -c 100 whole.mtz >>holed.mtz
-	run -3 timeout 60 memtrace info holed.mtz
+	run -3 timeout 300 memtrace info holed.mtz
 	[[ $output == *"are left out"* ]]
 }
 

@@ -53,5 +53,5 @@ def main():
     sys.stdout.write(seen.decode().replace("\r\n", "\n"))
 
 
-signal.alarm(60)
+signal.alarm(300)
 main()

@@ -420,7 +420,7 @@ line_of() {
 	cp cache.mtz bent.mtz
 	printf 'xxxx' | dd of=bent.mtz bs=1 seek=$((size * 3 / 4)) conv=notrunc status=none
 	for command in leaks why dup; do
-		run -3 --separate-stderr timeout 60 memtrace $command bent.mtz
+		run -3 --separate-stderr timeout 300 memtrace $command bent.mtz
 		[[ $stderr == *bent.mtz* ]]
 	done
 }

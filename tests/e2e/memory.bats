@@ -2,7 +2,6 @@
 # What the recorder takes of memory, by the kernel's figures.
 
 load setup
-BATS_TEST_TIMEOUT=600
 
 setup_file() {
 	cd "$BATS_TEST_DIRNAME/../.."

@@ -3,7 +3,6 @@
 
 load setup
 bats_require_minimum_version 1.5.0
-BATS_TEST_TIMEOUT=600
 
 setup_file() {
 	cd "$BATS_TEST_DIRNAME/../.."
@@ -81,7 +80,7 @@ recorded() {
 		[[ $output == *"is a directory"* ]]
 	done
 	mkfifo pipe
-	timeout -k 1 60 memtrace run -q -o pipe true 2>err
+	timeout -k 1 300 memtrace run -q -o pipe true 2>err
 	grep -q '^memtrace: true\[[0-9]*\]: pipe: ' err
 	exec 9<>pipe
 	memtrace run -q -o pipe true
@@ -394,7 +393,7 @@ recorded() {
 	memtrace run -q -o t.mtz -- "$programs/waits" <in >out &
 	exec 9>in
 	until grep -q ready out; do sleep 0.01; done
-	pid=$(pgrep -P $!)
+	pid=$(pgrep -P $! -x waits)
 	kill -KILL $!
 	while kill -0 "$pid" 2>/dev/null && ! grep -q '^State:.*Z' "/proc/$pid/status"; do sleep 0.01; done
 	exec 9>&-

@@ -4,7 +4,6 @@
 
 load setup
 bats_require_minimum_version 1.5.0
-BATS_TEST_TIMEOUT=600
 
 setup_file() {
 	[ "$BUILD" != build/asan ] || return 0
@@ -42,7 +41,7 @@ finish() {
 }
 
 pid_of_scanned() {
-	pgrep -n -x scanned
+	pgrep -n -f "^$scanned "
 }
 
 @test "scan: at the end nothing that main had on its stack counts" {
@@ -86,7 +85,7 @@ pid_of_scanned() {
 is_from_copy() {
 	[ "$(summary "$1" definite)" = 11 ]
 	[ "$(method "$1")" = fork ]
-	while pgrep -x scanned; do :; done
+	while pgrep -f "^$scanned "; do sleep 0.01; done
 }
 
 @test "scan: where ptrace is denied a signal and a copy do" {

@@ -5,6 +5,9 @@ build=$root/${BUILD:-build}
 
 # What a user's environment sets must not decide a test.
 unset NO_COLOR CLICOLOR_FORCE LD_PRELOAD PYTHONMALLOC ${!MEMTRACE_*}
+# A hang is a failure; nothing that goes on takes so long, on a busy machine either.
+BATS_TEST_TIMEOUT=900
+
 export TZ=UTC LC_ALL=C PATH=$build:$PATH
 
 setup() {

@@ -3,7 +3,6 @@
 
 load setup
 bats_require_minimum_version 1.5.0
-BATS_TEST_TIMEOUT=600
 
 setup_file() {
 	cd "$BATS_TEST_DIRNAME/../.."
@@ -32,7 +31,7 @@ finish() {
 }
 
 pid_of_waits() {
-	pgrep -n -x waits
+	pgrep -n -f "^$programs/waits$"
 }
 
 # In a trace of waits its 1,000 blocks are live.
@@ -63,8 +62,8 @@ complete() {
 	other=$(sed 's/^[^0-9]*\([0-9]*\).*/\1/' socket)
 	kill -STOP "$other"
 	begin memtrace run -q -o t.mtz -- "$programs/waits"
-	run -0 timeout 60 memtrace snapshot --label now "$(pid_of_waits)"
-	run -3 timeout 60 memtrace snapshot $$
+	run -0 timeout 300 memtrace snapshot --label now "$(pid_of_waits)"
+	run -3 timeout 300 memtrace snapshot $$
 	kill -CONT "$other"
 	exec 8>&-
 	finish

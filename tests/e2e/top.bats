@@ -272,7 +272,7 @@ assert j["totals"] == {"size": 20830, "count": 7}'
 	for ((cut = 0; cut < size; cut += 97)); do
 		head -c $cut plain.mtz >cuts/plain.mtz
 		status=0
-		(cd cuts && timeout 60 memtrace top --json plain.mtz) >cut.json 2>cut.err || status=$?
+		(cd cuts && timeout 300 memtrace top --json plain.mtz) >cut.json 2>cut.err || status=$?
 		[[ $status == [03] ]]
 		# Cut between chunks behind the exit, nothing of the answer is lost.
 		[ -s cut.err ] || cmp cut.json whole.json
@@ -288,7 +288,7 @@ assert j["totals"] == {"size": 20830, "count": 7}'
 		printf '\xa5' | dd of=hurt.mtz bs=1 seek=$at conv=notrunc status=none
 		cmp -s plain.mtz hurt.mtz && continue
 		status=0
-		timeout 60 memtrace top --json hurt.mtz >hurt.json 2>hurt.err || status=$?
+		timeout 300 memtrace top --json hurt.mtz >hurt.json 2>hurt.err || status=$?
 		[[ $status == [03] ]]
 		# 0: the byte is of no importance to this answer.
 		[ $status = 0 ] || grep -q "^memtrace top: hurt.mtz: " hurt.err

@@ -8,7 +8,7 @@
 
 enum {
 	MAX_BYTES = 1 << 20,
-	SECONDS = 60 /* a hang is a failure */
+	SECONDS = 300 /* a hang is a failure */
 };
 
 static const struct mt_symbolizer_options uncached = {.no_cache = true};
