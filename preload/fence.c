@@ -49,6 +49,15 @@ static uint64_t read_mapping_limit(void)
 	return limit ? limit : DEFAULT_MAPPINGS;
 }
 
+/* Under a limit of address space: to the program, and to the recorder's tables of its threads. */
+static bool is_enough_left(size_t bytes)
+{
+	char *rest = mt_pages_reserve(bytes);
+	if (rest)
+		mt_pages_unmap(rest, bytes);
+	return rest;
+}
+
 /* No advice about it: the kernel joins only mappings that are alike. */
 static bool reserve(size_t bytes)
 {
@@ -56,8 +65,9 @@ static bool reserve(size_t bytes)
 	if (!pages)
 		return false;
 	size_t cells = bytes / FENCE_CELL_BYTES;
-	fence_range.blocks =
-		mt_pages_map_sparse(mt_pages_round(cells * sizeof *fence_range.blocks));
+	if (is_enough_left(bytes / 2))
+		fence_range.blocks = mt_pages_map_sparse(
+			mt_pages_round(cells * sizeof *fence_range.blocks));
 	if (!fence_range.blocks) {
 		mt_pages_unmap(pages, bytes);
 		return false;

@@ -178,6 +178,18 @@ is_told_once() {
 	grep -q 'memtrace: no block is guarded' err.txt
 }
 
+@test "guard: under a limit of address space guarded blocks leave room for what records them" {
+	compile many-blocks
+	for limit in 70000 85000 90000 95000 100000 105000 110000 120000 150000; do
+		(
+			ulimit -v $limit
+			memtrace run -q --force -o t.mtz --malloc guard -- ./many-blocks 100 2>err.txt
+		)
+		[ "$(memtrace info --json t.mtz | jq '.snapshots[-1].total_count')" -ge 100 ]
+		[ "$(guarded)" -ge 100 ] || grep -q 'memtrace: no block is guarded' err.txt
+	done
+}
+
 @test "guard: what is no block is told beside the fences too, and left out" {
 	compile wild-frees
 	for how in wrongly ""; do
