@@ -153,21 +153,51 @@ static void put_traceback(FILE *out, const struct mt_leaks *leaks, uint32_t node
 			     options->directory);
 }
 
-static void put_link(FILE *out, const struct mt_leaks *leaks,
-		     const struct mt_leak_link *link, const struct leaks_text *options)
+static char *label_of(const struct mt_leaks *leaks, uint32_t block,
+		      const struct leaks_text *options)
 {
-	mt_location_id to =
-		mt_callsites_get(&leaks->answer.subjects[0].callsites, link->to);
-	char *label =
-		mt_label_location(&leaks->answer.locations.list[to], options->directory);
-	fprintf(out, "  %" PRIu64 " block%s of ", link->pointers,
-		link->pointers == 1 ? "" : "s");
-	put_size(out, link->size);
-	fprintf(out, ", +%" PRIu64 " leads to ", link->offset);
-	render_escaped(out, label ? label : "");
-	putc('\n', out);
+	const struct mt_subject *subject = &leaks->answer.subjects[0];
+	uint32_t node = subject->heap.blocks.list[block].node;
+	mt_location_id at = mt_callsites_get(&subject->callsites, node);
+	return mt_label_location(&leaks->answer.locations.list[at], options->directory);
+}
+
+/* "+16 and +24 lead to list.c:20": neighbours that lead to the same block. */
+static size_t put_links(FILE *out, const struct mt_leaks *leaks,
+			const struct mt_leak_member *member, size_t from,
+			const struct leaks_text *options)
+{
+	const struct mt_leak_link *links = &leaks->links.list[member->first_link];
+	size_t end = from + 1;
+	fprintf(out, ", +%" PRIu64, links[from].offset);
+	for (; end < member->link_count && links[end].to == links[from].to; end++)
+		fprintf(out, " and +%" PRIu64, links[end].offset);
+	fputs(end - from == 1 ? " leads to " : " lead to ", out);
+	char *label = label_of(leaks, links[from].to, options);
+	if (links[from].to == member->block)
+		fputs("itself", out);
+	else
+		render_escaped(out, label ? label : "");
 	free(label);
-	put_traceback(out, leaks, link->from, options);
+	return end;
+}
+
+static void put_member(FILE *out, const struct mt_leaks *leaks,
+		       const struct mt_leak_member *member,
+		       const struct leaks_text *options)
+{
+	const struct mt_heap_block *block =
+		&mt_leaks_heap(leaks)->blocks.list[member->block];
+	fprintf(out, "  %" PRIu64 " block%s of ", member->times,
+		member->times == 1 ? "" : "s");
+	put_size(out, block->size);
+	size_t at = 0, limit = options->limit ? options->limit : SIZE_MAX;
+	for (size_t targets = 0; at < member->link_count && targets < limit; targets++)
+		at = put_links(out, leaks, member, at, options);
+	if (at < member->link_count)
+		fprintf(out, ", and %zu more pointers", member->link_count - at);
+	putc('\n', out);
+	put_traceback(out, leaks, block->node, options);
 }
 
 static void put_cycle(FILE *out, const struct mt_leaks *leaks,
@@ -180,8 +210,15 @@ static void put_cycle(FILE *out, const struct mt_leaks *leaks,
 	if (cycle->times > 1)
 		fprintf(out, ", %" PRIu64 " times", cycle->times);
 	putc('\n', out);
-	for (size_t i = 0; i < cycle->link_count; i++)
-		put_link(out, leaks, &leaks->links.list[cycle->first_link + i], options);
+	size_t shown = cycle->member_count;
+	if (options->limit && shown > options->limit)
+		shown = options->limit;
+	for (size_t i = 0; i < shown; i++)
+		put_member(out, leaks, &leaks->members.list[cycle->first_member + i],
+			   options);
+	if (shown < cycle->member_count)
+		fprintf(out, "  and %zu more that look otherwise\n",
+			cycle->member_count - shown);
 }
 
 void leaks_text_print(FILE *out, const struct mt_leaks *leaks,

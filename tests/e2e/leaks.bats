@@ -131,7 +131,7 @@ line_of() {
 }
 
 @test "leaks: strings, vectors and maps of C++" {
-	stories objects unique,string-growth,lost-string,vector-growth,lost-vector,types,map
+	stories objects unique,string-growth,lost-string,lost-short-string,vector-growth,lost-vector,types,map
 }
 
 @test "leaks: text leads from the definite block to what is lost with it" {
@@ -157,8 +157,36 @@ line_of() {
 	done
 	[[ $output == *"  1 block of 16 B, +0 leads to lost.c:$node"* ]]
 	memtrace leaks --json cycle.mtz | jq -e --argjson node "$node" '
-		.cycles | length > 0 and all(.offset == 0 and .traceback[-1].line == $node
-			and .to[-1].line == $node and .each == {"size":32,"count":2})'
+		(.cycles | length > 0 and all(.offset == 0 and .traceback[-1].line == $node
+			and .to[-1].line == $node and .each == {"size":32,"count":2})) and
+		([.members[].address] | unique) == ([.cycles[].address] | sort) and
+		([.cycles[].to_address] | unique) == ([.members[].address] | sort)'
+	memtrace run -q --force --leaks -o cycle.mtz -- ./lost-c2 cycle-1000
+	memtrace leaks --json cycle.mtz | jq -e '(.members | length) == 10 and
+		([.cycles[].pointers] | add) == 1000'
+	memtrace leaks --json -n 0 cycle.mtz | jq -e '([.members[].address] | unique | length) == 1000'
+}
+
+@test "leaks: a member of a cycle appears once, with all its pointers" {
+	memtrace run -q --leaks -o shared.mtz -- ./objects-cc0 shared-cycle
+	run -0 memtrace leaks shared.mtz
+	[[ $output == *"cycle of 144 B in 2 blocks"* ]]
+	[ "$(grep -c "^  1 block of 72 B, +16 and +24 lead to .*objects.cc:[0-9]*$" <<<"$output")" = 2 ]
+	memtrace leaks --json shared.mtz | jq -e '(.members | length) == 2 and
+		(.members[0].address != .members[1].address) and
+		(.cycles | length) == 4 and all(.cycles[]; .address != .to_address) and
+		all(.members[]; .size == 72 and .traceback[-1].line > 0)'
+}
+
+@test "leaks: a lost block that points to itself is a cycle of one" {
+	memtrace run -q --leaks -o own.mtz -- ./lost-c2 own-cycle
+	run -0 memtrace leaks own.mtz
+	[[ $output == *"definite lost.c:$(line_of lost.c node): size=16 B, count=1, average=16 B, references=1"* ]]
+	[[ $output == *"cycle of 16 B in 1 block"$'\n'"  1 block of 16 B, +0 leads to itself"* ]]
+	memtrace leaks --json own.mtz | jq -e '.cycles | length == 1 and
+		.[0].address == .[0].to_address and .[0].each.count == 1'
+	memtrace run -q --leaks -o text.mtz -- ./objects-cc2 lost-short-string
+	memtrace leaks --json text.mtz | jq -e '.summary.definite.count == 1 and .cycles == []'
 }
 
 @test "leaks: JSON as in the contract" {

@@ -209,11 +209,62 @@ TEST(a_cycle_names_the_pointers_that_close_it)
 	is_int(leaks.cycles.list[0].times, 1);
 	is_int(leaks.cycles.list[0].each.count, 2);
 	is_int(leaks.cycles.list[0].each.bytes, 96);
-	is_int(leaks.cycles.list[0].link_count, 2);
+	is_int(leaks.cycles.list[0].member_count, 2);
+	is_int(leaks.members.list[0].link_count, 1);
 	is_int(leaks.links.list[0].offset, 8);
 	is_int(leaks.links.list[1].offset, 16);
 	mt_leaks_deinit(&leaks);
 	made_end(&usual.made);
+}
+
+/* Two with two pointers each to the other, as shared pointers have; three times. */
+TEST(a_member_is_one_however_many_pointers_it_has)
+{
+	struct scanned s;
+	begin(&s);
+	for (uint32_t i = 0; i < 3; i++) {
+		uint32_t one = block(&s, MT_LEAK_DEFINITE, 0, 72, 0, 0);
+		uint32_t other = block(&s, MT_LEAK_INDIRECT, 0, 72, one, 16);
+		s.blocks[one - 1].cycle = s.blocks[other - 1].cycle = i + 1;
+		edge(&s, one, other, 16);
+		edge(&s, one, other, 24);
+		edge(&s, other, one, 16);
+		edge(&s, other, one, i == 2 ? 32 : 24);
+	}
+	struct mt_leaks leaks;
+	struct mt_leaks_question question = {.base = {.by = MT_BY_TRACEBACK}};
+	ask_leaks(&leaks, &question, finish(&s, 0));
+	is_int(leaks.cycles.count, 2);
+	const struct mt_leak_cycle *alike = &leaks.cycles.list[0];
+	is_int(alike->times, 2);
+	is_int(alike->each.count, 2);
+	is_int(alike->member_count, 1);
+	is_int(leaks.members.list[alike->first_member].times, 2);
+	is_int(leaks.members.list[alike->first_member].link_count, 2);
+	is_int(leaks.cycles.list[1].member_count, 2);
+	is_int(leaks.cycle_blocks.list[leaks.cycles.list[1].first_block], 4);
+	mt_leaks_deinit(&leaks);
+	made_end(&s.made);
+}
+
+TEST(a_block_that_points_to_itself_is_a_cycle)
+{
+	struct scanned s;
+	begin(&s);
+	for (uint32_t i = 0; i < 3; i++) {
+		uint32_t one = block(&s, MT_LEAK_DEFINITE, 0, 16, 0, 0);
+		s.blocks[one - 1].cycle = i + 1;
+		edge(&s, one, one, 8);
+	}
+	struct mt_leaks leaks;
+	struct mt_leaks_question question = {.base = {.by = MT_BY_TRACEBACK}};
+	ask_leaks(&leaks, &question, finish(&s, 0));
+	is_int(leaks.cycles.count, 1);
+	is_int(leaks.cycles.list[0].times, 3);
+	is_int(leaks.cycles.list[0].each.count, 1);
+	is_int(leaks.links.list[0].to, leaks.members.list[0].block);
+	mt_leaks_deinit(&leaks);
+	made_end(&s.made);
 }
 
 TEST(cycles_that_look_alike_are_one)
@@ -235,7 +286,7 @@ TEST(cycles_that_look_alike_are_one)
 	/* Eight alike; one whose pointers are lost; one with another call site. */
 	is_int(leaks.cycles.count, 3);
 	is_int(leaks.cycles.list[0].times, 8);
-	is_int(leaks.cycles.list[0].link_count, 2);
+	is_int(leaks.cycles.list[0].member_count, 2);
 	mt_leaks_deinit(&leaks);
 	made_end(&s.made);
 }

@@ -9,18 +9,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#define ADD(list_of, value, err)                                                         \
-	({                                                                               \
-		__typeof__((list_of).list) grown_ =                                      \
-			mt_vector_reserve((list_of).list, &(list_of).capacity,           \
-					  (list_of).count + 1, sizeof *grown_, err);     \
-		if (grown_) {                                                            \
-			(list_of).list = grown_;                                         \
-			grown_[(list_of).count++] = (value);                             \
-		}                                                                        \
-		grown_ ? 0 : MT_ERR_NO_MEMORY;                                           \
-	})
-
 const char *mt_leak_kind_name(uint8_t kind)
 {
 	static const char *const names[MT_LEAK_KINDS] = {
@@ -65,7 +53,7 @@ static int intern_type(struct mt_heap *heap, const struct mt_record_block *rec,
 	if (*type != MT_INDEX_NONE)
 		return 0;
 	*type = (uint32_t)heap->types.count;
-	int rc = ADD(heap->types, wanted, err);
+	int rc = MT_LIST_ADD(heap->types, wanted, err);
 	return rc < 0 ? rc : mt_index_add(&heap->type_index, hash, *type, err);
 }
 
@@ -93,7 +81,7 @@ static int take_block(struct mt_heap *heap, const struct mt_record_block *rec,
 		.kind = rec->kind,
 		.is_interior = rec->is_interior,
 	};
-	return rc < 0 ? rc : ADD(heap->blocks, block, err);
+	return rc < 0 ? rc : MT_LIST_ADD(heap->blocks, block, err);
 }
 
 static int take_root(struct mt_heap *heap, const struct mt_record_root *rec,
@@ -108,7 +96,7 @@ static int take_root(struct mt_heap *heap, const struct mt_record_root *rec,
 		.number = rec->number,
 		.id = rec->id,
 	};
-	return ADD(heap->roots, root, err);
+	return MT_LIST_ADD(heap->roots, root, err);
 }
 
 static int take_contents(struct mt_heap *heap, const struct mt_record_contents *rec,
@@ -126,7 +114,7 @@ static int take_contents(struct mt_heap *heap, const struct mt_record_contents *
 	if (size)
 		memcpy(grown + place, rec->bytes.data, size);
 	struct mt_heap_contents contents = {rec->block, (uint32_t)size, place};
-	return ADD(heap->contents, contents, err);
+	return MT_LIST_ADD(heap->contents, contents, err);
 }
 
 static int take(struct mt_heap *heap, const struct mt_record *rec, bool *has_scan,
@@ -143,7 +131,7 @@ static int take(struct mt_heap *heap, const struct mt_record *rec, bool *has_sca
 	case MT_RECORD_BLOCK:
 		return take_block(heap, &rec->block, err);
 	case MT_RECORD_EDGE:
-		return ADD(heap->edges, edge, err);
+		return MT_LIST_ADD(heap->edges, edge, err);
 	case MT_RECORD_CONTENTS:
 		return take_contents(heap, &rec->contents, err);
 	default:

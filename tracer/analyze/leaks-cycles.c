@@ -6,15 +6,20 @@
 
 #include <string.h>
 
+/* Two hashes of what can be seen of a block, its place aside: others may look alike. */
+struct look {
+	uint64_t hashes[2];
+};
+
 /* A block in a cycle. */
 struct member {
 	uint32_t cycle;
 	uint32_t block;
 };
 
-/* Two sums of what members and pointers hash to: cycles that look alike have the same. */
+/* The looks of a cycle's blocks, added up: cycles that look alike have the same. */
 struct shape {
-	uint64_t sums[2];
+	struct look sums;
 	int64_t blocks, bytes;
 };
 
@@ -24,7 +29,8 @@ struct work {
 	struct member *members; /* by cycle */
 	size_t member_count;
 	MT_LIST(struct shape) shapes; /* of leaks->cycles */
-	struct mt_index index;
+	struct mt_index index;        /* of these */
+	MT_LIST(struct look) looks;   /* of leaks->members */
 };
 
 static int compare_members(const void *a, const void *b)
@@ -52,14 +58,10 @@ static int list_members(struct work *work, const uint32_t *group_of_block,
 	return 0;
 }
 
-static void add_to_shape(struct shape *shape, const uint64_t *words, size_t count)
+static void add_to_look(struct look *look, uint64_t word)
 {
-	for (uint64_t i = 0; i < 2; i++) {
-		uint64_t hash = i + 1;
-		for (size_t k = 0; k < count; k++)
-			hash = mt_hash_word(hash, words[k]);
-		shape->sums[i] += hash;
-	}
+	for (size_t i = 0; i < 2; i++)
+		look->hashes[i] = mt_hash_word(look->hashes[i], word);
 }
 
 static bool is_within(const struct work *work, const struct mt_heap_edge *edge)
@@ -68,25 +70,34 @@ static bool is_within(const struct work *work, const struct mt_heap_edge *edge)
 	return blocks[edge->from].cycle == blocks[edge->to].cycle;
 }
 
+/* Of its pointers, those within the cycle. */
+static struct look look_of(const struct work *work, uint32_t number)
+{
+	const struct mt_heap_block *blocks = work->heap->blocks.list;
+	struct look look = {{1, 2}};
+	size_t edge_count;
+	const struct mt_heap_edge *edges = mt_heap_edges(work->heap, number, &edge_count);
+	add_to_look(&look, blocks[number].node);
+	add_to_look(&look, blocks[number].size);
+	for (size_t i = 0; i < edge_count; i++)
+		if (is_within(work, &edges[i])) {
+			add_to_look(&look, edges[i].offset);
+			add_to_look(&look, blocks[edges[i].to].node);
+			add_to_look(&look, edges[i].to == number);
+		}
+	return look;
+}
+
 static struct shape shape_of(const struct work *work, const struct member *members,
 			     size_t count)
 {
-	const struct mt_heap_block *blocks = work->heap->blocks.list;
 	struct shape shape = {.blocks = (int64_t)count};
 	for (size_t i = 0; i < count; i++) {
-		const struct mt_heap_block *block = &blocks[members[i].block];
-		uint64_t own[] = {block->node, block->size};
-		size_t edge_count;
-		const struct mt_heap_edge *edges =
-			mt_heap_edges(work->heap, members[i].block, &edge_count);
-		shape.bytes = mt_wrapping_add(shape.bytes, (int64_t)block->size);
-		add_to_shape(&shape, own, 2);
-		for (size_t k = 0; k < edge_count; k++) {
-			uint64_t words[] = {block->node, block->size, edges[k].offset,
-					    blocks[edges[k].to].node};
-			if (is_within(work, &edges[k]))
-				add_to_shape(&shape, words, 4);
-		}
+		struct look look = look_of(work, members[i].block);
+		uint64_t size = work->heap->blocks.list[members[i].block].size;
+		shape.bytes = mt_wrapping_add(shape.bytes, (int64_t)size);
+		shape.sums.hashes[0] += look.hashes[0];
+		shape.sums.hashes[1] += look.hashes[1];
 	}
 	return shape;
 }
@@ -97,58 +108,65 @@ static bool is_shape(const void *owner, uint32_t id, const void *wanted)
 		       sizeof(struct shape));
 }
 
-static bool is_link(const void *owner, uint32_t id, const void *wanted)
+static bool is_look(const void *owner, uint32_t id, const void *wanted)
 {
-	const struct mt_leak_link *a = &((const struct mt_leaks *)owner)->links.list[id];
-	const struct mt_leak_link *b = wanted;
-	return a->from == b->from && a->to == b->to && a->offset == b->offset &&
-	       a->size == b->size;
+	return !memcmp(&((const struct work *)owner)->looks.list[id], wanted,
+		       sizeof(struct look));
 }
 
-/* Equal links of a cycle are one; index is the cycle's. */
-static int add_link(struct mt_leaks *leaks, struct mt_leak_link link,
-		    struct mt_index *index, struct mt_error *err)
+static int add_links(struct work *work, struct mt_leak_member *member,
+		     struct mt_error *err)
 {
-	uint64_t hash = mt_hash_word(mt_hash_word(link.from, link.to), link.offset);
-	hash = mt_hash_word(hash, link.size);
-	uint32_t id = mt_index_find(index, hash, is_link, leaks, &link);
+	struct mt_leaks *leaks = work->leaks;
+	size_t edge_count;
+	const struct mt_heap_edge *edges =
+		mt_heap_edges(work->heap, member->block, &edge_count);
+	int rc = 0;
+	member->first_link = leaks->links.count;
+	for (size_t i = 0; rc >= 0 && i < edge_count; i++) {
+		struct mt_leak_link link = {edges[i].offset, edges[i].to};
+		if (is_within(work, &edges[i]))
+			rc = MT_LIST_ADD(leaks->links, link, err);
+	}
+	member->link_count = leaks->links.count - member->first_link;
+	return rc;
+}
+/* index is of the cycle's members. */
+static int add_member(struct work *work, uint32_t block, struct mt_index *index,
+		      struct mt_error *err)
+{
+	struct mt_leaks *leaks = work->leaks;
+	struct look look = look_of(work, block);
+	uint32_t id = mt_index_find(index, look.hashes[0], is_look, work, &look);
 	if (id != MT_INDEX_NONE) {
-		leaks->links.list[id].pointers++;
+		leaks->members.list[id].times++;
 		return 0;
 	}
-	struct mt_leak_link *grown =
-		mt_vector_reserve(leaks->links.list, &leaks->links.capacity,
-				  leaks->links.count + 1, sizeof *grown, err);
-	if (!grown)
-		return MT_ERR_NO_MEMORY;
-	leaks->links.list = grown;
-	grown[leaks->links.count] = link;
-	return mt_index_add(index, hash, (uint32_t)leaks->links.count++, err);
+	struct mt_leak_member member = {.block = block, .times = 1};
+	int rc = add_links(work, &member, err);
+	if (rc >= 0)
+		rc = MT_LIST_ADD(leaks->members, member, err);
+	if (rc >= 0)
+		rc = MT_LIST_ADD(work->looks, look, err);
+	return rc < 0 ? rc
+		      : mt_index_add(index, look.hashes[0],
+				     (uint32_t)(leaks->members.count - 1), err);
 }
 
-static int add_links(struct work *work, const struct member *members, size_t count,
-		     struct mt_leak_cycle *cycle, struct mt_error *err)
+static int add_members(struct work *work, const struct member *members, size_t count,
+		       struct mt_leak_cycle *cycle, struct mt_error *err)
 {
-	const struct mt_heap_block *blocks = work->heap->blocks.list;
 	struct mt_leaks *leaks = work->leaks;
 	struct mt_index index = {0};
 	int rc = 0;
-	cycle->first_link = leaks->links.count;
+	cycle->first_member = leaks->members.count;
+	cycle->first_block = leaks->cycle_blocks.count;
 	for (size_t i = 0; rc >= 0 && i < count; i++) {
-		size_t edge_count;
-		const struct mt_heap_edge *edges =
-			mt_heap_edges(work->heap, members[i].block, &edge_count);
-		for (size_t k = 0; rc >= 0 && k < edge_count; k++) {
-			struct mt_leak_link link = {.from = blocks[edges[k].from].node,
-						    .to = blocks[edges[k].to].node,
-						    .offset = edges[k].offset,
-						    .size = blocks[edges[k].from].size,
-						    .pointers = 1};
-			if (is_within(work, &edges[k]))
-				rc = add_link(leaks, link, &index, err);
-		}
+		rc = MT_LIST_ADD(leaks->cycle_blocks, members[i].block, err);
+		if (rc >= 0)
+			rc = add_member(work, members[i].block, &index, err);
 	}
-	cycle->link_count = leaks->links.count - cycle->first_link;
+	cycle->member_count = leaks->members.count - cycle->first_member;
 	mt_index_deinit(&index);
 	return rc;
 }
@@ -158,28 +176,18 @@ static int add_cycle(struct work *work, const struct member *members, size_t cou
 {
 	struct mt_leaks *leaks = work->leaks;
 	struct shape shape = shape_of(work, members, count);
-	uint64_t hash = shape.sums[0];
+	uint64_t hash = shape.sums.hashes[0];
 	uint32_t id = mt_index_find(&work->index, hash, is_shape, work, &shape);
 	if (id != MT_INDEX_NONE) {
 		leaks->cycles.list[id].times++;
 		return 0;
 	}
-	struct shape *shapes =
-		mt_vector_reserve(work->shapes.list, &work->shapes.capacity,
-				  work->shapes.count + 1, sizeof *shapes, err);
-	if (!shapes)
-		return MT_ERR_NO_MEMORY;
-	work->shapes.list = shapes;
-	struct mt_leak_cycle *cycles =
-		mt_vector_reserve(leaks->cycles.list, &leaks->cycles.capacity,
-				  leaks->cycles.count + 1, sizeof *cycles, err);
-	if (!cycles)
-		return MT_ERR_NO_MEMORY;
-	leaks->cycles.list = cycles;
-	shapes[work->shapes.count++] = shape;
-	struct mt_leak_cycle *cycle = &cycles[leaks->cycles.count++];
-	*cycle = (struct mt_leak_cycle){.times = 1, .each = {shape.bytes, shape.blocks}};
-	int rc = add_links(work, members, count, cycle, err);
+	struct mt_leak_cycle cycle = {.times = 1, .each = {shape.bytes, shape.blocks}};
+	int rc = add_members(work, members, count, &cycle, err);
+	if (rc >= 0)
+		rc = MT_LIST_ADD(work->shapes, shape, err);
+	if (rc >= 0)
+		rc = MT_LIST_ADD(leaks->cycles, cycle, err);
 	return rc < 0 ? rc
 		      : mt_index_add(&work->index, hash,
 				     (uint32_t)(leaks->cycles.count - 1), err);
@@ -192,7 +200,7 @@ static int compare_cycles(const void *a, const void *b)
 	uint64_t y_bytes = y->times * (uint64_t)y->each.bytes;
 	if (x_bytes != y_bytes)
 		return x_bytes > y_bytes ? -1 : 1;
-	return x->first_link < y->first_link ? -1 : x->first_link > y->first_link;
+	return x->first_member < y->first_member ? -1 : x->first_member > y->first_member;
 }
 
 int mt_leaks_find_cycles(struct mt_leaks *leaks, const uint32_t *group_of_block,
@@ -211,6 +219,7 @@ int mt_leaks_find_cycles(struct mt_leaks *leaks, const uint32_t *group_of_block,
 		      compare_cycles);
 	free(work.members);
 	free(work.shapes.list);
+	free(work.looks.list);
 	mt_index_deinit(&work.index);
 	return rc;
 }

@@ -176,35 +176,95 @@ static int fill_frames(struct mt_leaks *leaks, uint32_t node, struct mt_value *v
 	return value->frames ? 0 : MT_ERR_NO_MEMORY;
 }
 
+/* Of the table of cycles: one row for each pointer of each member. */
+static int report_link(struct mt_leaks *leaks, const struct mt_leak_member *member,
+		       const struct mt_leak_link *link, struct mt_value *row,
+		       struct mt_error *err)
+{
+	const struct mt_heap_block *blocks = mt_leaks_heap(leaks)->blocks.list;
+	const struct mt_heap_block *from = &blocks[member->block],
+				   *to = &blocks[link->to];
+	row[3] = number(from->size);
+	row[4] = number(member->times);
+	row[5] = number(link->offset);
+	row[6] = number(from->address);
+	row[7] = number(to->address);
+	int rc = fill_frames(leaks, from->node, &row[8], err);
+	return rc < 0 ? rc : fill_frames(leaks, to->node, &row[9], err);
+}
+
+static int report_member(struct mt_leaks *leaks, struct mt_table *table, size_t cycle,
+			 const struct mt_leak_member *member, struct mt_error *err)
+{
+	int rc = 0;
+	for (size_t i = 0; rc >= 0 && i < member->link_count; i++) {
+		struct mt_value *row = mt_table_add_row(table, err);
+		if (!row)
+			return MT_ERR_NO_MEMORY;
+		row[0] = number(cycle);
+		row[1] = number(leaks->cycles.list[cycle].times);
+		row[2] = mt_value_counts(leaks->cycles.list[cycle].each);
+		rc = report_link(leaks, member,
+				 &leaks->links.list[member->first_link + i], row, err);
+	}
+	return rc;
+}
+
+static size_t shown(size_t count, size_t limit)
+{
+	return limit && count > limit ? limit : count;
+}
+
 static int report_cycles(struct mt_leaks *leaks, size_t limit, struct mt_error *err)
 {
 	static const struct mt_column columns[] = {
 		{"cycle", MT_COLUMN_NUMBER},     {"times", MT_COLUMN_NUMBER},
 		{"each", MT_COLUMN_COUNTS},      {"block_bytes", MT_COLUMN_SIZE},
 		{"pointers", MT_COLUMN_NUMBER},  {"offset", MT_COLUMN_NUMBER},
+		{"address", MT_COLUMN_NUMBER},   {"to_address", MT_COLUMN_NUMBER},
 		{"traceback", MT_COLUMN_FRAMES}, {"to", MT_COLUMN_FRAMES},
 	};
 	struct mt_table *table =
 		mt_report_add_table(&leaks->answer.report, "cycles", columns,
 				    sizeof columns / sizeof *columns, err);
 	int rc = table ? 0 : MT_ERR_NO_MEMORY;
-	for (size_t i = 0; i < leaks->cycles.count && (!limit || i < limit); i++) {
+	for (size_t i = 0; i < shown(leaks->cycles.count, limit); i++) {
 		const struct mt_leak_cycle *cycle = &leaks->cycles.list[i];
-		for (size_t k = 0; rc >= 0 && k < cycle->link_count; k++) {
-			const struct mt_leak_link *link =
-				&leaks->links.list[cycle->first_link + k];
+		const struct mt_leak_member *members =
+			&leaks->members.list[cycle->first_member];
+		for (size_t k = 0; rc >= 0 && k < cycle->member_count; k++)
+			rc = report_member(leaks, table, i, &members[k], err);
+	}
+	return rc;
+}
+
+/* One row for each block. */
+static int report_cycle_blocks(struct mt_leaks *leaks, size_t limit, struct mt_error *err)
+{
+	static const struct mt_column columns[] = {
+		{"cycle", MT_COLUMN_NUMBER},
+		{"address", MT_COLUMN_NUMBER},
+		{"size", MT_COLUMN_SIZE},
+		{"traceback", MT_COLUMN_FRAMES},
+	};
+	struct mt_table *table =
+		mt_report_add_table(&leaks->answer.report, "members", columns,
+				    sizeof columns / sizeof *columns, err);
+	int rc = table ? 0 : MT_ERR_NO_MEMORY;
+	for (size_t i = 0; i < shown(leaks->cycles.count, limit); i++) {
+		const struct mt_leak_cycle *cycle = &leaks->cycles.list[i];
+		const uint32_t *blocks = &leaks->cycle_blocks.list[cycle->first_block];
+		size_t count = shown((size_t)cycle->each.count, limit);
+		for (size_t k = 0; rc >= 0 && k < count; k++) {
+			const struct mt_heap_block *block =
+				&mt_leaks_heap(leaks)->blocks.list[blocks[k]];
 			struct mt_value *row = mt_table_add_row(table, err);
 			if (!row)
 				return MT_ERR_NO_MEMORY;
 			row[0] = number(i);
-			row[1] = number(cycle->times);
-			row[2] = mt_value_counts(cycle->each);
-			row[3] = number(link->size);
-			row[4] = number(link->pointers);
-			row[5] = number(link->offset);
-			rc = fill_frames(leaks, link->from, &row[6], err);
-			if (rc >= 0)
-				rc = fill_frames(leaks, link->to, &row[7], err);
+			row[1] = number(block->address);
+			row[2] = number(block->size);
+			rc = fill_frames(leaks, block->node, &row[3], err);
 		}
 	}
 	return rc;
@@ -223,5 +283,7 @@ int mt_leaks_report(struct mt_leaks *leaks, const struct mt_leaks_question *ques
 		rc = report_sums(leaks, err);
 	if (rc >= 0)
 		rc = report_rows(leaks, question, err);
-	return rc < 0 ? rc : report_cycles(leaks, question->base.limit, err);
+	if (rc >= 0)
+		rc = report_cycles(leaks, question->base.limit, err);
+	return rc < 0 ? rc : report_cycle_blocks(leaks, question->base.limit, err);
 }

@@ -269,6 +269,8 @@ void mt_leaks_deinit(struct mt_leaks *leaks)
 	free(leaks->rows.list);
 	free(leaks->order.list);
 	free(leaks->cycles.list);
+	free(leaks->members.list);
 	free(leaks->links.list);
+	free(leaks->cycle_blocks.list);
 	mt_answer_deinit(&leaks->answer);
 }

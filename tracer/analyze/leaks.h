@@ -22,18 +22,25 @@ enum {
 	MT_NO_LEAK_ROW = UINT32_MAX,
 };
 
-/* Pointers of cycles that look alike: from blocks of a traceback to those of another. */
+/* A pointer within a cycle. */
 struct mt_leak_link {
-	uint32_t from, to; /* nodes of the trace */
-	uint64_t offset;   /* of the pointer */
-	uint64_t size;     /* of the blocks that hold it */
-	uint64_t pointers; /* in each cycle */
+	uint64_t offset; /* in the block that has it */
+	uint32_t to;     /* block */
+};
+
+/* Blocks of a cycle that look alike: traceback, size, and what they point at. */
+struct mt_leak_member {
+	uint32_t block; /* the first of them, whose the links are */
+	uint64_t times;
+	size_t first_link, link_count; /* by offset */
 };
 
 struct mt_leak_cycle {
 	uint64_t times;        /* as many cycles look like this */
 	struct mt_counts each; /* one of them */
-	size_t first_link, link_count;
+	/* Of the first: its members, and its blocks in their order. */
+	size_t first_member, member_count;
+	size_t first_block;
 };
 
 struct mt_leaks {
@@ -46,7 +53,9 @@ struct mt_leaks {
 	size_t omitted_rows;
 	struct mt_counts omitted;
 	MT_LIST(struct mt_leak_cycle) cycles; /* most bytes first */
+	MT_LIST(struct mt_leak_member) members;
 	MT_LIST(struct mt_leak_link) links;
+	MT_LIST(uint32_t) cycle_blocks;
 };
 
 struct mt_leaks_question {
@@ -65,7 +74,7 @@ static inline const struct mt_heap *mt_leaks_heap(const struct mt_leaks *leaks)
 	return &leaks->answer.subjects[0].heap;
 }
 
-/* leaks-cycles.c: fills cycles and links. */
+/* leaks-cycles.c: fills cycles and what they are made of. */
 int mt_leaks_find_cycles(struct mt_leaks *leaks, const uint32_t *group_of_block,
 			 struct mt_error *err);
 

@@ -38,4 +38,17 @@ static inline void *mt_vector_reserve(void *list, size_t *capacity, size_t count
 	return grown;
 }
 
+/* Put value at the end of an MT_LIST. 0 or MT_ERR_NO_MEMORY. */
+#define MT_LIST_ADD(list_of, value, err)                                                 \
+	({                                                                               \
+		__typeof__((list_of).list) grown_ =                                      \
+			mt_vector_reserve((list_of).list, &(list_of).capacity,           \
+					  (list_of).count + 1, sizeof *grown_, err);     \
+		if (grown_) {                                                            \
+			(list_of).list = grown_;                                         \
+			grown_[(list_of).count++] = (value);                             \
+		}                                                                        \
+		grown_ ? 0 : MT_ERR_NO_MEMORY;                                           \
+	})
+
 #endif

@@ -167,13 +167,13 @@ static bool add_far(struct mt_heap_scan *scan, uint64_t words)
 	return true;
 }
 
-/* A block's pointers to itself are no edges. */
+/* A block's pointers into its own middle, as those of short strings, are no edges. */
 static void add_edge(struct reading *r, uint32_t target, uint64_t offset)
 {
 	struct mt_heap_scan *scan = r->scan;
 	if (target == r->block)
 		scan->names_itself[target / 8] |= (uint8_t)(1u << target % 8);
-	if (mt_graph_target(target) == r->block || r->failed)
+	if (target == (r->block | MT_GRAPH_INTERIOR) || r->failed)
 		return;
 	if (scan->edge_count == scan->edge_capacity && !reserve_edges(scan)) {
 		r->failed = true;

@@ -88,6 +88,16 @@ static NOINLINE void story_lost_string()
 	expect("indirect", 1, 101);
 }
 
+/* It points into its own middle. */
+static NOINLINE void story_lost_short_string()
+{
+	auto *volatile lost = new std::string("short");
+	if (!lost)
+		abort();
+	lost = nullptr;
+	expect("definite", 1, sizeof(std::string));
+}
+
 static NOINLINE void story_vector_growth()
 {
 	static std::vector<long> &numbers = *new std::vector<long>;
@@ -137,6 +147,7 @@ int main(int argc, char **argv)
 		{"unique", story_unique},
 		{"string-growth", story_string_growth},
 		{"lost-string", story_lost_string},
+		{"lost-short-string", story_lost_short_string},
 		{"vector-growth", story_vector_growth},
 		{"lost-vector", story_lost_vector},
 		{"types", story_types},
