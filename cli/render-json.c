@@ -143,6 +143,19 @@ static void put_row(FILE *out, const struct mt_table *table, size_t row)
 	putc('}', out);
 }
 
+/* What cannot be added up is null. */
+static void put_omitted(FILE *out, const struct mt_table *table)
+{
+	bool is_first = false;
+	fprintf(out, ",\"omitted\":{\"rows\":%zu", table->omitted_rows);
+	if (!table->has_overlap || !table->omitted_rows)
+		put_sums(out, &is_first, &table->omitted, table->is_diff);
+	else
+		fprintf(out, ",\"size\":null,\"count\":null%s",
+			table->is_diff ? ",\"size_diff\":null,\"count_diff\":null" : "");
+	putc('}', out);
+}
+
 static void put_table(FILE *out, const struct mt_table *table)
 {
 	bool is_first = true;
@@ -160,12 +173,8 @@ static void put_table(FILE *out, const struct mt_table *table)
 		put_row(out, table, i);
 	}
 	putc(']', out);
-	if (table->is_statistics) {
-		is_first = false;
-		fprintf(out, ",\"omitted\":{\"rows\":%zu", table->omitted_rows);
-		put_sums(out, &is_first, &table->omitted, table->is_diff);
-		putc('}', out);
-	}
+	if (table->is_statistics)
+		put_omitted(out, table);
 }
 
 /* index, label and time_ns: which snapshot it is. */

@@ -152,10 +152,14 @@ static void put_totals(FILE *out, const struct mt_table *table, bool color)
 	fputs("Total: ", out);
 	put_amount(out, &table->totals, table->is_diff);
 	if (table->omitted_rows) {
-		fprintf(out, "; %zu more row%s: ", table->omitted_rows,
-			table->omitted_rows == 1 ? "" : "s");
-		put_amount(out, &table->omitted, table->is_diff);
+		fprintf(out, "; %zu more row%s%s", table->omitted_rows,
+			table->omitted_rows == 1 ? "" : "s",
+			table->has_overlap ? "" : ": ");
+		if (!table->has_overlap)
+			put_amount(out, &table->omitted, table->is_diff);
 	}
+	if (table->has_overlap)
+		fputs("; rows overlap, and do not add up to it", out);
 	fputs(color ? "\033[0m\n" : "\n", out);
 }
 

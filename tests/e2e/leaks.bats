@@ -220,6 +220,20 @@ line_of() {
 		jq -e '.rows[] | select(.function == "new_table") | .size == 520 + 400 * 72 and .count == 801'
 }
 
+@test "top: what rows retain overlaps, and nothing pretends to add up" {
+	memtrace top --json --metric retained --by function -n 2 cache.mtz >r.json
+	memtrace top --json --by function -n 0 cache.mtz >live.json
+	jq -e --slurpfile live live.json '.overlap == true and .totals == $live[0].totals and
+		([.rows[].size] | add) > .totals.size and
+		.omitted == {"rows":2,"size":null,"count":null}' r.json
+	jq -e '.overlap == null and .totals.size == ([.rows[].size] | add)' live.json
+	run -0 memtrace top --metric retained --by function -n 2 cache.mtz
+	[[ ${lines[-1]} == "Total: "*" in "*" blocks; 2 more rows; rows overlap, and do not add up to it" ]]
+	memtrace top --json --cumulative --by function -n 1 cache.mtz | jq -e '.overlap and .omitted.size == null'
+	memtrace diff --json --metric retained --by function -n 1 cache.mtz cache.mtz | jq -e '.overlap and
+		.totals.size_diff == 0 and .omitted.size_diff == null'
+}
+
 @test "leaks: without a scan status 3 and the next step" {
 	memtrace run -q --force -o plain.mtz -- ./cache >/dev/null
 	for command in leaks why dup; do

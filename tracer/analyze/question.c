@@ -250,6 +250,12 @@ int mt_answer_add_side(struct mt_report *report, const struct mt_subject *subjec
 	return err && err->code == MT_ERR_NO_MEMORY ? MT_ERR_NO_MEMORY : 0;
 }
 
+/* Whether a block may count in several rows. */
+static bool has_overlap(const struct mt_question *question)
+{
+	return question->is_cumulative || question->metric == MT_METRIC_RETAINED;
+}
+
 static int add_facts(struct mt_answer *answer, const struct mt_question *question,
 		     struct mt_error *err)
 {
@@ -268,10 +274,15 @@ static int add_facts(struct mt_answer *answer, const struct mt_question *questio
 			       .title = "copied while the program ran, in",
 			       .kind = MT_COLUMN_TIME,
 			       .value = mt_value_number((int64_t)rec->span_ns)};
+	struct mt_fact overlap = {.name = "overlap",
+				  .kind = MT_COLUMN_FLAG,
+				  .value = mt_value_number(true)};
 	bool is_of_peak = profile->moment.is_peak || question->metric == MT_METRIC_PEAK;
 	int rc = mt_report_add_fact(report, by, err);
 	if (rc >= 0)
 		rc = mt_report_add_fact(report, metric, err);
+	if (rc >= 0 && has_overlap(question))
+		rc = mt_report_add_fact(report, overlap, err);
 	if (rc >= 0 && is_of_peak && rec->peak_bound_bytes)
 		rc = mt_report_add_fact(report, bound, err);
 	if (rc >= 0 && rec->span_ns && !profile->moment.is_peak)
@@ -371,6 +382,7 @@ int mt_answer_report(struct mt_answer *answer, const struct mt_question *questio
 	if (rc >= 0) {
 		struct mt_table *table = &answer->report.tables[0];
 		table->has_spread = answer->subject_count > 1 + (size_t)is_diff;
+		table->has_overlap = has_overlap(question);
 		table->totals.now = groups->totals[MT_SIDE_NEW];
 		table->totals.diff = difference(groups->totals[MT_SIDE_NEW],
 						groups->totals[MT_SIDE_OLD]);

@@ -88,6 +88,8 @@ struct mt_table {
 	 */
 	bool is_statistics, is_diff;
 	bool has_spread; /* several traces on a side */
+	/* A block may count in several rows: they do not add up to the totals. */
+	bool has_overlap;
 	char **labels;
 	struct mt_sums *sums;
 	size_t label_capacity, sum_capacity;
