@@ -411,8 +411,9 @@ TEST(a_frozen_state_does_not_change)
 	mt_traceback_id id = add_id(&state, add_node(&state, 0x1000, MT_ROOT_COMPLETE));
 	count(&state, id, 3, 1, 100);
 	ok(mt_image_open(&image, state.fd, NULL) == 0);
-	ok(mt_image_freeze(&image));
-	ok(!mt_image_freeze(&image));
+	ok(!mt_image_freeze(&image, 16));
+	ok(mt_image_freeze(&image, MT_IMAGE_MOST_FROZEN_BYTES));
+	ok(!mt_image_freeze(&image, MT_IMAGE_MOST_FROZEN_BYTES));
 	count(&state, id, 7, 0, 100);
 	state.header->used.nodes++;
 	ok(mt_image_refresh(&image));

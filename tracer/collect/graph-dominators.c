@@ -7,6 +7,8 @@
  */
 #include "tracer/collect/graph.h"
 
+#include "tracer/collect/room.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -113,7 +115,7 @@ static bool collect_others(struct work *work)
 		sum += work->first[number];
 		work->first[number] = sum;
 	}
-	work->others = malloc(((size_t)sum + 1) * sizeof *work->others);
+	work->others = mt_room_take(((size_t)sum + 1) * sizeof *work->others);
 	if (!work->others)
 		return false;
 	visit_others(work, store_other);
@@ -166,10 +168,10 @@ static bool search(struct work *work)
 {
 	size_t count = (size_t)work->graph->node_count + 2;
 	size_t bytes = count * sizeof(uint32_t);
-	work->numbers = calloc(count, sizeof(uint32_t));
-	work->first = calloc(count, sizeof(uint32_t));
-	work->above = malloc(bytes);
-	work->semidominators = malloc(bytes);
+	work->numbers = mt_room_take(count * sizeof(uint32_t));
+	work->first = mt_room_take(count * sizeof(uint32_t));
+	work->above = mt_room_take(bytes);
+	work->semidominators = mt_room_take(bytes);
 	if (!work->numbers || !work->first || !work->above || !work->semidominators)
 		return false;
 	visit_begins(work, visit);
@@ -177,10 +179,10 @@ static bool search(struct work *work)
 	visit_begins(work, keep_outside);
 	if (!collect_others(work))
 		return false;
-	free(work->numbers);
+	mt_room_free(work->numbers);
 	work->numbers = NULL;
 	memcpy(work->above, work->parents, bytes);
-	work->smallest = malloc(bytes);
+	work->smallest = mt_room_take(bytes);
 	if (!work->smallest)
 		return false;
 	find_semidominators(work);
@@ -194,23 +196,23 @@ bool mt_graph_dominate(const struct mt_graph *graph, const struct mt_reach *reac
 	size_t count = (size_t)graph->node_count + 2;
 	struct work work = {.graph = graph,
 			    .reach = reach,
-			    .nodes = calloc(count, sizeof(uint32_t)),
-			    .parents = calloc(count, sizeof(uint32_t))};
+			    .nodes = mt_room_take(count * sizeof(uint32_t)),
+			    .parents = mt_room_take(count * sizeof(uint32_t))};
 	bool has_memory = work.nodes && work.parents && search(&work);
 	*dominators = (struct mt_dominators){work.count, work.nodes, work.parents};
-	free(work.numbers);
-	free(work.first);
-	free(work.others);
-	free(work.above);
-	free(work.smallest);
-	free(work.semidominators);
+	mt_room_free(work.numbers);
+	mt_room_free(work.first);
+	mt_room_free(work.others);
+	mt_room_free(work.above);
+	mt_room_free(work.smallest);
+	mt_room_free(work.semidominators);
 	return has_memory;
 }
 
 void mt_dominators_deinit(struct mt_dominators *dominators)
 {
-	free(dominators->nodes);
-	free(dominators->parents);
+	mt_room_free(dominators->nodes);
+	mt_room_free(dominators->parents);
 	*dominators = (struct mt_dominators){0};
 }
 

@@ -3,6 +3,8 @@
  */
 #include "tracer/collect/graph.h"
 
+#include "tracer/collect/room.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -125,22 +127,22 @@ bool mt_graph_reach(const struct mt_graph *graph, struct mt_reach *reach)
 {
 	struct search search = {.graph = graph, .reach = reach};
 	size_t n = graph->node_count;
-	reach->kinds = calloc(n + 1, sizeof *reach->kinds);
-	reach->holders = malloc((n + 1) * sizeof *reach->holders);
-	search.order = malloc((n + 1) * sizeof *search.order);
+	reach->kinds = mt_room_take((n + 1) * sizeof *reach->kinds);
+	reach->holders = mt_room_take((n + 1) * sizeof *reach->holders);
+	search.order = mt_room_take((n + 1) * sizeof *search.order);
 	bool has_memory = reach->kinds && reach->holders && search.order;
 	if (has_memory) {
 		memset(reach->holders, 0xff, n * sizeof *reach->holders);
 		find_reachable(&search);
 		find_possible(&search);
 	}
-	free(search.order);
+	mt_room_free(search.order);
 	return has_memory;
 }
 
 void mt_reach_deinit(struct mt_reach *reach)
 {
-	free(reach->kinds);
-	free(reach->holders);
+	mt_room_free(reach->kinds);
+	mt_room_free(reach->holders);
 	*reach = (struct mt_reach){0};
 }

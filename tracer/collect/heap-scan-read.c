@@ -6,6 +6,8 @@
  */
 #include "tracer/collect/heap-scan-read.h"
 
+#include "tracer/collect/room.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -39,13 +41,13 @@ struct reading {
 	/* The block under way. */
 	uint32_t block;
 	uint64_t address, size;
+	size_t edges_most;     /* in all blocks */
 	uint64_t pointers;     /* in it */
 	uint64_t hash, hashed; /* as far as it went */
 	bool is_zero, has_contents;
 	size_t special; /* the next of roots.blocks */
 	const struct mt_root_range *range;
 	bool is_of_libc, is_of_loader; /* the range: their data */
-	uint8_t *begins; /* enum beginning of four blocks each, as far as was asked */
 };
 
 /* Whether a block begins as a C++ object does. */
@@ -73,7 +75,7 @@ static uint64_t peek(struct reading *r, uint64_t address)
 
 static bool is_object(struct reading *r, uint32_t block, uint64_t start)
 {
-	uint8_t *place = &r->begins[block / 4];
+	uint8_t *place = &r->scan->begins[block / 4];
 	unsigned shift = block % 4 * 2;
 	if ((*place >> shift & 3) == BEGINNING_UNKNOWN) {
 		bool is = mt_contents_is_vtable(&r->scan->contents, peek(r, start));
@@ -138,32 +140,40 @@ static uint32_t target_of(struct reading *r, uint64_t word)
 							 : block | MT_GRAPH_INTERIOR;
 }
 
-static bool reserve_edges(struct mt_heap_scan *scan)
+/* For one more. */
+static bool reserve_edges(struct reading *r)
 {
-	size_t capacity = scan->edge_capacity + scan->edge_capacity / 4 + (256 << 10);
-	void *targets = reallocarray(scan->targets, capacity, sizeof *scan->targets);
+	struct mt_heap_scan *scan = r->scan;
+	size_t targets_room, offsets_room;
+	void *targets = mt_room_grow(scan->targets, scan->edge_count, r->edges_most,
+				     sizeof *scan->targets, &targets_room);
 	scan->targets = targets ? targets : scan->targets;
-	void *offsets = reallocarray(scan->offsets, capacity, sizeof *scan->offsets);
+	void *offsets = mt_room_grow(scan->offsets, scan->edge_count, r->edges_most,
+				     sizeof *scan->offsets, &offsets_room);
 	scan->offsets = offsets ? offsets : scan->offsets;
-	if (!targets || !offsets || capacity > INT32_MAX)
+	if (!targets || !offsets)
 		return false;
-	scan->edge_capacity = capacity;
+	scan->edge_capacity = targets_room < offsets_room ? targets_room : offsets_room;
 	return true;
 }
 
-/* Of the edge that comes next. */
+/* Of the edge that comes next, if it does not follow from the last one that is kept. */
 static bool add_far(struct mt_heap_scan *scan, uint64_t words)
 {
+	uint32_t edge = (uint32_t)scan->edge_count;
+	const struct mt_heap_scan_far *last =
+		scan->far_count ? &scan->far[scan->far_count - 1] : NULL;
+	if (last && words - last->words == edge - last->edge)
+		return true;
 	if (scan->far_count == scan->far_capacity) {
-		size_t capacity = scan->far_capacity * 2 + 1024;
-		void *far = reallocarray(scan->far, capacity, sizeof *scan->far);
+		void *far = mt_room_grow(scan->far, scan->far_count, INT32_MAX,
+					 sizeof *scan->far, &scan->far_capacity);
 		if (!far)
 			return false;
 		scan->far = far;
-		scan->far_capacity = capacity;
 	}
-	scan->far[scan->far_count++] = (struct mt_heap_scan_far){
-		.edge = (uint32_t)scan->edge_count, .words = (uint32_t)words};
+	scan->far[scan->far_count++] =
+		(struct mt_heap_scan_far){.edge = edge, .words = (uint32_t)words};
 	return true;
 }
 
@@ -175,7 +185,7 @@ static void add_edge(struct reading *r, uint32_t target, uint64_t offset)
 		scan->names_itself[target / 8] |= (uint8_t)(1u << target % 8);
 	if (target == (r->block | MT_GRAPH_INTERIOR) || r->failed)
 		return;
-	if (scan->edge_count == scan->edge_capacity && !reserve_edges(scan)) {
+	if (scan->edge_count == scan->edge_capacity && !reserve_edges(r)) {
 		r->failed = true;
 		return;
 	}
@@ -406,6 +416,17 @@ static void read_unknown(struct reading *r, const uint8_t *data, uint64_t addres
 	}
 }
 
+/* What its words lead to may be far apart in our tables: all of it is asked for at once. */
+static void expect_words(const struct reading *r, const uint8_t *data, size_t size)
+{
+	uint64_t word;
+	for (size_t i = 0; i + WORD <= size; i += WORD) {
+		memcpy(&word, data + i, sizeof word);
+		if (mt_live_may_hold(&r->scan->live, word))
+			mt_live_prefetch(&r->scan->live, word);
+	}
+}
+
 static void read_pool(struct reading *r, uint32_t index)
 {
 	const struct mt_live *heap = &r->scan->live;
@@ -419,6 +440,8 @@ static void read_pool(struct reading *r, uint32_t index)
 		       ((uint64_t)heap->pool_count << heap->pool_shift);
 	const uint8_t *data = view(r, start, bytes, end);
 	uint32_t block = pool->first;
+	if (data)
+		expect_words(r, data, bytes);
 	for (uint32_t at = heap->geometry.pool_header_bytes;
 	     at + size <= heap->geometry.pool_bytes; at += size) {
 		uint32_t granule = at / heap->geometry.alignment;
@@ -523,32 +546,95 @@ static void read_roots(struct reading *r)
 		read_registers(r, i);
 }
 
-static bool make_room(struct mt_heap_scan *scan, struct reading *r)
+/* The tables by block. */
+static bool take_tables(struct mt_heap_scan *scan, uint32_t blocks, uint32_t wishes)
 {
-	size_t count = scan->live.count;
-	scan->first = malloc((count + 1) * sizeof *scan->first);
-	scan->words = malloc((count + 1) * sizeof *scan->words);
-	scan->names_itself = calloc(count / 8 + 1, 1);
-	r->data = malloc(WINDOW_BYTES);
-	r->pages = calloc(CACHE_PAGES, sizeof *r->pages);
-	r->begins = calloc(count / 4 + 1, 1);
-	return scan->first && scan->words && scan->names_itself && r->data && r->pages &&
-	       r->begins;
+	size_t count = (size_t)blocks + 1;
+	mt_heap_scan_free_tables(scan);
+	scan->room_blocks = blocks;
+	scan->first = mt_room_take(count * sizeof *scan->first);
+	scan->words = mt_room_take(count * sizeof *scan->words);
+	scan->names_itself = mt_room_take(count / 8 + 1);
+	scan->begins = mt_room_take(count / 4 + 1);
+	bool has_room = scan->first && scan->words && scan->names_itself && scan->begins;
+	if (wishes & MT_SNAPSHOT_WITH_HASHES) {
+		scan->hashes = mt_room_take(count * sizeof *scan->hashes);
+		has_room &= scan->hashes != NULL;
+	}
+	if (wishes & MT_SNAPSHOT_WITH_CONTENTS) {
+		uint32_t most = blocks > MT_SCAN_BLOCKS_MAX ? MT_SCAN_BEGINNINGS_MAX / 2
+							    : MT_SCAN_BEGINNINGS_MAX;
+		scan->beginnings_step = blocks / most + 1;
+		size_t kept = blocks / scan->beginnings_step + 1;
+		scan->beginnings = mt_room_take(kept * sizeof *scan->beginnings);
+		has_room &= scan->beginnings != NULL;
+	}
+	return has_room;
 }
 
-int mt_heap_scan_read(struct mt_heap_scan *scan, uint32_t python, struct mt_error *err)
+void mt_heap_scan_free_tables(struct mt_heap_scan *scan)
+{
+	mt_room_free(scan->first);
+	mt_room_free(scan->words);
+	mt_room_free(scan->names_itself);
+	mt_room_free(scan->begins);
+	mt_room_free(scan->hashes);
+	mt_room_free(scan->beginnings);
+	scan->first = scan->words = NULL;
+	scan->names_itself = scan->begins = NULL;
+	scan->hashes = NULL;
+	scan->beginnings = NULL;
+}
+
+static size_t most_edges(uint64_t heap_bytes)
+{
+	uint64_t words = heap_bytes / WORD + 1;
+	return words < INT32_MAX ? (size_t)words : INT32_MAX;
+}
+
+/* Two pointers in a block, one in 64 bytes: whichever is less. */
+static void take_edges(struct mt_heap_scan *scan, const struct mt_live_estimate *estimate)
+{
+	size_t likely = (size_t)estimate->blocks * 2;
+	size_t most = most_edges(estimate->bytes);
+	if (likely > estimate->bytes / 64)
+		likely = (size_t)(estimate->bytes / 64);
+	scan->targets = mt_room_prepare(likely, most, sizeof *scan->targets);
+	scan->offsets = mt_room_prepare(likely, most, sizeof *scan->offsets);
+}
+
+bool mt_heap_scan_prepare(struct mt_heap_scan *scan,
+			  const struct mt_live_estimate *estimate, uint32_t wishes)
+{
+	take_edges(scan, estimate);
+	return take_tables(scan, estimate->blocks, wishes);
+}
+
+static bool make_room(struct mt_heap_scan *scan, struct reading *r, uint32_t wishes)
+{
+	uint32_t count = scan->live.count;
+	r->edges_most = most_edges(mt_live_bytes(&scan->live));
+	r->data = malloc(WINDOW_BYTES);
+	r->pages = calloc(CACHE_PAGES, sizeof *r->pages);
+	return r->data && r->pages &&
+	       (count <= scan->room_blocks || take_tables(scan, count, wishes));
+}
+
+int mt_heap_scan_read(struct mt_heap_scan *scan, uint32_t python, uint32_t wishes,
+		      struct mt_error *err)
 {
 	struct reading r = {.scan = scan, .python = python};
 	scan->contents = (struct mt_contents){.memory = &scan->memory,
 					      .mappings = &scan->mappings};
-	r.failed = !make_room(scan, &r);
+	r.failed = !make_room(scan, &r, wishes);
 	if (!r.failed) {
 		read_heap(&r);
 		read_roots(&r);
 	}
 	free(r.data);
 	free(r.pages);
-	free(r.begins);
+	mt_room_free(scan->begins);
+	scan->begins = NULL;
 	scan->sums.unreadable_bytes = scan->memory.unreadable;
 	scan->graph = (struct mt_graph){.node_count = scan->live.count,
 					.root_count = (uint32_t)scan->root_count,

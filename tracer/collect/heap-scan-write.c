@@ -4,6 +4,7 @@
 #include "tracer/collect/heap-scan.h"
 
 #include "formats/writer.h"
+#include "tracer/collect/room.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -53,7 +54,7 @@ static bool is_held_by_root(const struct mt_heap_scan *scan, uint32_t block)
 static int find_sources(struct writing *w, struct mt_error *err)
 {
 	const struct mt_heap_scan *scan = w->scan;
-	w->sources = malloc((scan->live.count + 1u) * sizeof *w->sources);
+	w->sources = mt_room_take((scan->live.count + 1u) * sizeof *w->sources);
 	if (!w->sources)
 		return no_memory(err);
 	for (uint32_t i = 0; i < scan->live.count; i++)
@@ -407,6 +408,6 @@ int mt_heap_scan_write(struct mt_heap_scan *scan, struct mt_writer *writer,
 	int rc = write_all(&writing, err);
 	free(writing.chosen);
 	free(writing.ranks);
-	free(writing.sources);
+	mt_room_free(writing.sources);
 	return rc;
 }

@@ -7,9 +7,11 @@
 #include "tracer/collect/heap-scan-name.h"
 #include "tracer/collect/heap-scan-read.h"
 #include "tracer/collect/kernel.h"
+#include "tracer/collect/room.h"
 #include "tracer/collect/trace.h"
 
 #include <inttypes.h>
+#include <malloc.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -112,27 +114,6 @@ static void keep_stacks(struct mt_heap_scan *scan)
 	}
 }
 
-/* For what is wanted of the contents. */
-static bool make_room(struct mt_heap_scan *scan, uint32_t wishes)
-{
-	uint32_t count = scan->live.count;
-	if (wishes & MT_SNAPSHOT_WITH_HASHES) {
-		scan->hashes = calloc(count + 1u, sizeof *scan->hashes);
-		if (!scan->hashes)
-			return false;
-		scan->sums.flags |= MT_SCAN_HASHES;
-	}
-	if (wishes & MT_SNAPSHOT_WITH_CONTENTS) {
-		scan->beginnings_step = count / MT_SCAN_BEGINNINGS_MAX + 1;
-		scan->beginnings = calloc(count / scan->beginnings_step + 1u,
-					  sizeof *scan->beginnings);
-		if (!scan->beginnings)
-			return false;
-		scan->sums.flags |= MT_SCAN_CONTENTS;
-	}
-	return true;
-}
-
 static int read_process(struct mt_heap_scan *scan,
 			const struct mt_heap_scan_request *request, uint64_t began,
 			struct mt_error *err)
@@ -149,8 +130,6 @@ static int read_process(struct mt_heap_scan *scan,
 	/* The state is the process's own: that has been read. */
 	if (scan->copy)
 		let_go(scan, request, began);
-	if (!make_room(scan, request->wishes))
-		return no_memory(err);
 	place_asking(scan, request);
 	pass_over_red_zones(scan);
 	mt_thread_locals_load(&scan->locals, &scan->memory, &scan->objects);
@@ -164,14 +143,16 @@ static int read_process(struct mt_heap_scan *scan,
 	rc = mt_root_set_find(&scan->roots, &question, err);
 	if (rc == 0)
 		keep_stacks(scan);
-	return rc < 0 ? rc : mt_heap_scan_read(scan, request->image->header.python, err);
+	return rc < 0 ? rc
+		      : mt_heap_scan_read(scan, request->image->header.python,
+					  request->wishes, err);
 }
 
-/* While it stands still. */
+/* While it stands still, which began then. */
 static int hold_and_read(struct mt_heap_scan *scan,
-			 const struct mt_heap_scan_request *request, struct mt_error *err)
+			 const struct mt_heap_scan_request *request, uint64_t began,
+			 struct mt_error *err)
 {
-	uint64_t began = mt_clock_ns();
 	int rc = stop_threads(scan, request, err);
 	if (rc == 0)
 		rc = read_process(scan, request, began, err);
@@ -196,8 +177,8 @@ static int find_retained(struct mt_heap_scan *scan, struct mt_error *err)
 		return 0;
 	if (!mt_graph_dominate(&scan->graph, &scan->reach, &dominators))
 		return no_memory(err);
-	scan->retained = malloc((count + 1) * sizeof *scan->retained);
-	scan->retained_count = malloc((count + 1) * sizeof *scan->retained_count);
+	scan->retained = mt_room_take((count + 1) * sizeof *scan->retained);
+	scan->retained_count = mt_room_take((count + 1) * sizeof *scan->retained_count);
 	bool has_room = scan->retained && scan->retained_count;
 	struct mt_live_cursor cursor = {0};
 	for (uint32_t i = 0; has_room && i < count; i++) {
@@ -224,6 +205,8 @@ static void add_up(struct mt_heap_scan *scan)
 
 static int follow(struct mt_heap_scan *scan, struct mt_error *err)
 {
+	mt_room_fit(scan->targets, scan->edge_count * sizeof *scan->targets);
+	mt_room_fit(scan->offsets, scan->edge_count * sizeof *scan->offsets);
 	if (!mt_graph_reach(&scan->graph, &scan->reach))
 		return no_memory(err);
 	int rc = find_cycles(scan, err);
@@ -231,7 +214,8 @@ static int follow(struct mt_heap_scan *scan, struct mt_error *err)
 		rc = find_retained(scan, err);
 	if (rc < 0)
 		return rc;
-	scan->references = malloc((scan->live.count + 1u) * sizeof *scan->references);
+	scan->references =
+		mt_room_take((scan->live.count + 1u) * sizeof *scan->references);
 	if (!scan->references)
 		return no_memory(err);
 	mt_graph_count_references(&scan->graph, scan->references);
@@ -242,6 +226,26 @@ static int follow(struct mt_heap_scan *scan, struct mt_error *err)
 	return 0;
 }
 
+/*
+ * Memory, as far as can be foreseen. What earlier snapshots have left in the heap is of no
+ * use to a scan, and goes back.
+ */
+static int prepare(struct mt_heap_scan *scan, const struct mt_heap_scan_request *request,
+		   struct mt_error *err)
+{
+	malloc_trim(0);
+	if (!mt_image_refresh(request->image))
+		return mt_fail(err, MT_ERR_DAMAGED, "state: its header cannot be read");
+	struct mt_live_estimate estimate = mt_live_estimate(request->image);
+	mt_live_prepare(&scan->live, request->image, &estimate);
+	if (request->wishes & MT_SNAPSHOT_WITH_HASHES)
+		scan->sums.flags |= MT_SCAN_HASHES;
+	if (request->wishes & MT_SNAPSHOT_WITH_CONTENTS)
+		scan->sums.flags |= MT_SCAN_CONTENTS;
+	return mt_heap_scan_prepare(scan, &estimate, request->wishes) ? 0
+								      : no_memory(err);
+}
+
 int mt_heap_scan_take(struct mt_heap_scan *scan,
 		      const struct mt_heap_scan_request *request, struct mt_error *err)
 {
@@ -249,9 +253,13 @@ int mt_heap_scan_take(struct mt_heap_scan *scan,
 	*scan = (struct mt_heap_scan){.pid = request->pid};
 	if (request->is_at_end)
 		scan->sums.flags |= MT_SCAN_AT_END;
+	/* Who asks, and is alone, stands still from then on. */
+	bool waits = request->registers && mt_stop_count_threads(request->pid) == 1;
 	int rc = mt_memory_open(&scan->memory, mt_stop_living_thread(request->pid), err);
 	if (rc == 0)
-		rc = hold_and_read(scan, request, err);
+		rc = prepare(scan, request, err);
+	if (rc == 0)
+		rc = hold_and_read(scan, request, waits ? began : mt_clock_ns(), err);
 	if (rc == 0)
 		rc = follow(scan, err);
 	if (scan->copy)
@@ -271,20 +279,16 @@ void mt_heap_scan_deinit(struct mt_heap_scan *scan)
 	mt_contents_deinit(&scan->contents);
 	mt_reach_deinit(&scan->reach);
 	mt_lost_deinit(&scan->lost);
-	free(scan->first);
-	free(scan->targets);
-	free(scan->names_itself);
-	free(scan->offsets);
-	free(scan->far);
+	mt_heap_scan_free_tables(scan);
+	mt_room_free(scan->targets);
+	mt_room_free(scan->offsets);
+	mt_room_free(scan->far);
 	free(scan->root_targets);
 	free(scan->root_places);
 	free(scan->frames);
-	free(scan->words);
-	free(scan->hashes);
-	free(scan->beginnings);
-	free(scan->references);
-	free(scan->retained);
-	free(scan->retained_count);
+	mt_room_free(scan->references);
+	mt_room_free(scan->retained);
+	mt_room_free(scan->retained_count);
 	*scan = (struct mt_heap_scan){.memory = {.mem = -1, .pagemap = -1}};
 }
 
@@ -293,14 +297,14 @@ uint64_t mt_heap_scan_offset(const struct mt_heap_scan *scan, uint32_t edge)
 	size_t low = 0, high = scan->far_count;
 	if (scan->offsets[edge] != MT_SCAN_FAR)
 		return (uint64_t)scan->offsets[edge] * 8;
-	while (low < high) {
+	while (high - low > 1) {
 		size_t middle = low + (high - low) / 2;
-		if (scan->far[middle].edge < edge)
-			low = middle + 1;
+		if (scan->far[middle].edge <= edge)
+			low = middle;
 		else
 			high = middle;
 	}
-	return (uint64_t)scan->far[low].words * 8;
+	return ((uint64_t)scan->far[low].words + edge - scan->far[low].edge) * 8;
 }
 
 uint64_t mt_heap_scan_leaked(const struct mt_heap_scan *scan)

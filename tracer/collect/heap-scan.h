@@ -26,7 +26,7 @@ enum {
 	MT_SCAN_FAR = UINT16_MAX,
 	/* Beyond, not every reachable block has a record, and none has what it retains. */
 	MT_SCAN_BLOCKS_MAX = 4 << 20,
-	/* Of so many, at most, is kept how they begin. */
+	/* Of so many, at most, is kept how they begin; of half as many beyond that. */
 	MT_SCAN_BEGINNINGS_MAX = 1 << 20,
 };
 
@@ -49,7 +49,10 @@ struct mt_heap_scan_frame {
 	uint64_t offset; /* of the place in the frame, or in the module's block */
 };
 
-/* Of an edge that lies far within a large block. */
+/*
+ * Where an edge lies that is far within a large block, and those that follow it too as long
+ * as each is one word further.
+ */
 struct mt_heap_scan_far {
 	uint32_t edge; /* in order */
 	uint32_t words;
@@ -87,7 +90,9 @@ struct mt_heap_scan {
 	struct mt_heap_scan_frame *frames;
 	size_t frame_count, frame_capacity;
 	mt_contents_word *words; /* by block */
-	uint64_t *hashes;        /* by block; NULL: not asked for */
+	uint8_t *begins; /* by block, while it is read: 2 bits of enum mt_beginning */
+	uint32_t room_blocks; /* that the tables by block have room for */
+	uint64_t *hashes;     /* by block; NULL: not asked for */
 	/* How blocks begin, of each beginnings_step-th of them; NULL: not asked for. */
 	struct mt_heap_scan_beginning *beginnings;
 	uint32_t beginnings_step;

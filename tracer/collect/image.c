@@ -12,7 +12,6 @@
 
 enum {
 	THREAD_BATCH = 256,
-	MOST_FROZEN_BYTES = 256 << 20,
 };
 
 static bool read_all(int fd, void *buffer, size_t size, uint64_t offset)
@@ -161,7 +160,8 @@ static struct mt_state_extent used_part(const struct mt_image *image,
 {
 	uint64_t bytes =
 		mt_image_clamp(image, id, (size_t)entry_bytes, used) * entry_bytes;
-	uint32_t size = bytes < MOST_FROZEN_BYTES ? (uint32_t)bytes : MOST_FROZEN_BYTES;
+	uint32_t size = bytes < MT_IMAGE_MOST_FROZEN_BYTES ? (uint32_t)bytes
+							   : MT_IMAGE_MOST_FROZEN_BYTES;
 	return (struct mt_state_extent){
 		.offset = image->header.regions[id].offset, .size = size, .stored = size};
 }
@@ -196,14 +196,13 @@ static uint64_t plan_copy(const struct mt_image *image, struct mt_state_kept *pl
 	return bytes;
 }
 
-bool mt_image_freeze(struct mt_image *image)
+bool mt_image_freeze(struct mt_image *image, uint64_t most)
 {
 	struct mt_state_kept plan = {0};
 	if (image->kept || !mt_image_refresh(image))
 		return false;
 	uint64_t bytes = plan_copy(image, &plan);
-	struct mt_state_kept *kept =
-		bytes < MOST_FROZEN_BYTES ? malloc(sizeof plan + bytes) : NULL;
+	struct mt_state_kept *kept = bytes < most ? malloc(sizeof plan + bytes) : NULL;
 	if (!kept)
 		return false;
 	*kept = plan;

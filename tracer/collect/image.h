@@ -14,6 +14,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
+enum {
+	MT_IMAGE_MOST_FROZEN_BYTES = 256 << 20,
+};
+
 struct mt_image {
 	int fd;
 	struct mt_state_kept *kept; /* not NULL: reads see the state as it was then */
@@ -48,9 +52,10 @@ void mt_image_leave_start(struct mt_image *image);
 
 /*
  * The same for now: copy what may change, so that the process need not wait while it is
- * looked at. False: there is too much of it, or no memory. mt_image_leave_start ends it.
+ * looked at. False: there is more of it than most, or no memory.
+ * mt_image_leave_start ends it.
  */
-bool mt_image_freeze(struct mt_image *image);
+bool mt_image_freeze(struct mt_image *image, uint64_t most);
 
 /* A string of the string table into buffer, cut if need be; empty where there is none. */
 void mt_image_string(const struct mt_image *image, uint32_t at, char *buffer,

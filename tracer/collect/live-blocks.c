@@ -3,6 +3,8 @@
  */
 #include "tracer/collect/live-blocks.h"
 
+#include "tracer/collect/room.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -39,6 +41,16 @@ static uint64_t large_size(const struct mt_live_large *large)
 	return (uint64_t)large->size_high << 16 | large->size_low;
 }
 
+/* Without an instruction for it that every processor has, a call into the compiler's library. */
+static inline uint32_t count_bits(uint64_t word)
+{
+	word -= word >> 1 & UINT64_C(0x5555555555555555);
+	word = (word & UINT64_C(0x3333333333333333)) +
+	       (word >> 2 & UINT64_C(0x3333333333333333));
+	word = (word + (word >> 4)) & UINT64_C(0x0f0f0f0f0f0f0f0f);
+	return (uint32_t)(word * UINT64_C(0x0101010101010101) >> 56);
+}
+
 /* n / size for all n within a pool. */
 static uint32_t block_index(const struct mt_live *heap, uint8_t class_index, uint32_t n)
 {
@@ -46,16 +58,29 @@ static uint32_t block_index(const struct mt_live *heap, uint8_t class_index, uin
 			  RECIPROCAL_SHIFT);
 }
 
-static bool begin(struct mt_live *heap, const struct mt_image *image)
+static bool take_pools(struct mt_live *heap, uint32_t count)
+{
+	size_t words = (size_t)count * heap->granules / BITS + 1;
+	if (heap->pools && count <= heap->pool_room)
+		return true;
+	mt_room_free(heap->pools);
+	mt_room_free(heap->live);
+	mt_room_free(heap->ranks);
+	heap->pool_room = count;
+	heap->pools = mt_room_take((count + (size_t)1) * sizeof *heap->pools);
+	heap->live = mt_room_take(words * sizeof *heap->live);
+	heap->ranks = mt_room_take(words * sizeof *heap->ranks);
+	return heap->pools && heap->live && heap->ranks;
+}
+
+static void describe(struct mt_live *heap, const struct mt_image *image)
 {
 	const struct mt_state_header *header = &image->header;
-	*heap = (struct mt_live){
-		.geometry = header->geometry,
-		.lead = header->check_mode == MT_CHECK_DEBUG ? MT_DEBUG_LEAD_BYTES : 0,
-		.base = header->heap_base,
-		.bytes = header->heap_bytes};
-	const struct mt_geometry *geometry = &heap->geometry;
-	heap->base += heap->lead;
+	const struct mt_geometry *geometry = &header->geometry;
+	heap->geometry = *geometry;
+	heap->lead = header->check_mode == MT_CHECK_DEBUG ? MT_DEBUG_LEAD_BYTES : 0;
+	heap->base = header->heap_base + heap->lead;
+	heap->bytes = header->heap_bytes;
 	heap->pool_shift = (uint32_t)__builtin_ctz(geometry->pool_bytes);
 	heap->granules = geometry->pool_bytes / geometry->alignment;
 	for (uint32_t i = 0; i < geometry->class_count; i++)
@@ -65,28 +90,83 @@ static bool begin(struct mt_live *heap, const struct mt_image *image)
 	uint64_t used = mt_image_clamp(image, MT_REGION_POOLS,
 				       sizeof(struct mt_state_pool), header->used.pools);
 	heap->pool_count = (uint32_t)(used < most ? used : most);
-	heap->pools = calloc(heap->pool_count + 1u, sizeof *heap->pools);
-	size_t words = (size_t)heap->pool_count * heap->granules / BITS + 1;
-	heap->live = calloc(words, sizeof *heap->live);
-	heap->ranks = calloc(words, sizeof *heap->ranks);
-	return heap->pools && heap->live && heap->ranks && heap->granules % BITS == 0 &&
-	       geometry->pool_bytes == 1u << heap->pool_shift;
 }
 
-static bool reserve_words(struct mt_live *heap, uint32_t more)
+static bool begin(struct mt_live *heap, const struct mt_image *image)
 {
-	if (heap->small_capacity - heap->small_count >= more)
-		return true;
-	uint64_t capacity = (uint64_t)heap->small_capacity + heap->small_capacity / 4 +
-			    more + (64 << 10);
-	if (capacity > INT32_MAX)
-		return false;
-	uint32_t *words = realloc(heap->words, capacity * sizeof *words);
-	if (!words)
-		return false;
-	heap->words = words;
-	heap->small_capacity = (uint32_t)capacity;
-	return true;
+	describe(heap, image);
+	return take_pools(heap, heap->pool_count) && heap->granules % BITS == 0 &&
+	       heap->geometry.pool_bytes == 1u << heap->pool_shift;
+}
+
+/* Blocks of the small-object heap, were all pools full, and their bytes. */
+static void add_pools(const struct mt_live *heap, const struct mt_image *image,
+		      uint64_t *blocks, uint64_t *bytes)
+{
+	struct mt_state_pool pools[POOL_BATCH];
+	for (uint32_t first = 0; first < heap->pool_count; first += POOL_BATCH) {
+		size_t got =
+			mt_image_read(image, MT_REGION_POOLS, sizeof pools[0], first,
+				      least(heap->pool_count - first, POOL_BATCH), pools);
+		for (size_t i = 0; i < got; i++) {
+			bool is_used = pools[i].state == MT_POOL_USED ||
+				       pools[i].state == MT_POOL_FULL;
+			if (!is_used ||
+			    pools[i].class_index >= heap->geometry.class_count)
+				continue;
+			uint32_t size = class_bytes(heap, pools[i].class_index);
+			uint32_t room = heap->geometry.pool_bytes -
+					heap->geometry.pool_header_bytes;
+			*blocks += room / size;
+			*bytes += room;
+		}
+	}
+}
+
+struct mt_live_estimate mt_live_estimate(const struct mt_image *image)
+{
+	struct mt_live heap = {0};
+	uint64_t blocks = 0, bytes = 0;
+	int64_t live = mt_image_live_bytes(image);
+	describe(&heap, image);
+	add_pools(&heap, image, &blocks, &bytes);
+	/* Where there are many holes, few of them are live. */
+	if (live > 0 && (uint64_t)live < bytes / 2)
+		blocks = (uint64_t)((double)blocks * (double)live * 2 / (double)bytes);
+	blocks += mt_image_clamp(image, MT_REGION_BLOCKS, sizeof(struct mt_state_block),
+				 image->header.used.blocks);
+	return (struct mt_live_estimate){
+		.blocks = (uint32_t)(blocks < INT32_MAX ? blocks : INT32_MAX),
+		.bytes = live > 0 ? (uint64_t)live : 0};
+}
+
+void mt_live_prepare(struct mt_live *heap, const struct mt_image *image,
+		     const struct mt_live_estimate *estimate)
+{
+	describe(heap, image);
+	if (!take_pools(heap, heap->pool_count + heap->pool_count / 16))
+		return;
+	uint32_t entries = image->header.used.blocks;
+	size_t likely = estimate->blocks - (entries < estimate->blocks ? entries : 0);
+	heap->words =
+		mt_room_prepare(likely, (heap->pool_room + (size_t)1) * heap->granules,
+				sizeof *heap->words);
+}
+
+/* For the blocks of one more pool. */
+static bool reserve_words(struct mt_live *heap)
+{
+	size_t most = (heap->pool_room + (size_t)1) * heap->granules;
+	while (heap->small_capacity - heap->small_count < heap->granules) {
+		size_t capacity;
+		void *words = mt_room_grow(heap->words, heap->small_capacity, most,
+					   sizeof *heap->words, &capacity);
+		if (!words)
+			return false;
+		heap->words = words;
+		heap->small_capacity = capacity;
+	}
+	return heap->small_count < INT32_MAX - heap->granules;
 }
 
 static void rank_words(struct mt_live *heap, uint32_t index)
@@ -95,7 +175,7 @@ static void rank_words(struct mt_live *heap, uint32_t index)
 	uint32_t count = 0;
 	for (uint32_t i = 0; i < heap->granules / BITS; i++) {
 		heap->ranks[first + i] = (uint16_t)count;
-		count += (uint32_t)__builtin_popcountll(heap->live[first + i]);
+		count += count_bits(heap->live[first + i]);
 	}
 }
 
@@ -135,7 +215,7 @@ static int load_run(struct mt_live *heap, const struct mt_image *image,
 			pools[i].state == MT_POOL_USED || pools[i].state == MT_POOL_FULL;
 		if (!is_used || pools[i].class_index >= heap->geometry.class_count)
 			continue;
-		if (!reserve_words(heap, heap->granules))
+		if (!reserve_words(heap))
 			return no_memory(err);
 		load_pool(heap, first + (uint32_t)i, &pools[i],
 			  side + i * heap->granules);
@@ -180,16 +260,15 @@ static bool add_region(struct mt_live *heap, const struct mt_state_block *block)
 	return true;
 }
 
-static bool add_large(struct mt_live *heap, uint32_t *capacity,
+static bool add_large(struct mt_live *heap, size_t *capacity, size_t most,
 		      const struct mt_state_block *block)
 {
 	if (heap->large_count == *capacity) {
-		uint32_t more = *capacity + *capacity / 4 + BLOCK_BATCH;
-		void *large = reallocarray(heap->large, more, sizeof *heap->large);
+		void *large = mt_room_grow(heap->large, heap->large_count, most,
+					   sizeof *heap->large, capacity);
 		if (!large)
 			return false;
 		heap->large = large;
-		*capacity = more;
 	}
 	heap->large[heap->large_count++] =
 		(struct mt_live_large){.address = block->address + heap->lead,
@@ -213,7 +292,7 @@ static int load_blocks(struct mt_live *heap, const struct mt_image *image,
 	uint64_t used = mt_image_clamp(image, MT_REGION_BLOCKS, sizeof *blocks,
 				       image->header.used.blocks);
 	bool has_room = blocks != NULL;
-	uint32_t capacity = 0;
+	size_t capacity = 0;
 	for (uint64_t first = 0; has_room && first < used; first += BLOCK_BATCH) {
 		size_t got = mt_image_read(image, MT_REGION_BLOCKS, sizeof *blocks, first,
 					   least(used - first, BLOCK_BATCH), blocks);
@@ -223,7 +302,7 @@ static int load_blocks(struct mt_live *heap, const struct mt_image *image,
 				continue;
 			has_room = blocks[i].kind == MT_BLOCK_TRACKED
 					   ? add_region(heap, &blocks[i])
-					   : add_large(heap, &capacity, &blocks[i]);
+					   : add_large(heap, &capacity, used, &blocks[i]);
 		}
 	}
 	free(blocks);
@@ -234,7 +313,7 @@ static int load_blocks(struct mt_live *heap, const struct mt_image *image,
 static bool sort_large(struct mt_live *heap)
 {
 	uint32_t counts[DIGITS];
-	struct mt_live_large *other = malloc(heap->large_count * sizeof *other + 1);
+	struct mt_live_large *other = mt_room_take(heap->large_count * sizeof *other);
 	if (!other)
 		return false;
 	for (int pass = 0; pass < PASSES; pass++) {
@@ -256,7 +335,7 @@ static bool sort_large(struct mt_live *heap)
 		other = heap->large;
 		heap->large = sorted;
 	}
-	free(other);
+	mt_room_free(other);
 	return true;
 }
 
@@ -307,34 +386,51 @@ static bool joins(const struct mt_live_cluster *cluster,
 	       (cluster->count > 1 || cluster->end - cluster->start < CLUSTER_GAP);
 }
 
-static bool make_clusters(struct mt_live *heap)
+static struct mt_live_cluster *add_cluster(struct mt_live *heap, size_t *capacity)
+{
+	if (heap->cluster_count == *capacity) {
+		void *clusters =
+			mt_room_grow(heap->clusters, heap->cluster_count,
+				     heap->large_count, sizeof *heap->clusters, capacity);
+		if (!clusters)
+			return NULL;
+		heap->clusters = clusters;
+	}
+	return &heap->clusters[heap->cluster_count++];
+}
+
+static bool join_clusters(struct mt_live *heap)
 {
 	struct mt_live_cluster *cluster = NULL;
-	heap->clusters = calloc(heap->large_count + 1u, sizeof *heap->clusters);
-	if (!heap->clusters)
-		return false;
-	uint32_t total = 0;
+	size_t capacity = 0;
 	for (uint32_t i = 0; i < heap->large_count; i++) {
 		const struct mt_live_large *block = &heap->large[i];
 		uint64_t size = large_size(block);
 		if (!cluster || !joins(cluster, block)) {
-			if (cluster)
-				total += cluster_starts(cluster);
-			cluster = &heap->clusters[heap->cluster_count++];
-			*cluster = (struct mt_live_cluster){
-				.start = block->address, .first = i, .index = total};
+			cluster = add_cluster(heap, &capacity);
+			if (!cluster)
+				return false;
+			*cluster = (struct mt_live_cluster){.start = block->address,
+							    .first = i};
 		}
 		cluster->count++;
 		cluster->end = block->address + (size ? size : 1);
 	}
-	if (cluster)
-		total += cluster_starts(cluster);
-	heap->starts = malloc(((size_t)total + 1) * sizeof *heap->starts);
+	return true;
+}
+
+static bool make_clusters(struct mt_live *heap)
+{
+	uint32_t total = 0;
+	if (!join_clusters(heap))
+		return false;
+	for (uint32_t i = 0; i < heap->cluster_count; i++) {
+		heap->clusters[i].index = total;
+		total += cluster_starts(&heap->clusters[i]);
+	}
+	heap->starts = mt_room_take(((size_t)total + 1) * sizeof *heap->starts);
 	if (!heap->starts)
 		return false;
-	void *fitted = reallocarray(heap->clusters, heap->cluster_count + 1u,
-				    sizeof *heap->clusters);
-	heap->clusters = fitted ? fitted : heap->clusters;
 	for (uint32_t i = 0; i < heap->cluster_count; i++)
 		fill_starts(heap, &heap->clusters[i]);
 	return true;
@@ -397,15 +493,26 @@ int mt_live_load(struct mt_live *heap, const struct mt_image *image, struct mt_e
 	return 0;
 }
 
+uint64_t mt_live_bytes(const struct mt_live *heap)
+{
+	uint64_t bytes = 0;
+	for (uint32_t i = 0; i < heap->pool_count; i++)
+		bytes += (uint64_t)heap->pools[i].live_count *
+			 class_bytes(heap, heap->pools[i].class_index);
+	for (uint32_t i = 0; i < heap->large_count; i++)
+		bytes += large_size(&heap->large[i]);
+	return bytes;
+}
+
 void mt_live_deinit(struct mt_live *heap)
 {
-	free(heap->pools);
-	free(heap->live);
-	free(heap->ranks);
-	free(heap->words);
-	free(heap->large);
-	free(heap->clusters);
-	free(heap->starts);
+	mt_room_free(heap->pools);
+	mt_room_free(heap->live);
+	mt_room_free(heap->ranks);
+	mt_room_free(heap->words);
+	mt_room_free(heap->large);
+	mt_room_free(heap->clusters);
+	mt_room_free(heap->starts);
 	free(heap->regions);
 	*heap = (struct mt_live){0};
 }
@@ -431,10 +538,12 @@ static uint32_t find_small(const struct mt_live *heap, uint64_t address, uint64_
 	uint64_t below = live[granule / BITS] & ((UINT64_C(1) << granule % BITS) - 1);
 	uint32_t number = pool->first +
 			  heap->ranks[index * heap->granules / BITS + granule / BITS] +
-			  (uint32_t)__builtin_popcountll(below);
+			  count_bits(below);
 	*offset = in_pool - start;
+	if (!*offset)
+		return number;
 	uint32_t slack = heap->words[number - heap->small_first] & MT_SLACK_MASK;
-	return *offset && *offset >= size - slack ? MT_LIVE_NONE : number;
+	return *offset >= size - slack ? MT_LIVE_NONE : number;
 }
 
 static const struct mt_live_cluster *find_cluster(const struct mt_live *heap,
@@ -483,6 +592,17 @@ uint32_t mt_live_find(const struct mt_live *heap, uint64_t address, uint64_t *of
 						  : find_large(heap, address, offset);
 }
 
+void mt_live_prefetch(const struct mt_live *heap, uint64_t address)
+{
+	uint64_t at = address - heap->base, index = at >> heap->pool_shift;
+	if (index >= heap->pool_count)
+		return;
+	size_t word = at / heap->geometry.alignment / BITS;
+	__builtin_prefetch(&heap->pools[index]);
+	__builtin_prefetch(&heap->live[word]);
+	__builtin_prefetch(&heap->ranks[word]);
+}
+
 /* The pool of a small block: the last one whose first block is not behind it. */
 static uint32_t pool_of(const struct mt_live *heap, uint32_t number)
 {
@@ -501,7 +621,7 @@ static uint32_t pool_of(const struct mt_live *heap, uint32_t number)
 static uint32_t select_bit(const uint64_t *words, uint32_t n)
 {
 	uint32_t i = 0, here;
-	while (n >= (here = (uint32_t)__builtin_popcountll(words[i]))) {
+	while (n >= (here = count_bits(words[i]))) {
 		n -= here;
 		i++;
 	}

@@ -58,9 +58,10 @@ struct mt_live {
 	struct mt_live_pool *pools;
 	uint64_t *live;  /* granules / 64 words for each pool: blocks begin here */
 	uint16_t *ranks; /* by word of live: how many begin in the words before */
-	uint32_t pool_count;
+	uint32_t pool_count, pool_room;
 	uint32_t *words; /* side words of the small blocks */
-	uint32_t small_count, small_capacity;
+	uint32_t small_count;
+	size_t small_capacity;
 	uint32_t small_first; /* number of the first small block */
 
 	struct mt_live_large *large;
@@ -83,16 +84,39 @@ struct mt_live_block {
 	mt_traceback_id traceback;
 };
 
-/* From a state that nobody changes meanwhile; its header must be fresh. */
+/* Of a state that may change: how much it holds, about. */
+struct mt_live_estimate {
+	uint32_t blocks;
+	uint64_t bytes;
+};
+struct mt_live_estimate mt_live_estimate(const struct mt_image *image);
+
+/*
+ * Memory for what the estimate says, so that loading need not wait for it. Heap is zeroed
+ * before; what is missing is taken later.
+ */
+void mt_live_prepare(struct mt_live *heap, const struct mt_image *image,
+		     const struct mt_live_estimate *estimate);
+
+/*
+ * From a state that nobody changes meanwhile; its header must be fresh. Heap is zeroed
+ * before, or prepared.
+ */
 int mt_live_load(struct mt_live *heap, const struct mt_image *image,
 		 struct mt_error *err);
 void mt_live_deinit(struct mt_live *heap);
+
+/* Of all live blocks together, at least. */
+uint64_t mt_live_bytes(const struct mt_live *heap);
 
 /*
  * The live block that the address lies in, and how far; MT_LIVE_NONE: in none. The end of
  * a block is not in it; its beginning always is.
  */
 uint32_t mt_live_find(const struct mt_live *heap, uint64_t address, uint64_t *offset);
+
+/* The address will be looked for soon. */
+void mt_live_prefetch(const struct mt_live *heap, uint64_t address);
 
 /* Whether it is worth to look: most words are no pointers. */
 static inline bool mt_live_may_hold(const struct mt_live *heap, uint64_t address)

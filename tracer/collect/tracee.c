@@ -32,6 +32,8 @@ static const uint64_t checkpoint_ns = UINT64_C(10000000000);
 static const uint64_t layers_ns = 250000000;
 static const uint64_t layers_share = 100; /* of the time may go into asking the kernel */
 static const uint64_t checkpoint_share = 20; /* of the time may go into checkpoints */
+/* Of the state, copied so that the process need not wait; a scan needs memory as well. */
+static const uint64_t frozen_beside_scan = 32 << 20;
 
 static struct mt_control *map_control(int fd, struct mt_error *err)
 {
@@ -211,7 +213,9 @@ static void prepare(struct mt_tracee *tracee, struct mt_snapshot_request *reques
 	request->layers = &tracee->layers;
 	request->thread_name = tracee->is_gone ? NULL : mt_kernel_thread_name;
 	request->now_ns = is_asked ? tracee->layers.time_ns : mt_clock_ns();
-	if (!tracee->is_gone && mt_image_freeze(&tracee->image))
+	bool has_scan = request->scan || tracee->scan;
+	uint64_t most = has_scan ? frozen_beside_scan : MT_IMAGE_MOST_FROZEN_BYTES;
+	if (!tracee->is_gone && mt_image_freeze(&tracee->image, most))
 		request->copied_ns = mt_clock_ns();
 }
 
