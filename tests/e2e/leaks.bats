@@ -103,6 +103,10 @@ line_of() {
 	stories held coroutine-in-heap,coroutine-in-mapping
 }
 
+@test "leaks: stacks of coroutines that lie in one block hold, whichever of them runs" {
+	stories held coroutines-in-one-block,threads-on-coroutines
+}
+
 @test "leaks: values of keys hold" {
 	stories held key,late-key
 }

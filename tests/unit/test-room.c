@@ -56,8 +56,8 @@ TEST(an_array_keeps_its_elements_while_it_grows)
 	size_t count = 0, capacity = 0, grown = 0;
 	for (; count < MOST; count++) {
 		if (count == capacity) {
-			void *more =
-				mt_room_grow(array, count, MOST, sizeof *array, &capacity);
+			void *more = mt_room_grow(array, count, MOST, sizeof *array,
+						  &capacity);
 			if (!more || capacity <= count)
 				break;
 			array = more;

@@ -271,39 +271,35 @@ static void keep_beginning(struct reading *r, uint32_t block, const uint8_t *dat
 	memcpy(kept->bytes, data, kept->size);
 }
 
+/* Whether the block's words are ranges, and read as such. */
+static bool is_of_ranges(struct reading *r, uint32_t block)
+{
+	const struct mt_root_set *roots = &r->scan->roots;
+	while (r->special < roots->block_count && roots->blocks[r->special].block < block)
+		r->special++;
+	for (size_t i = r->special;
+	     i < roots->block_count && roots->blocks[i].block == block; i++)
+		if (!roots->blocks[i].is_stack)
+			return true;
+	return false;
+}
+
 /* Of one that was read as a whole. */
 static void read_block(struct reading *r, uint32_t block, uint64_t address,
-		       const uint8_t *data, uint64_t size, uint64_t from)
+		       const uint8_t *data, uint64_t size)
 {
 	struct mt_heap_scan *scan = r->scan;
 	begin_block(r, block, address, size);
 	/* What is passed over may be anything. */
-	r->is_zero = !from;
-	if (from < size)
-		read_words(r, from, data + from, size - from);
+	r->is_zero = !is_of_ranges(r, block);
+	if (r->is_zero)
+		read_words(r, 0, data, size);
 	scan->words[block] = mt_contents_of(&scan->contents, data, size, size,
 					    r->pointers, r->is_zero && size);
 	if (scan->hashes)
 		scan->hashes[block] = mt_contents_hash(size, data, size);
 	keep_beginning(r, block, data, size);
 	scan->sums.heap_bytes += size;
-}
-
-/*
- * How far into the block its pointers begin to count, where it is a stack that a thread
- * runs on; of thread-locals, which are roots, none does. Else 0.
- */
-static uint64_t first_counting(struct reading *r, uint32_t block, uint64_t address)
-{
-	const struct mt_root_set *roots = &r->scan->roots;
-	while (r->special < roots->block_count && roots->blocks[r->special].block < block)
-		r->special++;
-	if (r->special == roots->block_count || roots->blocks[r->special].block != block)
-		return 0;
-	if (!roots->blocks[r->special].is_stack)
-		return UINT64_MAX;
-	uint64_t from = roots->blocks[r->special].from;
-	return from > address ? (from - address + WORD - 1) & -(uint64_t)WORD : 0;
 }
 
 /* Bytes from address on, read with what follows them up to end; NULL: not all there. */
@@ -338,15 +334,9 @@ static void visit_block(void *context, uint64_t address, const uint8_t *data, si
 		keep_beginning(r, r->block, data, size);
 	r->has_contents |= !offset;
 	hash_more(r, offset, data, size);
-	uint64_t skipped = first_counting(r, r->block, r->address);
-	if (offset + size <= skipped) {
+	if (is_of_ranges(r, r->block)) {
 		r->is_zero = false;
 		return;
-	}
-	if (offset < skipped) {
-		data += skipped - offset;
-		size -= skipped - offset;
-		offset = skipped;
 	}
 	read_words(r, offset, data, size);
 }
@@ -390,8 +380,7 @@ static void read_large(struct reading *r, uint32_t cluster_index)
 		}
 		data = view(r, address, size, cluster->end);
 		if (data) {
-			read_block(r, block, address, data, size,
-				   first_counting(r, block, address));
+			read_block(r, block, address, data, size);
 			continue;
 		}
 		begin_block(r, block, address, size);
@@ -452,8 +441,7 @@ static void read_pool(struct reading *r, uint32_t index)
 		}
 		uint32_t slack = heap->words[block - heap->small_first] & MT_SLACK_MASK;
 		if (data) {
-			read_block(r, block, start + at, data + at, size - slack,
-				   first_counting(r, block, start + at));
+			read_block(r, block, start + at, data + at, size - slack);
 		} else {
 			begin_block(r, block, start + at, size - slack);
 			r->scan->words[block] = 0;

@@ -196,7 +196,11 @@ static void put_late_locals(struct search *s, size_t thread, uint64_t static_sta
 	}
 }
 
-/* A thread that does not run on the stack it was made with. */
+/*
+ * A thread that does not run on the stack it was made with. Below its stack pointer there
+ * may be stacks of others, or those that it will go back to, as those of coroutines come
+ * from one piece of memory: nothing of that is passed over.
+ */
 static void put_other_stack(struct search *s, size_t thread, uint64_t from)
 {
 	const struct mt_live *heap = s->q->heap;
@@ -211,12 +215,8 @@ static void put_other_stack(struct search *s, size_t thread, uint64_t from)
 		return;
 	}
 	const struct mt_mapping *mapping = mapping_at(s, from);
-	if (!is_readable(mapping))
-		return;
-	/* Stacks of a pool may lie side by side: only one with a guard is apart. */
-	if (is_guarded(s, mapping))
-		take(s, mapping->start, from);
-	put_stack(s, t->tid, from, mapping->end, MT_HELD_ALTSTACK);
+	if (is_readable(mapping))
+		put_stack(s, t->tid, from, mapping->end, MT_HELD_ALTSTACK);
 }
 
 static const struct mt_mapping *main_stack(const struct search *s)

@@ -38,13 +38,14 @@ struct mt_root_range {
 };
 
 /*
- * A block that is more than a block: the stack that a thread runs on, which counts only
- * from here on; or its thread-locals of a module that was loaded later, which are ranges.
+ * A block that is more than a block: a stack that a thread runs on, which holds it; or one
+ * whose words are ranges: the stack that a thread was made with, its thread-locals of a
+ * module that was loaded later.
  */
 struct mt_root_block {
 	uint32_t block;
 	bool is_stack;
-	uint64_t from; /* stack: address */
+	uint64_t from; /* stack: the stack pointer */
 	size_t thread; /* in the stop's list */
 };
 

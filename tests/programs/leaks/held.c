@@ -5,6 +5,7 @@
 
 #include <dlfcn.h>
 #include <fcntl.h>
+#include <semaphore.h>
 #include <stdbool.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
@@ -361,6 +362,76 @@ static NOINLINE void coroutine_in_mapping(void)
 	expect("reachable", 1, 120);
 }
 
+enum {
+	COROUTINES = 4,
+	COROUTINE_BYTES = 65536,
+};
+
+static ucontext_t switched[COROUTINES];
+
+/* Each leaves something on its stack; the last one, whose stack is above, ends the program. */
+static NOINLINE void one_of_several(int number)
+{
+	void *volatile held = story_block(120);
+	if (number == COROUTINES - 1)
+		exit(held ? 0 : 1);
+	swapcontext(&switched[number], &here);
+	if (!held)
+		abort();
+}
+
+static NOINLINE void coroutines_in_one_block(void)
+{
+	char *stacks = (char *)malloc(COROUTINES * COROUTINE_BYTES);
+	coroutine_stack = stacks;
+	expect("reachable", COROUTINES, COROUTINES * 120);
+	for (int i = 0; i < COROUTINES; i++) {
+		getcontext(&switched[i]);
+		switched[i].uc_stack.ss_sp = stacks + i * COROUTINE_BYTES;
+		switched[i].uc_stack.ss_size = COROUTINE_BYTES;
+		switched[i].uc_link = &here;
+		makecontext(&switched[i], (void (*)(void))one_of_several, 1, i);
+		swapcontext(&here, &switched[i]);
+	}
+}
+
+/* A thread runs on one of them, below or above another's. */
+static sem_t is_there;
+
+static NOINLINE void wait_on_coroutine(int number)
+{
+	void *volatile held = story_block(120);
+	sem_post(&is_there);
+	for (;;)
+		pause();
+	switched[number].uc_link = (ucontext_t *)held;
+}
+
+static void *switch_to_coroutine(void *context)
+{
+	ucontext_t own;
+	swapcontext(&own, (ucontext_t *)context);
+	return NULL;
+}
+
+static NOINLINE void threads_on_coroutines(void)
+{
+	char *stacks = (char *)malloc(COROUTINES * COROUTINE_BYTES);
+	coroutine_stack = stacks;
+	sem_init(&is_there, 0, 0);
+	for (int i = 0; i < COROUTINES; i++) {
+		pthread_t thread;
+		getcontext(&switched[i]);
+		switched[i].uc_stack.ss_sp = stacks + i * COROUTINE_BYTES;
+		switched[i].uc_stack.ss_size = COROUTINE_BYTES;
+		makecontext(&switched[i], (void (*)(void))wait_on_coroutine, 1, i);
+		pthread_create(&thread, NULL, switch_to_coroutine, &switched[i]);
+	}
+	for (int i = 0; i < COROUTINES; i++)
+		sem_wait(&is_there);
+	expect("reachable", COROUTINES, COROUTINES * 120);
+}
+
 static NOINLINE void key(void)
 {
 	pthread_key_t made;
@@ -432,6 +503,8 @@ int main(int argc, char **argv)
 		{"break-given-back", break_given_back},
 		{"coroutine-in-heap", coroutine_in_heap},
 		{"coroutine-in-mapping", coroutine_in_mapping},
+		{"coroutines-in-one-block", coroutines_in_one_block},
+		{"threads-on-coroutines", threads_on_coroutines},
 		{"key", key},
 		{"late-key", late_key},
 		{"freed-at-exit", freed_at_exit},
