@@ -12,6 +12,8 @@ setup_file() {
 	cp "$programs"/*.[ch] "$programs"/*.cc .
 	${CC:-cc} -std=gnu11 $flags -O1 -shared -fPIC plugin.c -o plugin.so
 	${CC:-cc} -std=gnu11 $flags -O1 cache.c -o cache
+	${CC:-cc} -std=gnu11 -D_GNU_SOURCE $flags -I"$programs/../../../preload" -O1 \
+		"$programs/../scanned.c" -o scanned
 	${CC:-cc} -std=gnu11 -D_GNU_SOURCE $flags -O1 workers.c -o workers -ldl
 	for level in 0 2; do
 		for name in lost held child; do
@@ -105,6 +107,12 @@ line_of() {
 
 @test "leaks: stacks of coroutines that lie in one block hold, whichever of them runs" {
 	stories held coroutines-in-one-block,threads-on-coroutines
+}
+
+@test "leaks: shared memory and shared files hold, in a forked copy of the program too" {
+	stories held shared-memory,shared-file
+	./scanned confined "$check" ./held-c2 shared-memory,shared-file threads
+	memtrace leaks --json held-c2-shared-file.mtz | jq -e '.scan.method == "fork"'
 }
 
 @test "leaks: values of keys hold" {

@@ -50,8 +50,7 @@ static int stop_threads(struct mt_heap_scan *scan,
 			       why_not.message);
 	if (!mt_kernel_maps(scan->copy, request->image->inode, "memtrace"))
 		return mt_fail(err, MT_ERR_DAMAGED, "what is said to be a copy is none");
-	mt_memory_close(&scan->memory);
-	return mt_memory_open(&scan->memory, scan->copy, err);
+	return mt_memory_move(&scan->memory, scan->copy, err);
 }
 
 /* From now on nobody needs the process itself, if there is a copy of it. */
@@ -289,7 +288,8 @@ void mt_heap_scan_deinit(struct mt_heap_scan *scan)
 	mt_room_free(scan->references);
 	mt_room_free(scan->retained);
 	mt_room_free(scan->retained_count);
-	*scan = (struct mt_heap_scan){.memory = {.mem = -1, .pagemap = -1}};
+	*scan = (struct mt_heap_scan){
+		.memory = {.mem = -1, .pagemap = -1, .shared_pagemap = -1}};
 }
 
 uint64_t mt_heap_scan_offset(const struct mt_heap_scan *scan, uint32_t edge)

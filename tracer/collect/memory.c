@@ -34,6 +34,7 @@ int mt_memory_open(struct mt_memory *memory, uint32_t pid, struct mt_error *err)
 				     .mem = open_file(pid, "mem"),
 				     .pagemap = open_file(pid, "pagemap"),
 				     .piece = malloc(MT_MEMORY_PIECE_BYTES)};
+	memory->shared_pagemap = memory->pagemap;
 	if (!memory->piece)
 		return mt_fail(err, MT_ERR_NO_MEMORY, "out of memory");
 	/* Which is refused even for nothing, where reading is. */
@@ -55,8 +56,22 @@ void mt_memory_close(struct mt_memory *memory)
 		close(memory->mem);
 	if (memory->pagemap >= 0)
 		close(memory->pagemap);
+	if (memory->shared_pagemap >= 0 && memory->shared_pagemap != memory->pagemap)
+		close(memory->shared_pagemap);
 	free(memory->piece);
-	*memory = (struct mt_memory){.mem = -1, .pagemap = -1};
+	*memory = (struct mt_memory){.mem = -1, .pagemap = -1, .shared_pagemap = -1};
+}
+
+int mt_memory_move(struct mt_memory *memory, uint32_t pid, struct mt_error *err)
+{
+	int shared_pagemap = memory->shared_pagemap;
+	if (memory->pagemap == shared_pagemap)
+		memory->pagemap = -1;
+	memory->shared_pagemap = -1;
+	mt_memory_close(memory);
+	int rc = mt_memory_open(memory, pid, err);
+	memory->shared_pagemap = shared_pagemap;
+	return rc;
 }
 
 size_t mt_memory_read_some(struct mt_memory *memory, uint64_t address, void *buffer,
@@ -109,7 +124,7 @@ static bool is_wanted(uint64_t entry, enum mt_memory_pages pages)
 {
 	if (!(entry & page_is_there))
 		return false;
-	return pages == MT_MEMORY_TOUCHED || !(entry & page_is_of_file);
+	return pages != MT_MEMORY_WRITTEN || !(entry & page_is_of_file);
 }
 
 /* How many of the entries from i on are alike. */
@@ -128,12 +143,14 @@ void mt_memory_visit_range(struct mt_memory *memory, uint64_t start, uint64_t en
 			   void *context)
 {
 	uint64_t entries[PAGES_PER_PIECE * 8];
-	bool asks = memory->pagemap >= 0 &&
+	int pagemap =
+		pages == MT_MEMORY_SHARED ? memory->shared_pagemap : memory->pagemap;
+	bool asks = pagemap >= 0 &&
 		    (pages == MT_MEMORY_WRITTEN || end - start >= WORTH_ASKING_BYTES);
 	uint64_t at = start;
 	while (asks && at < end) {
 		uint64_t page = at / MT_MEMORY_PAGE_BYTES;
-		ssize_t got = pread(memory->pagemap, entries, sizeof entries,
+		ssize_t got = pread(pagemap, entries, sizeof entries,
 				    (off_t)(page * sizeof *entries));
 		if (got < (ssize_t)sizeof *entries)
 			break;

@@ -21,6 +21,7 @@ enum {
 struct mt_memory {
 	uint32_t pid;
 	int mem, pagemap;    /* of /proc; -1: not to be had */
+	int shared_pagemap;  /* that knows which pages of shared mappings are touched */
 	bool has_no_readv;   /* refused: all goes by `mem` */
 	uint64_t unreadable; /* bytes that could not be read and should have been */
 	uint8_t *piece;
@@ -29,6 +30,12 @@ struct mt_memory {
 /* MT_ERR_SYSTEM: its memory cannot be read. */
 int mt_memory_open(struct mt_memory *memory, uint32_t pid, struct mt_error *err);
 void mt_memory_close(struct mt_memory *memory);
+
+/*
+ * Go on with pid, a forked copy. The kernel does not copy which pages of shared mappings
+ * are there, so that this is asked of the process as before.
+ */
+int mt_memory_move(struct mt_memory *memory, uint32_t pid, struct mt_error *err);
 
 /* All or nothing. */
 bool mt_memory_read(struct mt_memory *memory, uint64_t address, void *buffer,
@@ -44,6 +51,7 @@ uint64_t mt_memory_word(struct mt_memory *memory, uint64_t address);
 /* Which pages are worth a look. */
 enum mt_memory_pages {
 	MT_MEMORY_TOUCHED, /* all that are there */
+	MT_MEMORY_SHARED,  /* the same of a shared mapping */
 	MT_MEMORY_WRITTEN, /* of a private mapping of a file: those that differ from it */
 };
 

@@ -26,6 +26,7 @@ enum {
 	DTV_MAX = 4096, /* entries that are looked at */
 };
 
+static const char our_files[] = "/memfd:memtrace";
 static const uint64_t static_tls_max = 16 << 20;
 
 struct interval {
@@ -419,6 +420,7 @@ static void take_our_own(struct search *s)
 	take(s, s->q->heap->base, s->q->heap->base + s->q->heap->bytes);
 }
 
+/* Of a file that is shared, what was touched: as much of it as the program looks at. */
 static bool is_candidate(const struct search *s, const struct mt_mapping *mapping)
 {
 	uint32_t flags = mapping->flags;
@@ -426,9 +428,11 @@ static bool is_candidate(const struct search *s, const struct mt_mapping *mappin
 	    (flags & MT_MAPPING_EXECUTE && !(flags & MT_MAPPING_WRITE)))
 		return false;
 	if (flags & MT_MAPPING_SHARED)
-		return flags & MT_MAPPING_MEMORY && flags & MT_MAPPING_WRITE &&
+		return flags & MT_MAPPING_WRITE &&
+		       (flags & MT_MAPPING_MEMORY || s->q->memory->shared_pagemap >= 0) &&
 		       mapping->inode != s->q->image->inode &&
-		       !strstr(mt_mappings_name(s->q->mappings, mapping), "memtrace");
+		       strncmp(mt_mappings_name(s->q->mappings, mapping), our_files,
+			       strlen(our_files)) != 0;
 	/* What a module is not to write any more it may have written before. */
 	return flags & MT_MAPPING_WRITE || !mapping->inode || s->q->memory->pagemap >= 0;
 }
@@ -454,11 +458,13 @@ static int compare_blocks(const void *a, const void *b)
 /* What is left of the candidate. taken is in order; *at: the first that may matter. */
 static void find_rest(struct search *s, const struct mt_mapping *mapping, size_t *at)
 {
-	bool is_file = mapping->inode && !(mapping->flags & MT_MAPPING_SHARED);
+	bool is_shared = mapping->flags & MT_MAPPING_SHARED;
+	bool is_file = mapping->inode && !is_shared;
 	struct mt_root_range range = {.start = mapping->start,
 				      .kind = is_file ? MT_HELD_GLOBAL : MT_HELD_MAPPING,
-				      .pages = is_file ? MT_MEMORY_WRITTEN
-						       : MT_MEMORY_TOUCHED};
+				      .pages = is_shared ? MT_MEMORY_SHARED
+					       : is_file ? MT_MEMORY_WRITTEN
+							 : MT_MEMORY_TOUCHED};
 	while (*at < s->taken_count && s->taken[*at].end <= mapping->start)
 		++*at;
 	for (size_t i = *at; i < s->taken_count && s->taken[i].start < mapping->end;

@@ -362,6 +362,30 @@ static NOINLINE void coroutine_in_mapping(void)
 	expect("reachable", 1, 120);
 }
 
+/* In memory that others might share; far behind its beginning, which nobody has touched. */
+static void hold_in_shared(int flags, int fd)
+{
+	const size_t bytes = 1 << 20;
+	void **words = (void **)mmap(NULL, bytes, PROT_READ | PROT_WRITE,
+				     MAP_SHARED | flags, fd, 0);
+	words[bytes / sizeof *words - 1] = story_block(104);
+	expect("reachable", 1, 104);
+}
+
+static NOINLINE void shared_memory(void)
+{
+	hold_in_shared(MAP_ANONYMOUS, -1);
+}
+
+static NOINLINE void shared_file(void)
+{
+	char name[] = "./shared-XXXXXX";
+	int fd = mkstemp(name);
+	if (fd < 0 || unlink(name) < 0 || ftruncate(fd, 1 << 20) < 0)
+		abort();
+	hold_in_shared(0, fd);
+}
+
 enum {
 	COROUTINES = 4,
 	COROUTINE_BYTES = 65536,
@@ -503,6 +527,8 @@ int main(int argc, char **argv)
 		{"break-given-back", break_given_back},
 		{"coroutine-in-heap", coroutine_in_heap},
 		{"coroutine-in-mapping", coroutine_in_mapping},
+		{"shared-memory", shared_memory},
+		{"shared-file", shared_file},
 		{"coroutines-in-one-block", coroutines_in_one_block},
 		{"threads-on-coroutines", threads_on_coroutines},
 		{"key", key},
