@@ -21,13 +21,6 @@ uint32_t mt_graph_source(const struct mt_graph *graph, uint32_t edge)
 	return low;
 }
 
-void mt_graph_count_references(const struct mt_graph *graph, uint32_t *references)
-{
-	memset(references, 0, graph->node_count * sizeof *references);
-	for (uint32_t edge = 0; edge < graph->first[graph->node_count]; edge++)
-		references[mt_graph_target(graph->targets[edge])]++;
-}
-
 /*
  * What was found, by its distance from the roots: first all reachable nodes, then the
  * possible ones. The first reachable one of each distance is marked, so that distances

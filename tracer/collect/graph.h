@@ -46,9 +46,6 @@ static inline bool mt_graph_is_interior(uint32_t target)
 /* The node that an edge begins at. */
 uint32_t mt_graph_source(const struct mt_graph *graph, uint32_t edge);
 
-/* How many edges lead to each node, interior or not; of node_count. */
-void mt_graph_count_references(const struct mt_graph *graph, uint32_t *references);
-
 enum mt_reach_kind {
 	MT_REACH_DEFINITE,  /* lost, and the first of what is lost with it */
 	MT_REACH_INDIRECT,  /* lost: only lost blocks point at it */

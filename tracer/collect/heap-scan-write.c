@@ -18,9 +18,10 @@ struct writing {
 	struct mt_heap_scan *scan;
 	struct mt_writer *writer;
 	struct mt_dictionary *dictionary;
-	uint64_t *chosen;  /* by block, a bit: it has a record; NULL: all have */
-	uint32_t *ranks;   /* by word of chosen: how many in the words before */
-	uint32_t *sources; /* by block: that holds it, if a block does */
+	uint64_t *chosen;     /* by block, a bit: it has a record; NULL: all have */
+	uint32_t *ranks;      /* by word of chosen: how many in the words before */
+	uint32_t *sources;    /* by block: that holds it, if a block does */
+	uint32_t *references; /* by id: pointers to the block, of those with a record */
 	struct mt_frames *frames;
 	size_t walked;    /* index + 1 of the thread that they are of */
 	bool is_counting; /* edges are to be counted, not written */
@@ -103,6 +104,27 @@ static int choose_blocks(struct writing *w, struct mt_error *err)
 		chosen += (uint32_t)__builtin_popcountll(w->chosen[i]);
 	}
 	scan->sums.blocks = chosen;
+	return 0;
+}
+
+static void count_reference(struct writing *w, uint32_t target)
+{
+	uint32_t block = mt_graph_target(target);
+	if (is_chosen(w, block))
+		w->references[id_of(w, block)]++;
+}
+
+/* From the heap and from outside. */
+static int count_references(struct writing *w, struct mt_error *err)
+{
+	const struct mt_heap_scan *scan = w->scan;
+	w->references = mt_room_take((scan->sums.blocks + 1u) * sizeof *w->references);
+	if (!w->references)
+		return no_memory(err);
+	for (uint32_t edge = 0; edge < scan->first[scan->live.count]; edge++)
+		count_reference(w, scan->targets[edge]);
+	for (size_t i = 0; i < scan->root_count; i++)
+		count_reference(w, scan->root_targets[i]);
 	return 0;
 }
 
@@ -280,7 +302,7 @@ static int describe_block(struct writing *w, uint32_t number, uint32_t root,
 					  .address = own->address,
 					  .size = own->size,
 					  .kind = scan->reach.kinds[number],
-					  .in_degree = scan->references[number]};
+					  .in_degree = w->references[id_of(w, number)]};
 	if (scan->retained) {
 		block->retained_bytes = scan->retained[number];
 		block->retained_count = scan->retained_count[number];
@@ -382,6 +404,8 @@ static int write_all(struct writing *w, struct mt_error *err)
 	int rc = find_sources(w, err);
 	if (rc == 0)
 		rc = choose_blocks(w, err);
+	if (rc == 0)
+		rc = count_references(w, err);
 	if (rc < 0)
 		return rc;
 	count_roots(w);
@@ -409,5 +433,6 @@ int mt_heap_scan_write(struct mt_heap_scan *scan, struct mt_writer *writer,
 	free(writing.chosen);
 	free(writing.ranks);
 	mt_room_free(writing.sources);
+	mt_room_free(writing.references);
 	return rc;
 }

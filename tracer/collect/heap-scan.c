@@ -213,13 +213,6 @@ static int follow(struct mt_heap_scan *scan, struct mt_error *err)
 		rc = find_retained(scan, err);
 	if (rc < 0)
 		return rc;
-	scan->references =
-		mt_room_take((scan->live.count + 1u) * sizeof *scan->references);
-	if (!scan->references)
-		return no_memory(err);
-	mt_graph_count_references(&scan->graph, scan->references);
-	for (size_t i = 0; i < scan->root_count; i++)
-		scan->references[mt_graph_target(scan->root_targets[i])]++;
 	add_up(scan);
 	mt_heap_scan_name(scan);
 	return 0;
@@ -285,7 +278,6 @@ void mt_heap_scan_deinit(struct mt_heap_scan *scan)
 	free(scan->root_targets);
 	free(scan->root_places);
 	free(scan->frames);
-	mt_room_free(scan->references);
 	mt_room_free(scan->retained);
 	mt_room_free(scan->retained_count);
 	*scan = (struct mt_heap_scan){

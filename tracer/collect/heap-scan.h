@@ -99,7 +99,6 @@ struct mt_heap_scan {
 
 	struct mt_reach reach;
 	struct mt_lost lost;
-	uint32_t *references;     /* by block */
 	uint64_t *retained;       /* by block; NULL: too many */
 	uint32_t *retained_count; /* the same */
 };
