@@ -127,7 +127,7 @@ struct mt_live_estimate mt_live_estimate(const struct mt_image *image)
 {
 	struct mt_live heap = {0};
 	uint64_t blocks = 0, bytes = 0;
-	int64_t live = mt_image_live_bytes(image);
+	int64_t live = mt_image_sums(image).live_bytes;
 	describe(&heap, image);
 	add_pools(&heap, image, &blocks, &bytes);
 	/* Where there are many holes, few of them are live. */
