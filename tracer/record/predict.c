@@ -193,6 +193,11 @@ void mt_predict(struct mt_recorder *recorder, struct mt_caller caller,
 	judge(u, p);
 	if (u->span)
 		p = make_place(u, caller.slot, id);
+	if (p->slot && p->was_right &&
+	    !mt_unwind_begins(p, (uintptr_t)caller.slot, *caller.slot)) {
+		p->was_right = 0;
+		return;
+	}
 	if (p->slot && is_more_needed(u))
 		p = mt_predict_place(u, caller);
 	fill(recorder, caller, p, choose_place(u, join), id);
