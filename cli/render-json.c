@@ -143,16 +143,12 @@ static void put_row(FILE *out, const struct mt_table *table, size_t row)
 	putc('}', out);
 }
 
-/* What cannot be added up is null. */
+/* Sums of those rows, also where rows overlap. */
 static void put_omitted(FILE *out, const struct mt_table *table)
 {
 	bool is_first = false;
 	fprintf(out, ",\"omitted\":{\"rows\":%zu", table->omitted_rows);
-	if (!table->has_overlap || !table->omitted_rows)
-		put_sums(out, &is_first, &table->omitted, table->is_diff);
-	else
-		fprintf(out, ",\"size\":null,\"count\":null%s",
-			table->is_diff ? ",\"size_diff\":null,\"count_diff\":null" : "");
+	put_sums(out, &is_first, &table->omitted, table->is_diff);
 	putc('}', out);
 }
 

@@ -330,6 +330,7 @@ static __attribute__((noinline)) void *alloc_untraced(struct thread *thread,
 {
 	void *p = pymalloc_alloc(&thread->heap,
 				 pymalloc_class(PYMALLOC_MODERN, request.size));
+	thread_count_untraced(thread);
 	if (__builtin_expect(!p, 0))
 		p = alloc_outside(thread, request, 0);
 	else if (request.is_zeroed)

@@ -124,6 +124,7 @@ struct thread *thread_attach(void)
 		return NULL;
 	struct thread *thread = thread_of_slot(slot);
 	if (!thread) {
+		mt_state_lose(MT_LOSS_THREADS_FULL);
 		mt_state_slot_close(slot);
 		return NULL;
 	}

@@ -103,12 +103,21 @@ static inline bool thread_is_traced(const struct thread *thread)
 				    memory_order_relaxed);
 }
 
+/* An event that is not traced: is it lost because there was no memory for the recorder? */
+static inline void thread_count_untraced(const struct thread *thread)
+{
+	if (__builtin_expect(!thread->is_recorded, 0))
+		mt_state_lose(MT_LOSS_THREADS_FULL);
+}
+
 /* Of the caller of a door; 0: this event is not to be recorded. */
 static inline mt_traceback_id thread_traceback(struct thread *thread,
 					       struct mt_caller caller)
 {
-	return thread_is_traced(thread) ? mt_unwind_traceback(&thread->recorder, caller)
-					: 0;
+	if (__builtin_expect(thread_is_traced(thread), 1))
+		return mt_unwind_traceback(&thread->recorder, caller);
+	thread_count_untraced(thread);
+	return 0;
 }
 
 #endif

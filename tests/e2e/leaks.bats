@@ -236,14 +236,16 @@ line_of() {
 	memtrace top --json --metric retained --by function -n 2 cache.mtz >r.json
 	memtrace top --json --by function -n 0 cache.mtz >live.json
 	jq -e --slurpfile live live.json '.overlap == true and .totals == $live[0].totals and
-		([.rows[].size] | add) > .totals.size and
-		.omitted == {"rows":2,"size":null,"count":null}' r.json
+		([.rows[].size] | add) > .totals.size' r.json
+	memtrace top --json --metric retained --by function -n 0 cache.mtz >all.json
+	jq -e --slurpfile all all.json '([.rows[].size] | add) + .omitted.size ==
+		([$all[0].rows[].size] | add) and .omitted.rows == 2' r.json
 	jq -e '.overlap == null and .totals.size == ([.rows[].size] | add)' live.json
 	run -0 memtrace top --metric retained --by function -n 2 cache.mtz
 	[[ ${lines[-1]} == "Total: "*" in "*" blocks; 2 more rows; rows overlap, and do not add up to it" ]]
-	memtrace top --json --cumulative --by function -n 1 cache.mtz | jq -e '.overlap and .omitted.size == null'
+	memtrace top --json --cumulative --by function -n 1 cache.mtz | jq -e '.overlap and .omitted.size > 0'
 	memtrace diff --json --metric retained --by function -n 1 cache.mtz cache.mtz | jq -e '.overlap and
-		.totals.size_diff == 0 and .omitted.size_diff == null'
+		.totals.size_diff == 0 and .omitted.size_diff == 0'
 }
 
 @test "leaks: without a scan status 3 and the next step" {

@@ -52,6 +52,11 @@ record() {
 	[ "$output" = own ]
 }
 
+@test "threads: one whose tables there is no memory for is told" {
+	record "$PROGRAMS/threads-without-memory"
+	memtrace info --json trace.mtz | jq -e '[.losses[] | .count] | add >= 100'
+}
+
 @test "threads: a fork while others allocate gives the child a trace of its own" {
 	record "$PROGRAMS/fork-while-threads-allocate"
 	[ "$(ls trace.mtz.* | wc -l)" -eq 100 ]
