@@ -317,7 +317,7 @@ enum mt_loss {
 	MT_LOSS_TRACEBACKS_FULL, /* blocks without traceback: out of ids */
 	MT_LOSS_NODES_FULL,
 	MT_LOSS_COUNTERS_FULL, /* events not counted: out of counter chunks */
-	MT_LOSS_THREADS_FULL,  /* events of threads without a slot, or without memory for one */
+	MT_LOSS_THREADS_FULL, /* events of threads without a slot, or without memory for one */
 	MT_LOSS_MODULES_FULL,
 	MT_LOSS_BLOCKS_FULL,       /* large blocks without an entry */
 	MT_LOSS_HEAP_FULL,         /* small requests that went to the C library */

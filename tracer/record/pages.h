@@ -104,6 +104,18 @@ static inline void *mt_pages_map_sparse_coloured(size_t bytes, size_t colour)
 	return pages ? pages + colour : NULL;
 }
 
+static inline void mt_pages_unmap_coloured(void *start, size_t bytes, size_t colour)
+{
+	mt_syscall3(SYS_munmap, (long)((char *)start - colour), (long)(bytes + colour),
+		    0);
+}
+
+static inline void mt_pages_discard_coloured(void *start, size_t bytes, size_t colour)
+{
+	mt_syscall3(SYS_madvise, (long)((char *)start - colour), (long)(bytes + colour),
+		    MADV_DONTNEED);
+}
+
 /* Address space only: nothing can be read or written until mt_pages_commit. */
 static inline void *mt_pages_reserve(size_t bytes)
 {

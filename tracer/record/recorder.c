@@ -65,7 +65,8 @@ bool mt_recorder_reopen_after_fork(struct mt_recorder *recorder, uint32_t slot)
 	recorder->shared = &mt_state.threads[slot];
 	recorder->pass = (struct mt_recorder_pass){0};
 	recorder->free_blocks = (struct mt_free_blocks){0};
-	mt_pages_discard(recorder->directory, directory_bytes);
+	mt_pages_discard_coloured(recorder->directory, directory_bytes,
+				  MT_PAGES_COLOUR_DIRECTORY);
 	mt_unwinder_attach(recorder->unwinder);
 	mt_unwinder_forget(recorder->unwinder);
 	mt_counters_restart(recorder);

@@ -88,8 +88,8 @@ static bool resize_words(struct mt_unwinder *u, uint32_t count, uint32_t kept)
 		__asm__("" : "+r"(i));
 	}
 	if (u->capacity) {
-		mt_pages_unmap((char *)u->words - MT_PAGES_COLOUR_WORDS,
-			       words_bytes(u->capacity) + MT_PAGES_COLOUR_WORDS);
+		mt_pages_unmap_coloured(u->words, words_bytes(u->capacity),
+					MT_PAGES_COLOUR_WORDS);
 		forget_predictions(u); /* they point there */
 	}
 	u->words = words;
