@@ -109,7 +109,9 @@ static void put_pin(FILE *out, const struct mt_frag *frag, const struct mt_pin *
 		    const struct frag_text *options)
 {
 	char *who = mt_frag_pin_text(frag, pin, options->directory);
-	fprintf(out, "  free %s ", pin->blocks == 1 ? "this" : "these");
+	fputs("  free ", out);
+	if (pin->site_count == 1)
+		fputs(pin->blocks == 1 ? "this " : "these ", out);
 	render_escaped(out, who ? who : "");
 	fputs(", and ", out);
 	put_size(out, 0, pin->bytes);

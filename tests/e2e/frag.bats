@@ -43,9 +43,9 @@ prepare() {
 "* ]]
 	other=$(grep -n '/\* other \*/' places.c | cut -d: -f1)
 	[[ $output == *"
-  free these 1 block from places.c:$pins and 1 block from places.c:$other, and 1024 KiB in 1 arena can go back
+  free 1 block from places.c:$pins and 1 block from places.c:$other, and 1024 KiB in 1 arena can go back
 "* || $output == *"
-  free these 1 block from places.c:$other and 1 block from places.c:$pins, and 1024 KiB in 1 arena can go back
+  free 1 block from places.c:$other and 1 block from places.c:$pins, and 1024 KiB in 1 arena can go back
 "* ]]
 }
 
