@@ -176,7 +176,7 @@ record() {
 	record new 10 500
 	echo "leak:fill" >known.supp
 	run -0 memtrace gate --baseline base.mtz --suppressions known.supp new.mtz
-	[[ $output == *"suppressed: 1000 B in 10 blocks by 1 of 1 suppressions"* ]]
+	[[ $output == *"suppressed: 1000 B in 10 blocks by 1 of 1 suppression"* ]]
 	printf '{\n known\n Memcheck:Leak\n fun:malloc\n fun:fill\n}\n' >block.supp
 	run -0 memtrace gate --baseline base.mtz --suppressions block.supp new.mtz
 	printf '# max-bytes=999\nleak:fill\n' >small.supp
