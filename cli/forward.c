@@ -5,7 +5,8 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -22,6 +23,9 @@ static bool is_handled;
 
 static volatile pid_t forward_to;
 
+/* With the program, by a shell: that continues both, as they are one process group. */
+static volatile sig_atomic_t has_stopped;
+
 /*
  * What the kernel sends, as for ^C and ^Z on a terminal, goes to the program too; and so does
  * what the program sends to its own process group.
@@ -30,7 +34,9 @@ static void forward(int number, siginfo_t *info, void *context)
 {
 	(void)context;
 	int error = errno;
-	if (forward_to > 0 && info->si_code <= 0 && info->si_pid != forward_to)
+	bool is_everybody_s = number == SIGCONT && has_stopped;
+	if (forward_to > 0 && !is_everybody_s && info->si_code <= 0 &&
+	    info->si_pid != forward_to)
 		kill(forward_to, number);
 	errno = error;
 }
@@ -70,6 +76,18 @@ void mt_forward_to(pid_t program, const sigset_t *mask)
 	sigprocmask(SIG_SETMASK, mask, NULL);
 }
 
+bool mt_forward_is_stopped(pid_t pid)
+{
+	char path[32], text[256] = "";
+	snprintf(path, sizeof path, "/proc/%ld/stat", (long)pid);
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	ssize_t size = fd < 0 ? -1 : read(fd, text, sizeof text - 1);
+	if (fd >= 0)
+		close(fd);
+	const char *name_end = size > 0 ? strrchr(text, ')') : NULL;
+	return name_end && !strncmp(name_end, ") T", 3);
+}
+
 /* Of a shell that can continue us: with nobody above us we would stand still for ever. */
 static bool is_foreground_job(void)
 {
@@ -84,6 +102,16 @@ static bool is_foreground_job(void)
 	return is;
 }
 
+/* As a shell's job; who continues us alone means the program. */
+static void stop_too(pid_t program)
+{
+	has_stopped = true;
+	raise(SIGSTOP);
+	has_stopped = false;
+	if (mt_forward_is_stopped(program))
+		kill(program, SIGCONT);
+}
+
 int mt_forward_wait(pid_t program)
 {
 	int status = 0;
@@ -91,7 +119,7 @@ int mt_forward_wait(pid_t program)
 		pid_t pid = waitpid(program, &status, WUNTRACED);
 		if (pid == program && WIFSTOPPED(status)) {
 			if (is_foreground_job())
-				raise(SIGSTOP);
+				stop_too(program);
 		} else if (pid >= 0 || errno != EINTR) {
 			break;
 		}

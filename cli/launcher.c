@@ -275,19 +275,6 @@ void mt_launcher_deinit(struct mt_launcher *launcher)
 	launcher->collector = -1;
 }
 
-/* By a signal; a debugger that holds it will let it go. */
-static bool is_stopped(pid_t pid)
-{
-	char path[32], text[256] = "";
-	snprintf(path, sizeof path, "/proc/%ld/stat", (long)pid);
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
-	ssize_t size = fd < 0 ? -1 : read(fd, text, sizeof text - 1);
-	if (fd >= 0)
-		close(fd);
-	const char *name_end = size > 0 ? strrchr(text, ')') : NULL;
-	return name_end && !strncmp(name_end, ") T", 3);
-}
-
 static bool is_answer_ready(const struct mt_launcher *launcher,
 			    bool *is_collector_stopped)
 {
@@ -297,7 +284,9 @@ static bool is_answer_ready(const struct mt_launcher *launcher,
 		int rc = poll(&ask, 1, LOOK_MS);
 		if (rc == 1)
 			return true;
-		stopped = is_stopped(launcher->told->collector_pid) ? stopped + 1 : 0;
+		stopped = mt_forward_is_stopped(launcher->told->collector_pid)
+				  ? stopped + 1
+				  : 0;
 	}
 	*is_collector_stopped = stopped == STOPPED_LOOKS;
 	return false;
