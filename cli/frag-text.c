@@ -43,6 +43,20 @@ static void put_label(FILE *out, const struct mt_frag *frag, mt_location_id site
 	free(label);
 }
 
+/* They are in no sum: the next arenas that the program needs are these. */
+static void put_ready(FILE *out, const struct mt_frag *frag)
+{
+	uint64_t ready = mt_places_ready_arenas(frag->places);
+	if (!ready)
+		return;
+	fputs("  besides, ", out);
+	put_size(out, 0, ready * frag->places->geometry.arena_bytes);
+	fprintf(out,
+		" in %" PRIu64
+		" free arena%s, kept ready instead of given to the system\n",
+		ready, ready == 1 ? "" : "s");
+}
+
 static void put_losses(FILE *out, const struct mt_frag *frag)
 {
 	const struct {
@@ -76,6 +90,7 @@ static void put_losses(FILE *out, const struct mt_frag *frag)
 		fprintf(out, ", as the kernel's mappings were in second %.3f",
 			(double)frag->places->layers[MT_LAYER_PROCESS].time_ns / 1e9);
 	putc('\n', out);
+	put_ready(out, frag);
 }
 
 static void put_sites(FILE *out, const struct mt_frag *frag,

@@ -73,6 +73,8 @@ prepare() {
 		        assert sum(r[name] for r in rows) == (lost[name] or 0), name
 		    assert lost["free_bytes"] == stats["bytes"]["available"]
 		    assert lost["empty_bytes"] == stats["bytes"]["unused_pools"]
+		    ready = [l["count"] for l in stats["layers"] if l["name"] == "arenas kept ready"]
+		    assert (frag["arenas"]["ready"] or 0) == sum(ready)
 		    rounding = sum(c["size"] * c["blocks_in_use"] - c["requested_bytes"]
 		                   for c in stats["classes"])
 		    rounding += stats["large"]["block_bytes"] - stats["large"]["requested_bytes"]

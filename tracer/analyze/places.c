@@ -181,3 +181,13 @@ uint32_t mt_places_pools_per_arena(const struct mt_places *places)
 {
 	return places->geometry.arena_bytes / places->geometry.pool_bytes;
 }
+
+uint64_t mt_places_ready_arenas(const struct mt_places *places)
+{
+	if (!places->has_layers || !places->geometry.arena_bytes)
+		return 0;
+	uint64_t writable = places->layers[MT_LAYER_ARENAS].mapped_bytes /
+			    places->geometry.arena_bytes;
+	uint64_t in_use = places->arenas.current;
+	return writable > in_use ? writable - in_use : 0;
+}

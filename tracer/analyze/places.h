@@ -48,4 +48,11 @@ uint32_t mt_places_pool_capacity(const struct mt_places *places, uint32_t class_
 
 uint32_t mt_places_pools_per_arena(const struct mt_places *places);
 
+/*
+ * Arenas that are writable and not in use, by what the kernel said of the heap's range: they
+ * went back and keep their pages for a while, or fill a huge page with another. Only where
+ * has_layers.
+ */
+uint64_t mt_places_ready_arenas(const struct mt_places *places);
+
 #endif

@@ -209,16 +209,13 @@ static struct small_sums sum_small(const struct mt_stats *stats)
 	return sums;
 }
 
-/*
- * What is writable of the heap's range are whole arenas: those beyond the ones in use went back and
- * keep their pages for a while, or fill a huge page with another.
- */
+/* What is writable of the heap's range are whole arenas. */
 static int add_ready_arenas(struct mt_stats *stats, int64_t in_use, struct mt_error *err)
 {
 	const struct mt_record_layer *kernel = &stats->places->layers[MT_LAYER_ARENAS];
 	int64_t arena = stats->places->geometry.arena_bytes;
 	int64_t rest = mt_wrapping_subtract((int64_t)kernel->mapped_bytes, in_use);
-	int64_t ready = rest > 0 ? rest / arena : 0;
+	int64_t ready = (int64_t)mt_places_ready_arenas(stats->places);
 	if (ready && !add_layer(stats, 2, "arenas kept ready", ready, ready * arena, err))
 		return MT_ERR_NO_MEMORY;
 	return add_remainder(stats, 2, "not explained",
