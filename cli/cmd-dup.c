@@ -58,9 +58,7 @@ static void put_row(FILE *out, const struct mt_duplicates *duplicates,
 static void put_text(FILE *out, const struct mt_duplicates *duplicates,
 		     const struct mt_question *question)
 {
-	size_t shown = duplicates->rows.count;
-	if (question->limit && shown > question->limit)
-		shown = question->limit;
+	size_t shown = mt_shown(duplicates->rows.count, question->limit);
 	leaks_text_scan(out, &duplicates->answer.subjects[0].heap.scan);
 	fprintf(out, "Equal: %" PRId64 " block%s with %" PRIu64 " distinct content%s, ",
 		duplicates->copies.count, duplicates->copies.count == 1 ? "" : "s",

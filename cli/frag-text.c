@@ -16,14 +16,9 @@ static void put_heading(FILE *out, const struct frag_text *options, const char *
 		options->color ? "\033[0m" : "");
 }
 
-static size_t shown(size_t count, const struct frag_text *options)
-{
-	return options->limit && count > options->limit ? options->limit : count;
-}
-
 static void put_more(FILE *out, size_t count, const struct frag_text *options)
 {
-	size_t more = count - shown(count, options);
+	size_t more = count - mt_shown(count, options->limit);
 	if (more)
 		fprintf(out, "  and %zu more\n", more);
 }
@@ -102,7 +97,7 @@ static void put_sites(FILE *out, const struct mt_frag *frag,
 	bool has_waiting = frag->places->waiting.count != 0;
 	fprintf(out, "%12s%12s%12s%12s", "rounding", "free", "empty", "beneath");
 	fprintf(out, has_waiting ? "%12s\n" : "%s\n", has_waiting ? "waiting" : "");
-	for (size_t i = 0; i < shown(frag->sites.count, options); i++) {
+	for (size_t i = 0; i < mt_shown(frag->sites.count, options->limit); i++) {
 		const struct mt_frag_site *site = &frag->sites.list[i];
 		put_size(out, 12, site->losses.rounding);
 		put_size(out, 12, site->losses.free_blocks);
@@ -146,7 +141,7 @@ static void put_pins(FILE *out, const struct mt_frag *frag,
 	if (!pins->list.count && !pins->other_arenas && !pins->free_arenas)
 		return;
 	put_heading(out, options, "Pinned, cheapest first");
-	for (size_t i = 0; i < shown(pins->list.count, options); i++)
+	for (size_t i = 0; i < mt_shown(pins->list.count, options->limit); i++)
 		put_pin(out, frag, &pins->list.list[i], options);
 	put_more(out, pins->list.count, options);
 	if (pins->other_arenas)
@@ -168,7 +163,7 @@ static void put_borders(FILE *out, const struct mt_frag *frag,
 	if (!frag->borders.count)
 		return;
 	put_heading(out, options, "Just above a border");
-	for (size_t i = 0; i < shown(frag->borders.count, options); i++) {
+	for (size_t i = 0; i < mt_shown(frag->borders.count, options->limit); i++) {
 		const struct mt_frag_border *border = &frag->borders.list[i];
 		fputs("  ", out);
 		put_label(out, frag, border->site, options->directory);

@@ -173,11 +173,12 @@ static size_t put_links(FILE *out, const struct mt_leaks *leaks,
 	for (; end < member->link_count && links[end].to == links[from].to; end++)
 		fprintf(out, " and +%" PRIu64, links[end].offset);
 	fputs(end - from == 1 ? " leads to " : " lead to ", out);
-	char *label = label_of(leaks, links[from].to, options);
-	if (links[from].to == member->block)
+	if (links[from].to == member->block) {
 		fputs("itself", out);
-	else
-		render_escaped(out, label ? label : "");
+		return end;
+	}
+	char *label = label_of(leaks, links[from].to, options);
+	render_escaped(out, label ? label : "");
 	free(label);
 	return end;
 }
@@ -210,9 +211,7 @@ static void put_cycle(FILE *out, const struct mt_leaks *leaks,
 	if (cycle->times > 1)
 		fprintf(out, ", %" PRIu64 " times", cycle->times);
 	putc('\n', out);
-	size_t shown = cycle->member_count;
-	if (options->limit && shown > options->limit)
-		shown = options->limit;
+	size_t shown = mt_shown(cycle->member_count, options->limit);
 	for (size_t i = 0; i < shown; i++)
 		put_member(out, leaks, &leaks->members.list[cycle->first_member + i],
 			   options);
@@ -229,9 +228,7 @@ void leaks_text_print(FILE *out, const struct mt_leaks *leaks,
 	for (size_t i = 0; i < leaks->order.count; i++)
 		put_row(out, leaks, &leaks->rows.list[leaks->order.list[i]], options);
 	put_omitted(out, leaks);
-	size_t shown = leaks->cycles.count;
-	if (options->limit && shown > options->limit)
-		shown = options->limit;
+	size_t shown = mt_shown(leaks->cycles.count, options->limit);
 	for (size_t i = 0; i < shown; i++)
 		put_cycle(out, leaks, &leaks->cycles.list[i], options);
 	if (shown < leaks->cycles.count)

@@ -14,11 +14,6 @@ enum {
 	CHAIN_ENDS = 10, /* blocks of a long chain that are shown at either end */
 };
 
-static size_t shown(size_t count, size_t limit)
-{
-	return limit && count > limit ? limit : count;
-}
-
 static void put_bold(FILE *out, const struct why_text *options, const char *text)
 {
 	if (options->color)
@@ -161,7 +156,7 @@ static void put_path(FILE *out, const struct mt_why *why, const struct mt_why_si
 static void put_site_paths(FILE *out, const struct mt_why *why,
 			   const struct mt_why_site *site, const struct why_text *options)
 {
-	size_t paths = shown(site->path_count, options->limit);
+	size_t paths = mt_shown(site->path_count, options->limit);
 	const struct mt_groups *groups = &why->answer.groups;
 	char *label =
 		mt_label_group(groups, &groups->list[site->group], options->directory);
@@ -250,7 +245,7 @@ static void put_chain(FILE *out, const struct mt_why *why, const struct why_text
 
 void why_text_print(FILE *out, const struct mt_why *why, const struct why_text *options)
 {
-	size_t sites = shown(why->sites.count, options->limit);
+	size_t sites = mt_shown(why->sites.count, options->limit);
 	leaks_text_scan(out, &mt_why_heap(why)->scan);
 	if (why->block != MT_NO_BLOCK) {
 		put_chain(out, why, options);

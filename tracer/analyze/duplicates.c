@@ -221,9 +221,7 @@ int mt_duplicates_report(struct mt_duplicates *duplicates, size_t limit,
 	};
 	struct mt_report *report = &duplicates->answer.report;
 	const struct mt_groups *groups = &duplicates->answer.groups;
-	size_t count = duplicates->rows.count;
-	if (limit && count > limit)
-		count = limit;
+	size_t count = mt_shown(duplicates->rows.count, limit);
 	int rc = mt_leaks_report_scan(report, &duplicates->answer.subjects[0].heap.scan,
 				      err);
 	if (rc >= 0)

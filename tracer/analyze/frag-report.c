@@ -20,11 +20,6 @@ enum {
 		"offset", MT_COLUMN_NUMBER                                               \
 	}
 
-static size_t shown(size_t count, size_t limit)
-{
-	return limit && count > limit ? limit : count;
-}
-
 static void put_site(const struct mt_frag *frag, struct mt_value *row,
 		     mt_location_id site)
 {
@@ -75,9 +70,9 @@ static int add_facts(const struct mt_frag *frag, size_t limit, struct mt_report 
 		{"arenas", "ready", mt_places_ready_arenas(frag->places),
 		 !frag->places->has_layers},
 		{"arenas", "held_by_many", frag->pins.other_arenas, false},
-		{"omitted", "losses", sites - shown(sites, limit), false},
-		{"omitted", "pinned", pins - shown(pins, limit), false},
-		{"omitted", "borders", borders - shown(borders, limit), false},
+		{"omitted", "losses", sites - mt_shown(sites, limit), false},
+		{"omitted", "pinned", pins - mt_shown(pins, limit), false},
+		{"omitted", "borders", borders - mt_shown(borders, limit), false},
 	};
 	int rc = 0;
 	for (size_t i = 0; rc >= 0 && i < sizeof facts / sizeof *facts; i++)
@@ -103,7 +98,7 @@ static int add_sites(const struct mt_frag *frag, size_t limit, struct mt_report 
 	};
 	struct mt_table *table = mt_report_add_table(
 		report, "losses", columns, sizeof columns / sizeof *columns, err);
-	for (size_t i = 0; table && i < shown(frag->sites.count, limit); i++) {
+	for (size_t i = 0; table && i < mt_shown(frag->sites.count, limit); i++) {
 		const struct mt_frag_site *site = &frag->sites.list[i];
 		struct mt_value *row = mt_table_add_row(table, err);
 		if (!row)
@@ -145,7 +140,7 @@ static int add_pins(const struct mt_frag *frag, size_t limit, const char *direct
 	};
 	struct mt_table *table = mt_report_add_table(
 		report, "pinned", columns, sizeof columns / sizeof *columns, err);
-	for (size_t i = 0; table && i < shown(frag->pins.list.count, limit); i++) {
+	for (size_t i = 0; table && i < mt_shown(frag->pins.list.count, limit); i++) {
 		const struct mt_pin *pin = &frag->pins.list.list[i];
 		struct mt_value *row = mt_table_add_row(table, err);
 		char *text = mt_frag_pin_text(frag, pin, directory);
@@ -174,7 +169,7 @@ static int add_borders(const struct mt_frag *frag, size_t limit, struct mt_repor
 	};
 	struct mt_table *table = mt_report_add_table(
 		report, "borders", columns, sizeof columns / sizeof *columns, err);
-	for (size_t i = 0; table && i < shown(frag->borders.count, limit); i++) {
+	for (size_t i = 0; table && i < mt_shown(frag->borders.count, limit); i++) {
 		const struct mt_frag_border *border = &frag->borders.list[i];
 		struct mt_value *row = mt_table_add_row(table, err);
 		if (!row)

@@ -210,11 +210,6 @@ static int report_member(struct mt_leaks *leaks, struct mt_table *table, size_t 
 	return rc;
 }
 
-static size_t shown(size_t count, size_t limit)
-{
-	return limit && count > limit ? limit : count;
-}
-
 static int report_cycles(struct mt_leaks *leaks, size_t limit, struct mt_error *err)
 {
 	static const struct mt_column columns[] = {
@@ -228,7 +223,7 @@ static int report_cycles(struct mt_leaks *leaks, size_t limit, struct mt_error *
 		mt_report_add_table(&leaks->answer.report, "cycles", columns,
 				    sizeof columns / sizeof *columns, err);
 	int rc = table ? 0 : MT_ERR_NO_MEMORY;
-	for (size_t i = 0; i < shown(leaks->cycles.count, limit); i++) {
+	for (size_t i = 0; i < mt_shown(leaks->cycles.count, limit); i++) {
 		const struct mt_leak_cycle *cycle = &leaks->cycles.list[i];
 		const struct mt_leak_member *members =
 			&leaks->members.list[cycle->first_member];
@@ -251,10 +246,10 @@ static int report_cycle_blocks(struct mt_leaks *leaks, size_t limit, struct mt_e
 		mt_report_add_table(&leaks->answer.report, "members", columns,
 				    sizeof columns / sizeof *columns, err);
 	int rc = table ? 0 : MT_ERR_NO_MEMORY;
-	for (size_t i = 0; i < shown(leaks->cycles.count, limit); i++) {
+	for (size_t i = 0; i < mt_shown(leaks->cycles.count, limit); i++) {
 		const struct mt_leak_cycle *cycle = &leaks->cycles.list[i];
 		const uint32_t *blocks = &leaks->cycle_blocks.list[cycle->first_block];
-		size_t count = shown((size_t)cycle->each.count, limit);
+		size_t count = mt_shown((size_t)cycle->each.count, limit);
 		for (size_t k = 0; rc >= 0 && k < count; k++) {
 			const struct mt_heap_block *block =
 				&mt_leaks_heap(leaks)->blocks.list[blocks[k]];

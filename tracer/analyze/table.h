@@ -75,6 +75,12 @@ enum {
 	MT_MAX_SUBJECTS = 128, /* traces in one question */
 };
 
+/* Of so many rows those within the limit; 0: all. */
+static inline size_t mt_shown(size_t count, size_t limit)
+{
+	return limit && count > limit ? limit : count;
+}
+
 struct mt_table {
 	const char *name;  /* "rows", "snapshots" */
 	const char *title; /* for text; NULL: none */

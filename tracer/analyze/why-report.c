@@ -6,11 +6,6 @@
 
 #include <stdlib.h>
 
-static size_t shown(size_t count, size_t limit)
-{
-	return limit && count > limit ? limit : count;
-}
-
 static struct mt_value number(uint64_t value)
 {
 	return mt_value_number((int64_t)value);
@@ -42,7 +37,7 @@ static int report_sites(struct mt_why *why, size_t limit, struct mt_error *err)
 	struct mt_table *table =
 		mt_report_add_table(&why->answer.report, "rows", columns,
 				    sizeof columns / sizeof *columns, err);
-	for (size_t i = 0; table && i < shown(why->sites.count, limit); i++) {
+	for (size_t i = 0; table && i < mt_shown(why->sites.count, limit); i++) {
 		const struct mt_why_site *site = &why->sites.list[i];
 		struct mt_value *row = mt_table_add_row(table, err);
 		if (!row)
@@ -128,9 +123,9 @@ static int report_paths(struct mt_why *why, size_t limit, struct mt_error *err)
 	struct mt_table *table = mt_report_add_table(&why->answer.report, "paths",
 						     path_columns, PATH_COLUMNS, err);
 	uint32_t steps[MT_MAX_HOLDERS];
-	for (size_t i = 0; table && i < shown(why->sites.count, limit); i++) {
+	for (size_t i = 0; table && i < mt_shown(why->sites.count, limit); i++) {
 		const struct mt_why_site *site = &why->sites.list[i];
-		for (size_t k = 0; k < shown(site->path_count, limit); k++) {
+		for (size_t k = 0; k < mt_shown(site->path_count, limit); k++) {
 			const struct mt_why_path *path =
 				&why->paths.list[site->first_path + k];
 			struct mt_value *row = mt_table_add_row(table, err);
@@ -179,9 +174,9 @@ static int report_steps(struct mt_why *why, size_t limit, struct mt_error *err)
 				    sizeof columns / sizeof *columns, err);
 	int rc = table ? 0 : MT_ERR_NO_MEMORY;
 	size_t number_of_path = 0;
-	for (size_t i = 0; rc >= 0 && i < shown(why->sites.count, limit); i++) {
+	for (size_t i = 0; rc >= 0 && i < mt_shown(why->sites.count, limit); i++) {
 		const struct mt_why_site *site = &why->sites.list[i];
-		for (size_t k = 0; rc >= 0 && k < shown(site->path_count, limit); k++)
+		for (size_t k = 0; rc >= 0 && k < mt_shown(site->path_count, limit); k++)
 			rc = add_steps(why, table, number_of_path++,
 				       why->paths.list[site->first_path + k].last, err);
 	}
