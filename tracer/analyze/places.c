@@ -12,24 +12,6 @@ enum {
 	MOST_POOLS_PER_ARENA = 4096, /* that any geometry might have */
 };
 
-#define ADD(member, value, err)                                                          \
-	add((void **)&(member).list, &(member).capacity, &(member).count, &(value),      \
-	    sizeof(value), err)
-
-static int add(void **list, size_t *capacity, size_t *count, const void *entry,
-	       size_t entry_bytes, struct mt_error *err)
-{
-	void *old;
-	memcpy(&old, list, sizeof old);
-	void *grown = mt_vector_reserve(old, capacity, *count + 1, entry_bytes, err);
-	if (!grown)
-		return MT_ERR_NO_MEMORY;
-	memcpy(list, &grown, sizeof grown);
-	memcpy((char *)grown + *count * entry_bytes, entry, entry_bytes);
-	++*count;
-	return 0;
-}
-
 static int take(struct mt_places *places, const struct mt_record *rec,
 		struct mt_error *err)
 {
@@ -50,15 +32,15 @@ static int take(struct mt_places *places, const struct mt_record *rec,
 		places->has_layers = true;
 		return 0;
 	case MT_RECORD_POOL:
-		return ADD(places->pools, rec->pool, err);
+		return MT_LIST_ADD(places->pools, rec->pool, err);
 	case MT_RECORD_PIN:
-		return ADD(places->pins, rec->pin, err);
+		return MT_LIST_ADD(places->pins, rec->pin, err);
 	case MT_RECORD_HOLD:
-		return ADD(places->holds, rec->hold, err);
+		return MT_LIST_ADD(places->holds, rec->hold, err);
 	case MT_RECORD_BORDER:
-		return ADD(places->borders, rec->border, err);
+		return MT_LIST_ADD(places->borders, rec->border, err);
 	case MT_RECORD_WAITING:
-		return ADD(places->waiting, rec->waiting, err);
+		return MT_LIST_ADD(places->waiting, rec->waiting, err);
 	default:
 		return 0;
 	}

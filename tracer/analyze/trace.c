@@ -204,10 +204,7 @@ static int take_frame(struct mt_trace *trace, const struct mt_record_frame *rec,
 static int add_node(struct mt_trace *trace, const struct mt_trace_node *node,
 		    struct mt_error *err)
 {
-	if (RESERVE_ONE(trace->nodes, err) < 0)
-		return MT_ERR_NO_MEMORY;
-	trace->nodes.list[trace->nodes.count++] = *node;
-	return 0;
+	return MT_LIST_ADD(trace->nodes, *node, err);
 }
 
 static int take_traceback(struct mt_trace *trace, const struct mt_record_traceback *rec,
@@ -405,10 +402,7 @@ static int take_error(struct mt_trace *trace, const struct mt_record_error *rec,
 static int take_sample(struct mt_trace *trace, const struct mt_record_sample *rec,
 		       struct mt_error *err)
 {
-	if (RESERVE_ONE(trace->samples, err) < 0)
-		return MT_ERR_NO_MEMORY;
-	trace->samples.list[trace->samples.count++] = *rec;
-	return 0;
+	return MT_LIST_ADD(trace->samples, *rec, err);
 }
 
 static int take(struct mt_trace *trace, const struct mt_record *rec, struct mt_error *err)
