@@ -3,10 +3,11 @@
  */
 #include "cli/forward.h"
 
+#include "tracer/collect/kernel.h"
+
 #include <errno.h>
 #include <fcntl.h>
-#include <stdio.h>
-#include <string.h>
+#include <stdbool.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -76,18 +77,6 @@ void mt_forward_to(pid_t program, const sigset_t *mask)
 	sigprocmask(SIG_SETMASK, mask, NULL);
 }
 
-bool mt_forward_is_stopped(pid_t pid)
-{
-	char path[32], text[256] = "";
-	snprintf(path, sizeof path, "/proc/%ld/stat", (long)pid);
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
-	ssize_t size = fd < 0 ? -1 : read(fd, text, sizeof text - 1);
-	if (fd >= 0)
-		close(fd);
-	const char *name_end = size > 0 ? strrchr(text, ')') : NULL;
-	return name_end && !strncmp(name_end, ") T", 3);
-}
-
 /* Of a shell that can continue us: with nobody above us we would stand still for ever. */
 static bool is_foreground_job(void)
 {
@@ -108,7 +97,8 @@ static void stop_too(pid_t program)
 	has_stopped = true;
 	raise(SIGSTOP);
 	has_stopped = false;
-	if (mt_forward_is_stopped(program))
+	struct mt_kernel_stat stat;
+	if (mt_kernel_stat((uint32_t)program, &stat) && stat.is_stopped)
 		kill(program, SIGCONT);
 }
 

@@ -6,7 +6,6 @@
 #define MT_CLI_FORWARD_H
 
 #include <signal.h>
-#include <stdbool.h>
 #include <sys/types.h>
 
 /* Before the fork: they wait until mt_forward_to. *mask: those that waited before. */
@@ -17,9 +16,6 @@ void mt_forward_restore(const sigset_t *mask);
 
 /* In the parent. program: 0, where there was no fork. */
 void mt_forward_to(pid_t program, const sigset_t *mask);
-
-/* By a signal; a debugger that holds it will let it go. */
-bool mt_forward_is_stopped(pid_t pid);
 
 /* Until the program has ended: its wait status. Where it stops, `run` stops with it. */
 int mt_forward_wait(pid_t program);

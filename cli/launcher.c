@@ -8,6 +8,7 @@
 #include "cli/values.h"
 #include "formats/control.h"
 #include "tracer/collect/collector.h"
+#include "tracer/collect/kernel.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -284,9 +285,10 @@ static bool is_answer_ready(const struct mt_launcher *launcher,
 		int rc = poll(&ask, 1, LOOK_MS);
 		if (rc == 1)
 			return true;
-		stopped = mt_forward_is_stopped(launcher->told->collector_pid)
-				  ? stopped + 1
-				  : 0;
+		struct mt_kernel_stat stat;
+		bool is_stopped = mt_kernel_stat(launcher->told->collector_pid, &stat) &&
+				  stat.is_stopped;
+		stopped = is_stopped ? stopped + 1 : 0;
 	}
 	*is_collector_stopped = stopped == STOPPED_LOOKS;
 	return false;

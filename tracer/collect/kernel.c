@@ -76,6 +76,7 @@ bool mt_kernel_stat(uint32_t pid, struct mt_kernel_stat *stat)
 			   &pages, &stat->code, &stat->stack);
 	stat->cpu_ticks = user + system;
 	stat->is_zombie = state == 'Z' || state == 'X';
+	stat->is_stopped = state == 'T';
 	stat->resident_bytes = pages * (uint64_t)sysconf(_SC_PAGESIZE);
 	return found >= 6;
 }

@@ -21,6 +21,7 @@ struct mt_kernel_stat {
 	uint64_t code, stack;
 	char name[64]; /* of the command, as in ps */
 	bool is_zombie;
+	bool is_stopped; /* by a signal, not by a debugger: that lets it go */
 };
 
 /* False: no such process, or no /proc. */
