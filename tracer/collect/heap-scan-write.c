@@ -4,6 +4,7 @@
 #include "tracer/collect/heap-scan.h"
 
 #include "formats/writer.h"
+#include "tracer/collect/bits.h"
 #include "tracer/collect/room.h"
 
 #include <stdlib.h>
@@ -42,7 +43,7 @@ static uint32_t id_of(const struct writing *w, uint32_t block)
 	if (!w->chosen)
 		return block + 1;
 	uint64_t below = w->chosen[block / 64] & ((UINT64_C(1) << block % 64) - 1);
-	return w->ranks[block / 64] + (uint32_t)__builtin_popcountll(below) + 1;
+	return w->ranks[block / 64] + mt_count_bits(below) + 1;
 }
 
 static bool is_held_by_root(const struct mt_heap_scan *scan, uint32_t block)
@@ -101,7 +102,7 @@ static int choose_blocks(struct writing *w, struct mt_error *err)
 	uint32_t chosen = 0;
 	for (size_t i = 0; i < words; i++) {
 		w->ranks[i] = chosen;
-		chosen += (uint32_t)__builtin_popcountll(w->chosen[i]);
+		chosen += mt_count_bits(w->chosen[i]);
 	}
 	scan->sums.blocks = chosen;
 	return 0;

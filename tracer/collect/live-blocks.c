@@ -3,6 +3,7 @@
  */
 #include "tracer/collect/live-blocks.h"
 
+#include "tracer/collect/bits.h"
 #include "tracer/collect/room.h"
 
 #include <stdlib.h>
@@ -39,16 +40,6 @@ static uint32_t class_bytes(const struct mt_live *heap, uint8_t class_index)
 static uint64_t large_size(const struct mt_live_large *large)
 {
 	return (uint64_t)large->size_high << 16 | large->size_low;
-}
-
-/* Without an instruction for it that every processor has, a call into the compiler's library. */
-static inline uint32_t count_bits(uint64_t word)
-{
-	word -= word >> 1 & UINT64_C(0x5555555555555555);
-	word = (word & UINT64_C(0x3333333333333333)) +
-	       (word >> 2 & UINT64_C(0x3333333333333333));
-	word = (word + (word >> 4)) & UINT64_C(0x0f0f0f0f0f0f0f0f);
-	return (uint32_t)(word * UINT64_C(0x0101010101010101) >> 56);
 }
 
 /* n / size for all n within a pool. */
@@ -175,7 +166,7 @@ static void rank_words(struct mt_live *heap, uint32_t index)
 	uint32_t count = 0;
 	for (uint32_t i = 0; i < heap->granules / BITS; i++) {
 		heap->ranks[first + i] = (uint16_t)count;
-		count += count_bits(heap->live[first + i]);
+		count += mt_count_bits(heap->live[first + i]);
 	}
 }
 
@@ -538,7 +529,7 @@ static uint32_t find_small(const struct mt_live *heap, uint64_t address, uint64_
 	uint64_t below = live[granule / BITS] & ((UINT64_C(1) << granule % BITS) - 1);
 	uint32_t number = pool->first +
 			  heap->ranks[index * heap->granules / BITS + granule / BITS] +
-			  count_bits(below);
+			  mt_count_bits(below);
 	*offset = in_pool - start;
 	if (!*offset)
 		return number;
@@ -621,7 +612,7 @@ static uint32_t pool_of(const struct mt_live *heap, uint32_t number)
 static uint32_t select_bit(const uint64_t *words, uint32_t n)
 {
 	uint32_t i = 0, here;
-	while (n >= (here = count_bits(words[i]))) {
+	while (n >= (here = mt_count_bits(words[i]))) {
 		n -= here;
 		i++;
 	}
