@@ -104,18 +104,6 @@ static inline void *mt_pages_map_sparse_coloured(size_t bytes, size_t colour)
 	return pages ? pages + colour : NULL;
 }
 
-static inline void mt_pages_unmap_coloured(void *start, size_t bytes, size_t colour)
-{
-	mt_syscall3(SYS_munmap, (long)((char *)start - colour), (long)(bytes + colour),
-		    0);
-}
-
-static inline void mt_pages_discard_coloured(void *start, size_t bytes, size_t colour)
-{
-	mt_syscall3(SYS_madvise, (long)((char *)start - colour), (long)(bytes + colour),
-		    MADV_DONTNEED);
-}
-
 /* Address space only: nothing can be read or written until mt_pages_commit. */
 static inline void *mt_pages_reserve(size_t bytes)
 {
@@ -138,6 +126,17 @@ static inline void mt_pages_unmap(void *pages, size_t bytes)
 static inline void mt_pages_discard(void *pages, size_t bytes)
 {
 	mt_syscall3(SYS_madvise, (long)pages, (long)bytes, MADV_DONTNEED);
+}
+
+/* Of what mt_pages_map_coloured and its like gave. */
+static inline void mt_pages_unmap_coloured(void *start, size_t bytes, size_t colour)
+{
+	mt_pages_unmap((char *)start - colour, bytes + colour);
+}
+
+static inline void mt_pages_discard_coloured(void *start, size_t bytes, size_t colour)
+{
+	mt_pages_discard((char *)start - colour, bytes + colour);
 }
 
 /* The same for a shared page: it is zero for all who map it. */

@@ -30,11 +30,10 @@ static struct mt_rule *take_place(const struct mt_rules *rules, uintptr_t pc)
 
 static void take_over(const struct mt_rules *rules, const struct mt_rules *old)
 {
-	const uint64_t pc_mask = (UINT64_C(1) << MT_PC_BITS) - 1;
 	uint32_t places = (old->set_mask + 1) * MT_RULES_WAYS;
 	for (uint32_t i = places; i-- > 0;)
 		if (old->entries[i].key)
-			*take_place(rules, old->entries[i].key & pc_mask) =
+			*take_place(rules, mt_frame_key_pc(old->entries[i].key)) =
 				old->entries[i];
 	mt_pages_unmap(old->entries, cache_bytes(old->set_mask + 1));
 }

@@ -311,7 +311,7 @@ static mt_node_id add_node(mt_node_id parent, mt_frame_key key, uint32_t kind)
 		used, &id, id + 1, memory_order_relaxed, memory_order_relaxed));
 	make_present(id);
 	struct mt_state_node *node = &mt_state.nodes[id];
-	node->pc = key & ((UINT64_C(1) << MT_PC_BITS) - 1);
+	node->pc = mt_frame_key_pc(key);
 	node->module = (uint16_t)(key >> MT_PC_BITS);
 	node->traceback_kind = kind << MT_NODE_KIND_SHIFT;
 	__atomic_store_n(&node->parent, parent, __ATOMIC_RELEASE);

@@ -30,10 +30,14 @@ enum {
 /* A frame's address and module in one word, as in struct mt_state_node. */
 typedef uint64_t mt_frame_key;
 
+static inline uint64_t mt_frame_key_pc(mt_frame_key key)
+{
+	return key & ((UINT64_C(1) << MT_PC_BITS) - 1);
+}
+
 static inline mt_frame_key mt_frame_key_make(uintptr_t pc, uint32_t module)
 {
-	return ((uint64_t)pc & ((UINT64_C(1) << MT_PC_BITS) - 1)) | (uint64_t)module
-									    << MT_PC_BITS;
+	return mt_frame_key_pc(pc) | (uint64_t)module << MT_PC_BITS;
 }
 
 struct mt_twig {
