@@ -131,6 +131,7 @@ static int add_links(struct work *work, struct mt_leak_member *member,
 	member->link_count = leaks->links.count - member->first_link;
 	return rc;
 }
+
 /* index is of the cycle's members. */
 static int add_member(struct work *work, uint32_t block, struct mt_index *index,
 		      struct mt_error *err)

@@ -14,9 +14,9 @@ static const struct words {
 				"tracebacks cut short: the table of frames is full"},
 	[MT_LOSS_COUNTERS_FULL] = {"counters_full",
 				   "events not counted: the table of counters is full"},
-	[MT_LOSS_THREADS_FULL] =
-		{"threads_full",
-		 "events of threads beyond the table of threads, or without memory for their own tables"},
+	[MT_LOSS_THREADS_FULL] = {"threads_full",
+				  "events of threads beyond the table of threads, "
+				  "or without memory for their own tables"},
 	[MT_LOSS_MODULES_FULL] = {"modules_full",
 				  "loaded objects beyond the table of modules"},
 	[MT_LOSS_BLOCKS_FULL] = {"blocks_full",

@@ -413,19 +413,14 @@ static int add_numbers(const struct mt_stats *stats, struct mt_report *report,
 	for (size_t i = 0; rc >= 0 && i < sizeof numbers / sizeof *numbers; i++)
 		rc = add_number(report, numbers[i].object, numbers[i].name,
 				numbers[i].number, err);
-	if (rc >= 0 && stats->places->has_layers)
-		rc = add_number(report, NULL, "layers_time_ns", stats->layers_time_ns,
-				err);
-	return rc < 0 || !stats->places->has_layers
-		       ? rc
-		       : mt_report_add_fact(
-				 report,
-				 (struct mt_fact){
-					 .name = "layers_are_earlier",
-					 .kind = MT_COLUMN_FLAG,
-					 .value = mt_value_number(
-						 !stats->places->has_own_layers)},
-				 err);
+	if (rc < 0 || !stats->places->has_layers)
+		return rc;
+	struct mt_fact are_earlier = {
+		.name = "layers_are_earlier",
+		.kind = MT_COLUMN_FLAG,
+		.value = mt_value_number(!stats->places->has_own_layers)};
+	rc = add_number(report, NULL, "layers_time_ns", stats->layers_time_ns, err);
+	return rc < 0 ? rc : mt_report_add_fact(report, are_earlier, err);
 }
 
 static int add_class_rows(const struct mt_stats *stats, struct mt_report *report,

@@ -120,7 +120,10 @@ static void share_out(struct mt_pools *pools, const struct mt_pools_used *used,
 	}
 }
 
-/* Those of pools that few hold, and all of them live. An arena with other pools has no short list of holders. */
+/*
+ * Those of pools that few hold, and all of them live. An arena with other pools has no short
+ * list of holders.
+ */
 static bool keep_pins(struct mt_pools *pools)
 {
 	struct mt_pools_arena arena = {.index = pools->arena - 1,

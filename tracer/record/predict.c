@@ -193,6 +193,7 @@ void mt_predict(struct mt_recorder *recorder, struct mt_caller caller,
 	judge(u, p);
 	if (u->span)
 		p = make_place(u, caller.slot, id);
+	/* One that was right stays once, but for stacks that begin alike: there the last is best. */
 	if (p->slot && p->was_right &&
 	    !mt_unwind_begins(p, (uintptr_t)caller.slot, *caller.slot)) {
 		p->was_right = 0;
