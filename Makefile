@@ -47,7 +47,7 @@ show = $(if $(V),,@echo '  $(1)  $@';)
 all: $(program) $(library) $(completions)	## build everything into build/ (the default)
 
 # Doors get their caller's frame pointer in a register; they need none of their own.
-$(patsubst %,$(BUILD)/inside/preload/%.o,interpose python serve): inside_flags += -fomit-frame-pointer
+$(patsubst %,$(BUILD)/inside/preload/%.o,interpose python resize serve): inside_flags += -fomit-frame-pointer
 
 $(BUILD)/inside/%.o: %.c Makefile | $(BUILD)/.packages
 	@mkdir -p $(@D)

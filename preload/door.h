@@ -14,7 +14,7 @@
  * when a function is entered.
  */
 #define DOOR_OF(name, function, slot, frame_pointer)                                     \
-	__asm__(".pushsection .text\n"                                                   \
+	__asm__(".pushsection .text.hot,\"ax\",@progbits\n"                              \
 		".p2align 4\n"                                                           \
 		".globl " #name "\n"                                                     \
 		".type " #name ", @function\n" #name ":\n"                               \

@@ -32,14 +32,15 @@ static void *fail(int error)
 }
 
 DOOR_OF(malloc, malloc_of, "%rsi", "%rdx")
-void *malloc_of(size_t size, const uintptr_t *slot, uintptr_t frame_pointer)
+MT_HOT void *malloc_of(size_t size, const uintptr_t *slot, uintptr_t frame_pointer)
 {
 	return serve_alloc((struct mt_caller){slot, frame_pointer},
 			   (struct request){.size = size});
 }
 
 DOOR_OF(calloc, calloc_of, "%rdx", "%rcx")
-void *calloc_of(size_t count, size_t size, const uintptr_t *slot, uintptr_t frame_pointer)
+MT_HOT void *calloc_of(size_t count, size_t size, const uintptr_t *slot,
+		       uintptr_t frame_pointer)
 {
 	size_t bytes;
 	if (__builtin_mul_overflow(count, size, &bytes))
@@ -50,17 +51,17 @@ void *calloc_of(size_t count, size_t size, const uintptr_t *slot, uintptr_t fram
 
 SERVE_INLINE void *resize(struct mt_caller caller, void *p, size_t size)
 {
-	const struct request request = {.size = size};
 	if (!p)
-		return serve_alloc(caller, request);
+		return malloc_of(size, caller.slot, caller.frame_pointer);
 	if (size)
-		return serve_realloc(caller, p, request);
-	serve_free(p, release_by(API_MALLOC));
+		return serve_realloc(caller, p, (struct request){.size = size});
+	serve_free_by(p, release_by(API_MALLOC), caller.slot, caller.frame_pointer);
 	return NULL;
 }
 
 DOOR_OF(realloc, realloc_of, "%rdx", "%rcx")
-void *realloc_of(void *p, size_t size, const uintptr_t *slot, uintptr_t frame_pointer)
+MT_HOT void *realloc_of(void *p, size_t size, const uintptr_t *slot,
+			uintptr_t frame_pointer)
 {
 	return resize((struct mt_caller){slot, frame_pointer}, p, size);
 }
@@ -76,7 +77,7 @@ DOOR void *reallocarray(void *p, size_t count, size_t size)
 	return resize(MT_CALLER(), p, bytes);
 }
 
-DOOR void free(void *p)
+MT_HOT DOOR void free(void *p)
 {
 	serve_free(p, release_by(API_MALLOC));
 }

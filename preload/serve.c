@@ -1,5 +1,5 @@
 /*
- * serve.c - events off the fast path: classic geometry, large blocks, realloc.
+ * serve.c - events off the fast path: classic geometry, large blocks.
  * Inside the traced process, under the guard.
  */
 #include "preload/serve.h"
@@ -8,12 +8,6 @@
 #include "preload/door.h"
 #include "preload/fenced.h"
 #include "preload/large.h"
-
-enum {
-	/* realloc stays in place down to this part of the block, as CPython's. */
-	KEEP_NUMERATOR = 3,
-	KEEP_DENOMINATOR = 4,
-};
 
 static bool is_for_heap(struct request request)
 {
@@ -42,84 +36,34 @@ void *serve_place(struct thread *thread, struct request request)
 			   request.is_zeroed);
 }
 
-/* id 0 writes nothing: no block without a record has a side word. */
-static void record_small(struct thread *thread, mt_traceback_id id, const void *p,
-			 size_t size, size_t block_bytes)
-{
-	if (!id)
-		return;
-	mt_sidetable_set(p, id, (uint32_t)(block_bytes - size));
-	mt_counters_alloc(&thread->recorder, id, size);
-}
-
-static void forget_small(struct thread *thread, const void *p, uint32_t pool_index,
-			 size_t block_bytes)
-{
-	if (__builtin_expect(mt_sidetable_get(p) != 0, 1)) {
-		mt_side_word word = mt_sidetable_take(p);
-		mt_counters_free(&thread->recorder, mt_side_word_id(word),
-				 block_bytes - mt_side_word_slack(word));
-	} else if (__builtin_expect(inherited_generation != 0, 0)) {
-		heaps_disinherit(pool_index);
-	}
-}
-
-static void release_small(struct thread *thread, struct pool_tag tag, uint32_t pool_index,
-			  void *p)
-{
-	if (__builtin_expect(tag.slot == thread->heap.slot, 1))
-		pymalloc_free(&thread->heap, &pymalloc.pools[pool_index], p);
-	else
-		heaps_free_remote(&thread->heap, pool_index, p);
-}
-
-static struct pool_tag tag_of(const void *p, uint32_t *pool_index)
-{
-	*pool_index = pymalloc_pool_index(pymalloc.geometry, p);
-	return pymalloc.tags[*pool_index];
-}
-
 void serve_record(struct thread *thread, mt_traceback_id id, void *p, size_t size)
 {
-	uint32_t pool_index;
 	if (pymalloc_is_inside(p))
-		record_small(thread, id, p, size, tag_of(p, &pool_index).block_bytes);
+		serve_record_small(thread, id, p, size, serve_tag_of(p).block_bytes);
 	else
 		large_record(thread, id, p, size);
 }
 
 void serve_forget(struct thread *thread, void *p)
 {
-	uint32_t pool_index;
-	if (!pymalloc_is_inside(p)) {
+	if (pymalloc_is_inside(p))
+		serve_forget_small(thread, p, serve_tag_of(p).block_bytes);
+	else
 		large_forget(thread, p);
-		return;
-	}
-	struct pool_tag tag = tag_of(p, &pool_index);
-	forget_small(thread, p, pool_index, tag.block_bytes);
 }
 
 void serve_release(struct thread *thread, void *p)
 {
-	uint32_t pool_index;
-	if (!pymalloc_is_inside(p)) {
+	if (pymalloc_is_inside(p))
+		serve_release_small(thread, serve_tag_of(p), p);
+	else
 		large_release(p);
-		return;
-	}
-	struct pool_tag tag = tag_of(p, &pool_index);
-	release_small(thread, tag, pool_index, p);
-}
-
-/* A mode in which errors of the program are looked for. */
-static bool is_checked(void)
-{
-	return mt_state.header->check_mode != MT_CHECK_NONE;
 }
 
 void *serve_alloc_other(struct thread *thread, struct mt_caller caller,
 			struct request request)
 {
-	if (__builtin_expect(is_checked(), 0))
+	if (__builtin_expect(serve_is_checked(), 0))
 		return debug_is_on() ? debug_alloc(thread, caller, request)
 				     : fenced_alloc(thread, caller, request);
 	return serve_alloc_plain(thread, caller, request);
@@ -149,81 +93,13 @@ void serve_free_other(struct thread *thread, void *p)
 
 size_t serve_usable_size(const void *p)
 {
-	uint32_t pool_index;
 	if (debug_is_on() && debug_is_block(p))
 		return debug_usable_size(p);
-	if (is_checked() && fence_is_inside(p))
+	if (serve_is_checked() && fence_is_inside(p))
 		return fenced_usable_size(p);
 	if (pymalloc_is_inside(p))
-		return tag_of(p, &pool_index).block_bytes - pymalloc.spare_bytes;
+		return serve_tag_of(p).block_bytes - pymalloc.spare_bytes;
 	return large_usable_size(p);
-}
-
-/* The record of the old block ends before the new one's begins: the peak has one. */
-static void *move(struct thread *thread, struct mt_caller caller, void *p,
-		  struct request request)
-{
-	void *moved = serve_place(thread, request);
-	if (!moved)
-		return NULL;
-	size_t old = serve_usable_size(p);
-	__builtin_memcpy(moved, p, old < request.size ? old : request.size);
-	serve_forget(thread, p);
-	serve_record(thread, thread_traceback(thread, caller), moved, request.size);
-	serve_release(thread, p);
-	return moved;
-}
-
-static void *realloc_small(struct thread *thread, struct mt_caller caller, void *p,
-			   struct request request)
-{
-	uint32_t pool_index;
-	struct pool_tag tag = tag_of(p, &pool_index);
-	size_t size = request.size;
-	if (request.is_outside || size + pymalloc.spare_bytes > tag.block_bytes ||
-	    size * KEEP_DENOMINATOR <= (size_t)tag.block_bytes * KEEP_NUMERATOR)
-		return move(thread, caller, p, request);
-	forget_small(thread, p, pool_index, tag.block_bytes);
-	record_small(thread, thread_traceback(thread, caller), p, size, tag.block_bytes);
-	return p;
-}
-
-void *serve_realloc_plain(struct thread *thread, struct mt_caller caller, void *p,
-			  struct request request)
-{
-	void *result;
-	if (pymalloc_is_inside(p))
-		return realloc_small(thread, caller, p, request);
-	if (large_realloc(thread, caller, p, request.size, &result))
-		return result;
-	return move(thread, caller, p, request);
-}
-
-static void *realloc_nested(void *p, struct request request)
-{
-	void *moved = serve_alloc_nested(request);
-	if (!moved)
-		return NULL;
-	size_t old = serve_usable_size(p);
-	__builtin_memcpy(moved, p, old < request.size ? old : request.size);
-	serve_free_nested(p, release_by((enum api)request.api));
-	return moved;
-}
-
-void *serve_realloc(struct mt_caller caller, void *p, struct request request)
-{
-	struct thread *thread = thread_enter();
-	if (!thread)
-		return realloc_nested(p, request);
-	void *result;
-	if (__builtin_expect(!is_checked(), 1))
-		result = serve_realloc_plain(thread, caller, p, request);
-	else if (debug_is_on())
-		result = debug_realloc(thread, caller, p, request);
-	else
-		result = fenced_realloc(thread, caller, p, request);
-	thread_leave(thread);
-	return result;
 }
 
 /* A thread without state gets one for as long as it lives, or for this event. */
@@ -255,8 +131,9 @@ void *serve_alloc_slowly(struct thread *thread, struct small_request request,
 	uint32_t class_index = pymalloc_class(PYMALLOC_MODERN, request.size);
 	void *p = pymalloc_alloc(&thread->heap, class_index);
 	if (__builtin_expect(p != NULL, 1)) {
-		record_small(thread, id, p, request.size,
-			     (size_t)(class_index + 1) << PYMALLOC_MODERN.class_shift);
+		serve_record_small(thread, id, p, request.size,
+				   (size_t)(class_index + 1)
+					   << PYMALLOC_MODERN.class_shift);
 		if (request.is_zeroed)
 			__builtin_memset(p, 0, request.size);
 	} else {
@@ -309,8 +186,8 @@ __attribute__((noinline)) void *serve_alloc_doubted(struct thread *thread,
 				 prediction->counter);
 }
 
-void *serve_alloc_led(struct thread *thread, const uintptr_t *slot,
-		      struct small_request request, uint64_t mixed, mt_sign sign)
+MT_HOT void *serve_alloc_led(struct thread *thread, const uintptr_t *slot,
+			     struct small_request request, uint64_t mixed, mt_sign sign)
 {
 	struct mt_prediction *p =
 		mt_unwind_follow(thread->recorder.unwinder, slot, mixed, sign);
@@ -389,9 +266,6 @@ __attribute__((noinline)) void serve_free_disturbed(struct thread *thread)
 	thread_leave(thread);
 }
 
-void serve_free_by(void *p, struct release release, const uintptr_t *slot,
-		   uintptr_t frame_pointer);
-
 DOOR_OF(serve_free_traced, serve_free_by, "%rcx", "%r8")
 void serve_free_by(void *p, struct release release, const uintptr_t *slot,
 		   uintptr_t frame_pointer)
@@ -404,7 +278,7 @@ void serve_free_by(void *p, struct release release, const uintptr_t *slot,
 		return;
 	}
 	struct mt_caller caller = {slot, frame_pointer};
-	if (__builtin_expect(!is_checked(), 1))
+	if (__builtin_expect(!serve_is_checked(), 1))
 		serve_free_other(thread, p);
 	else if (debug_is_on())
 		debug_free(thread, caller, p, release);

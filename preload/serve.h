@@ -70,6 +70,50 @@ void *serve_realloc(struct mt_caller caller, void *p, struct request request);
 
 size_t serve_usable_size(const void *p);
 
+/* A mode in which errors of the program are looked for. */
+SERVE_INLINE bool serve_is_checked(void)
+{
+	return mt_state.header->check_mode != MT_CHECK_NONE;
+}
+
+/* For a block of the small heap, in any geometry. */
+SERVE_INLINE struct pool_tag serve_tag_of(const void *p)
+{
+	return pymalloc.tags[pymalloc_pool_index(pymalloc.geometry, p)];
+}
+
+/* id 0 writes nothing: no block without a record has a side word. */
+SERVE_INLINE void serve_record_small(struct thread *thread, mt_traceback_id id,
+				     const void *p, size_t size, size_t block_bytes)
+{
+	if (!id)
+		return;
+	mt_sidetable_set(p, id, (uint32_t)(block_bytes - size));
+	mt_counters_alloc(&thread->recorder, id, size);
+}
+
+SERVE_INLINE void serve_forget_small(struct thread *thread, const void *p,
+				     size_t block_bytes)
+{
+	mt_side_word word = mt_sidetable_get(p);
+	if (__builtin_expect(word != 0, 1)) {
+		mt_sidetable_set(p, 0, 0);
+		mt_counters_free(&thread->recorder, mt_side_word_id(word),
+				 block_bytes - mt_side_word_slack(word));
+	} else if (__builtin_expect(inherited_generation != 0, 0)) {
+		heaps_disinherit(pymalloc_pool_index(pymalloc.geometry, p));
+	}
+}
+
+SERVE_INLINE void serve_release_small(struct thread *thread, struct pool_tag tag, void *p)
+{
+	uint32_t pool_index = pymalloc_pool_index(pymalloc.geometry, p);
+	if (__builtin_expect(tag.slot == thread->heap.slot, 1))
+		pymalloc_free(&thread->heap, &pymalloc.pools[pool_index], p);
+	else
+		heaps_free_remote(&thread->heap, pool_index, p);
+}
+
 SERVE_INLINE bool serve_is_small(size_t size)
 {
 	return size - 1 < PYMALLOC_THRESHOLD;
@@ -83,6 +127,8 @@ void *serve_alloc_traced(struct mt_caller caller, struct request request);
 /* By its own caller: where it is jumped to, that of the door. */
 __attribute__((visibility("hidden"))) void serve_free_traced(void *p,
 							     struct release release);
+void serve_free_by(void *p, struct release release, const uintptr_t *slot,
+		   uintptr_t frame_pointer);
 
 /*
  * The same with the guard up: small, modern geometry; prediction as for mt_unwind_miss. The

@@ -190,8 +190,8 @@ static inline bool has_room(const struct mt_unwinder *u, uint32_t join)
 	       (u->states[join] & MT_LEVEL_DEPTH) + MOST_FRAMES <= MT_MAX_DEPTH;
 }
 
-bool mt_near_walk(struct mt_recorder *recorder, struct mt_caller caller,
-		  struct mt_prediction *p, mt_traceback_id *id)
+MT_HOT bool mt_near_walk(struct mt_recorder *recorder, struct mt_caller caller,
+			 struct mt_prediction *p, mt_traceback_id *id)
 {
 	struct mt_unwinder *u = recorder->unwinder;
 	struct frame frames[MOST_FRAMES], *end;

@@ -579,8 +579,19 @@ static bool walk_near(struct mt_recorder *recorder, struct mt_caller caller,
 	return mt_near_walk(recorder, caller, p, id) && !is_outdated(recorder->unwinder);
 }
 
-mt_traceback_id mt_unwind_miss(struct mt_recorder *recorder, struct mt_caller caller,
-			       struct mt_prediction *p)
+MT_HOT bool mt_unwind_is_predicted(struct mt_unwinder *u, struct mt_caller caller,
+				   struct mt_prediction **place)
+{
+	struct mt_prediction *p = *place = mt_unwind_find(u, caller.slot);
+	if (!mt_unwind_is_for(u, p, caller) || !mt_unwind_joins(u, p) ||
+	    !mt_unwind_holds_inside(p, caller.slot) || !mt_unwind_holds_outside(u, p))
+		return false;
+	p->was_right = 1;
+	return true;
+}
+
+MT_HOT mt_traceback_id mt_unwind_miss(struct mt_recorder *recorder,
+				      struct mt_caller caller, struct mt_prediction *p)
 {
 	mt_traceback_id id = 0;
 	if (!p || !walk_near(recorder, caller, p, &id)) {

@@ -330,16 +330,8 @@ mt_unwind_holds_outside(const struct mt_unwinder *u, const struct mt_prediction 
  * has it. Else it is for mt_unwind_miss. Only while the unwinder is up to date, and its
  * span is not 0. From the inside out: see above.
  */
-static inline bool mt_unwind_is_predicted(struct mt_unwinder *u, struct mt_caller caller,
-					  struct mt_prediction **place)
-{
-	struct mt_prediction *p = *place = mt_unwind_find(u, caller.slot);
-	if (!mt_unwind_is_for(u, p, caller) || !mt_unwind_joins(u, p) ||
-	    !mt_unwind_holds_inside(p, caller.slot) || !mt_unwind_holds_outside(u, p))
-		return false;
-	p->was_right = 1;
-	return true;
-}
+bool mt_unwind_is_predicted(struct mt_unwinder *u, struct mt_caller caller,
+			    struct mt_prediction **place);
 
 /*
  * The traceback that begins with the caller of a door. 0: not to be recorded, or not
