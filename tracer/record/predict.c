@@ -18,30 +18,31 @@ enum {
 	MOST_OFFSET = (1 << MT_SIGN_OFFSET_BITS) - 1,
 };
 
-/* How far from the slot the next return address is, outside of `from`; 0: too far. */
-static uint32_t next_frame(const struct mt_unwinder *u, const uintptr_t *slot,
-			   uint32_t from)
+/* The first remembered return address, from this word outward, that lies no nearer than this. */
+static inline const struct mt_word *
+find_frame(const struct mt_unwinder *u, const struct mt_word *word, const uintptr_t *near)
 {
-	for (uint32_t i = u->count - 1; i >= MT_UNWIND_FIRST; i--) {
-		size_t distance = (size_t)(u->words[i].slot - slot);
-		if (u->levels[i].place && u->words[i].slot > slot + from)
-			return distance < MOST_OFFSET ? (uint32_t)distance : 0;
-	}
-	return 0;
+	while (word->slot < near || !mt_unwind_level(u, word)->place)
+		if (--word < u->first_word)
+			return NULL;
+	return word;
 }
 
 /* Where the stack of a prediction that begins as this one first differs from it. */
-static uint32_t first_difference(const struct mt_unwinder *u,
-				 const struct mt_prediction *p, const uintptr_t *slot,
-				 uint32_t from)
+static inline const struct mt_word *
+first_difference(const struct mt_unwinder *u, const struct mt_prediction *p,
+		 const uintptr_t *slot, const struct mt_word *word, const uintptr_t *near)
 {
-	for (uint32_t i = 0; i < p->checks; i++) {
-		uint32_t offset = p->offsets[i];
-		if (offset > from && slot[offset] != p->values[i] &&
-		    next_frame(u, slot, offset - 1) == offset)
-			return offset;
+	const struct mt_word *at = word;
+	for (uint32_t i = 0; at && i < p->checks; i++) {
+		const uintptr_t *other = slot + p->offsets[i];
+		if (other < near || *other == p->values[i])
+			continue;
+		at = find_frame(u, at, other);
+		if (at && at->slot == other)
+			return at;
 	}
-	return next_frame(u, slot, from);
+	return find_frame(u, word, near);
 }
 
 /*
@@ -50,31 +51,35 @@ static uint32_t first_difference(const struct mt_unwinder *u,
  * differ, to a place for each. Where a third has no return address there, the sign is moved
  * to the next one, which all have that come by.
  */
-static struct mt_prediction *make_place(const struct mt_unwinder *u,
-					const uintptr_t *slot, mt_traceback_id id)
+static inline struct mt_prediction *make_place(const struct mt_unwinder *u,
+					       const uintptr_t *slot, mt_traceback_id id)
 {
 	uint64_t mixed = mt_unwind_mix(*slot, slot);
-	struct mt_prediction *p = mt_unwind_place(u, mixed);
-	uint32_t from = 0;
-	for (int signs = 0; signs < MT_MOST_SIGNS; signs++) {
+	const struct mt_word *word = u->words + u->count - 1;
+	const uintptr_t *near = slot + 1;
+	for (int left = MT_MOST_SIGNS; left; left--) {
 		mt_sign *sign = mt_unwind_sign(u, mixed);
-		uint32_t offset = 0;
+		const struct mt_word *next;
 		if (mt_sign_is_for(*sign, mixed)) {
-			offset = mt_sign_offset(*sign);
-			if (next_frame(u, slot, offset - 1) != offset)
-				offset = next_frame(u, slot, from);
-		} else if (mt_unwind_begins(p, (uintptr_t)slot, *slot) &&
-			   p->traceback != id) {
-			offset = first_difference(u, p, slot, from);
+			const uintptr_t *other = slot + mt_sign_offset(*sign);
+			next = find_frame(u, word, other);
+			if (!next || next->slot != other)
+				next = find_frame(u, word, near);
+		} else {
+			struct mt_prediction *p = mt_unwind_place(u, mixed);
+			if (!mt_unwind_begins(p, (uintptr_t)slot, *slot) ||
+			    p->traceback == id)
+				return p;
+			next = first_difference(u, p, slot, word, near);
 		}
-		if (!offset)
+		if (!next || next->slot - slot >= MOST_OFFSET)
 			break;
-		*sign = (mixed & ~(mt_sign)MOST_OFFSET) | offset;
-		mixed = mt_unwind_mix_sign(mixed, slot[offset]);
-		p = mt_unwind_place(u, mixed);
-		from = offset;
+		*sign = (mixed & ~(mt_sign)MOST_OFFSET) | (mt_sign)(next->slot - slot);
+		mixed = mt_unwind_mix_sign(mixed, next->value);
+		word = next;
+		near = next->slot + 1;
 	}
-	return p;
+	return mt_unwind_place(u, mixed);
 }
 
 /* From which place outward a prediction with so many checks relies on the remembered stack. */
@@ -186,8 +191,8 @@ static void fill(struct mt_recorder *recorder, struct mt_caller caller,
 	p->slot = (uintptr_t)caller.slot | !is_own_only;
 }
 
-void mt_predict(struct mt_recorder *recorder, struct mt_caller caller,
-		struct mt_prediction *p, uint32_t join, mt_traceback_id id)
+MT_HOT void mt_predict(struct mt_recorder *recorder, struct mt_caller caller,
+		       struct mt_prediction *p, uint32_t join, mt_traceback_id id)
 {
 	struct mt_unwinder *u = recorder->unwinder;
 	judge(u, p);
