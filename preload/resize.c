@@ -23,8 +23,8 @@ static inline size_t least(size_t a, size_t b)
 }
 
 /* The record of the old block ends before the new one's begins: the peak has one. */
-static __attribute__((noinline)) void *move(struct thread *thread, mt_traceback_id id, void *p,
-		  struct request request)
+static __attribute__((noinline)) void *move(struct thread *thread, mt_traceback_id id,
+					    void *p, struct request request)
 {
 	void *moved = serve_place(thread, request);
 	if (!moved)
@@ -55,9 +55,10 @@ static inline void *place_copy(struct thread *thread, const void *p, struct pool
 	uint32_t class_index = pymalloc_class(PYMALLOC_MODERN, request.size);
 	void *copy = pymalloc_try_alloc(&thread->heap, class_index);
 	if (copy)
-		copy_granules(copy, p,
-			      least(tag.block_bytes, (size_t)(class_index + 1)
-							     << PYMALLOC_MODERN.class_shift));
+		copy_granules(
+			copy, p,
+			least(tag.block_bytes, (size_t)(class_index + 1)
+						       << PYMALLOC_MODERN.class_shift));
 	return copy;
 }
 
@@ -84,7 +85,7 @@ static inline void *resize_small(struct thread *thread, mt_traceback_id id, void
 }
 
 MT_HOT void *serve_realloc_plain(struct thread *thread, struct mt_caller caller, void *p,
-			  struct request request)
+				 struct request request)
 {
 	void *result;
 	if (__builtin_expect(pymalloc_is_inside(p), 1))

@@ -154,50 +154,35 @@ static inline void *alloc_walked(struct thread *thread, struct small_request req
 
 __attribute__((noinline)) void *serve_alloc_missed(struct thread *thread,
 						   const uintptr_t *slot,
-						   struct small_request request,
-						   struct mt_prediction *prediction)
+						   struct small_request request)
 {
 	struct mt_recorder *recorder = &thread->recorder;
 	struct mt_caller caller = {slot, recorder->frame_pointer};
-	return alloc_walked(thread, request,
-			    mt_unwind_miss(recorder, caller, prediction));
+	return alloc_walked(thread, request, mt_unwind_miss(recorder, caller));
 }
 
-__attribute__((noinline)) void *serve_alloc_doubted(struct thread *thread,
-						    const uintptr_t *slot,
-						    struct small_request request,
-						    struct mt_prediction *prediction)
+__attribute__((noinline)) void *serve_alloc_spared(struct thread *thread,
+						   const uintptr_t *slot,
+						   struct small_request request,
+						   uint32_t place)
 {
 	struct mt_recorder *recorder = &thread->recorder;
-	struct mt_unwinder *u = recorder->unwinder;
 	struct mt_caller caller = {slot, recorder->frame_pointer};
-	if (mt_unwind_is_hopeless(u)) {
-		u->spared++;
-		return alloc_walked(thread, request,
-				    mt_unwind_unpredicted(recorder, caller));
-	}
-	if (!mt_unwind_is_predicted(u, caller, &prediction)) {
-		u->spared++;
-		return serve_alloc_missed(thread, slot, request, prediction);
-	}
-	mt_unwind_hope(u);
-	mt_check_traceback(recorder, caller, prediction->traceback);
-	return serve_alloc_known(thread, request, prediction->traceback,
-				 prediction->counter);
+	return alloc_walked(thread, request, mt_unwind_spared(recorder, caller, place));
 }
 
 MT_HOT void *serve_alloc_led(struct thread *thread, const uintptr_t *slot,
 			     struct small_request request, uint64_t mixed, mt_sign sign)
 {
-	struct mt_prediction *p =
-		mt_unwind_follow(thread->recorder.unwinder, slot, mixed, sign);
+	uint32_t place = mt_unwind_follow(thread->recorder.unwinder, slot, mixed, sign);
 	SERVE_RENEW(thread);
 	const struct mt_unwinder *u = thread->recorder.unwinder;
-	if (__builtin_expect(u->useless != 0, 0))
-		return serve_alloc_doubted(thread, slot, request, p);
+	if (__builtin_expect(mt_unwind_is_spared(u, place), 0))
+		return serve_alloc_spared(thread, slot, request, place);
+	struct mt_prediction *p = &u->predictions[place];
 	struct mt_caller caller = {slot, thread->recorder.frame_pointer};
 	if (__builtin_expect(!mt_unwind_is_for(u, p, caller), 0))
-		return serve_alloc_missed(thread, slot, request, p);
+		return serve_alloc_missed(thread, slot, request);
 	return serve_alloc_predicted(thread, slot, request, p);
 }
 
@@ -220,10 +205,10 @@ static __attribute__((noinline)) void *alloc_otherwise(struct thread *thread,
 						       const uintptr_t *slot,
 						       struct small_request request)
 {
+	struct mt_caller caller = {slot, thread->recorder.frame_pointer};
 	if (process_is_child())
 		process_enter_child(thread);
 	if (!pymalloc.is_modern) {
-		struct mt_caller caller = {slot, thread->recorder.frame_pointer};
 		void *p = serve_alloc_other(
 			thread, caller,
 			(struct request){.size = request.size,
@@ -233,8 +218,10 @@ static __attribute__((noinline)) void *alloc_otherwise(struct thread *thread,
 		thread_leave(thread);
 		return p;
 	}
-	return thread_is_traced(thread) ? serve_alloc_missed(thread, slot, request, NULL)
-					: alloc_untraced(thread, request);
+	if (!thread_is_traced(thread))
+		return alloc_untraced(thread, request);
+	return alloc_walked(thread, request,
+			    mt_unwind_otherwise(&thread->recorder, caller));
 }
 
 void *serve_alloc_unpassed(struct thread *thread, const uintptr_t *slot,

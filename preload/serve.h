@@ -131,18 +131,18 @@ void serve_free_by(void *p, struct release release, const uintptr_t *slot,
 		   uintptr_t frame_pointer);
 
 /*
- * The same with the guard up: small, modern geometry; prediction as for mt_unwind_miss. The
+ * The same with the guard up: small, modern geometry. The
  * caller's frame pointer is in thread->recorder.
  */
 void *serve_alloc_unpassed(struct thread *thread, const uintptr_t *slot,
 			   struct small_request request);
 void *serve_alloc_led(struct thread *thread, const uintptr_t *slot,
 		      struct small_request request, uint64_t mixed, mt_sign sign);
-/* Signs led to the prediction, and such have not been right lately. */
-void *serve_alloc_doubted(struct thread *thread, const uintptr_t *slot,
-			  struct small_request request, struct mt_prediction *prediction);
+/* An event that is spared a prediction at this place. */
+void *serve_alloc_spared(struct thread *thread, const uintptr_t *slot,
+			 struct small_request request, uint32_t place);
 void *serve_alloc_missed(struct thread *thread, const uintptr_t *slot,
-			 struct small_request request, struct mt_prediction *prediction);
+			 struct small_request request);
 void *serve_alloc_slowly(struct thread *thread, struct small_request request,
 			 mt_traceback_id id);
 void serve_free_slowly(struct thread *thread, void *p);
@@ -206,13 +206,13 @@ SERVE_INLINE void *serve_alloc_predicted(struct thread *thread, const uintptr_t 
 	if (__builtin_expect(!mt_unwind_joins(thread->recorder.unwinder, prediction) ||
 				     !mt_unwind_holds_inside(prediction, slot),
 			     0))
-		return serve_alloc_missed(thread, slot, request, prediction);
+		return serve_alloc_missed(thread, slot, request);
 	SERVE_RENEW(prediction);
 	SERVE_RENEW(thread);
 	if (__builtin_expect(
 		    !mt_unwind_holds_outside(thread->recorder.unwinder, prediction), 0))
-		return serve_alloc_missed(thread, slot, request, prediction);
-	prediction->was_right = 1;
+		return serve_alloc_missed(thread, slot, request);
+	mt_unwind_count_right(prediction);
 	mt_check_traceback(&thread->recorder,
 			   (struct mt_caller){slot, thread->recorder.frame_pointer},
 			   prediction->traceback);
@@ -241,9 +241,12 @@ SERVE_INLINE void *serve_alloc(struct mt_caller caller, struct request request)
 	mt_sign sign = *mt_unwind_sign(u, mixed);
 	if (mt_sign_is_for(sign, mixed))
 		return serve_alloc_led(thread, caller.slot, small, mixed, sign);
-	struct mt_prediction *p = mt_unwind_place(u, mixed);
+	uint32_t place = mt_unwind_place(u, mixed);
+	if (__builtin_expect(mt_unwind_is_spared(u, place), 0))
+		return serve_alloc_spared(thread, caller.slot, small, place);
+	struct mt_prediction *p = &u->predictions[place];
 	if (__builtin_expect(!mt_unwind_is_for(u, p, caller), 0))
-		return serve_alloc_missed(thread, caller.slot, small, p);
+		return serve_alloc_missed(thread, caller.slot, small);
 	return serve_alloc_predicted(thread, caller.slot, small, p);
 }
 

@@ -58,11 +58,64 @@ TEST(first_event_has_the_frames_of_the_oracle)
 static const uint8_t made_at_run_time[] = {0x48, 0x83, 0xec, 0x08, 0xff, 0xd7,
 					   0x48, 0x83, 0xc4, 0x08, 0xc3};
 static mt_traceback_id last_id;
+static const uintptr_t *last_slot;
 
 __attribute__((noinline)) static void event_without_oracle(void)
 {
 	struct mt_caller caller = MT_CALLER();
 	last_id = mt_unwind_traceback(&recorder, caller);
+	last_slot = caller.slot;
+}
+
+static void descend(uint32_t path, int left);
+
+__attribute__((noinline)) static void descend_otherwise(uint32_t path, int left)
+{
+	descend(path, left);
+	__asm__ volatile("");
+}
+
+/* Twice as many stacks at each depth. */
+__attribute__((noinline)) static void descend(uint32_t path, int left)
+{
+	if (!left)
+		event_without_oracle();
+	else if (path & 1)
+		descend(path >> 1, left - 1);
+	else
+		descend_otherwise(path >> 1, left - 1);
+	__asm__ volatile("");
+}
+
+TEST(stacks_that_alternate_are_walked_until_one_stays)
+{
+	enum {
+		DEPTH = 12,
+		EVENTS = 20000,
+		STAYS = 0x5a5,
+	};
+	test_state_open(1 << 20, 1 << 16, 1 << 10);
+	test_recorder_open(&recorder);
+	const struct mt_unwinder *u = recorder.unwinder;
+	mt_traceback_id ids[1 << DEPTH] = {0};
+	uint32_t differing = 0, spared = 0, random = 1;
+	uint64_t walks = 0;
+	for (int i = 0; i < EVENTS + 10 * MT_SPARED; i++) {
+		random = random * 1664525 + 1013904223;
+		uint32_t path = i < EVENTS ? random >> (32 - DEPTH) : STAYS;
+		__asm__("" : "+r"(i)); /* one loop, and one call site in it */
+		descend(path, DEPTH);
+		differing += ids[path] && ids[path] != last_id;
+		ids[path] = last_id;
+		if (i < EVENTS) {
+			spared += mt_unwind_is_spared(u, mt_unwind_find(u, last_slot));
+			walks = recorder.shared->walks;
+		}
+	}
+	is_int(differing, 0);
+	ok(spared > EVENTS / 2);
+	ok(walks > EVENTS * 9 / 10);
+	ok(recorder.shared->walks - walks < 2 * MT_SPARED);
 }
 
 static void call_event(void)

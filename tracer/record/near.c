@@ -8,7 +8,6 @@
  */
 #include "tracer/record/near.h"
 
-#include "tracer/record/predict.h"
 #include "tracer/record/state.h"
 #include "tracer/record/tracebacks.h"
 
@@ -23,18 +22,25 @@ struct frame {
 	const struct mt_rule *rule; /* stays: no rule is made here */
 };
 
-/* The first remembered word, from this one outward, that is not as it was; else NULL. */
-static inline const struct mt_word *find_differing(const struct mt_unwinder *u,
-						   const struct mt_word *word)
+static inline bool is_as_it_was(const struct mt_word *word)
 {
-	const struct mt_word *first = u->first_word;
-	for (; word >= first; word -= 4)
-		if (*word[0].slot != word[0].value || *word[-1].slot != word[-1].value ||
-		    *word[-2].slot != word[-2].value || *word[-3].slot != word[-3].value)
-			break;
-	while (word >= first && *word->slot == word->value)
-		word--;
-	return word >= first ? word : NULL;
+	return *word->slot == word->value;
+}
+
+/*
+ * The innermost remembered word, not nearer than `slot`, from which outward all are as they
+ * were: no frame further in can be joined. NULL: not even the outermost.
+ */
+static inline const struct mt_word *find_unchanged(const struct mt_unwinder *u,
+						   const uintptr_t *slot)
+{
+	const struct mt_word *word = u->first_word, *end = u->words + u->count;
+	while (word + 3 < end && word[3].slot >= slot && is_as_it_was(&word[0]) &&
+	       is_as_it_was(&word[1]) && is_as_it_was(&word[2]) && is_as_it_was(&word[3]))
+		word += 4;
+	while (word < end && word->slot >= slot && is_as_it_was(word))
+		word++;
+	return word > u->first_word ? word - 1 : NULL;
 }
 
 static inline uint32_t place_of(const struct mt_unwinder *u, const struct mt_word *word)
@@ -94,23 +100,18 @@ static inline __attribute__((always_inline)) struct mt_word *
 walk_to_join(const struct mt_unwinder *u, struct mt_caller caller, struct frame *frames,
 	     struct frame **end)
 {
-	const struct mt_word *first = u->first_word, *word = u->words + u->count - 1;
+	const struct mt_word *word = find_unchanged(u, caller.slot);
 	const uintptr_t *slot = caller.slot;
 	uintptr_t bp = caller.frame_pointer;
 	struct frame *frame = frames;
-	for (;; frame++) {
-		while (word >= first && word->slot < slot)
-			word--;
-		if (word < first)
-			return NULL;
-		if (word->slot == slot && word->value == *slot && can_join(u, word, bp)) {
-			const struct mt_word *differing = find_differing(u, word - 1);
-			if (!differing)
-				break;
-			word = differing - 1;
-		}
+	if (!word)
+		return NULL;
+	for (; word->slot != slot || !can_join(u, word, bp); frame++) {
 		if (frame == frames + MOST_FRAMES || !take_step(u, frame, &slot, &bp))
 			return NULL;
+		while (word->slot < slot)
+			if (word-- == u->first_word)
+				return NULL;
 	}
 	*end = frame;
 	return u->words + (word - u->words);
@@ -190,23 +191,21 @@ static inline bool has_room(const struct mt_unwinder *u, uint32_t join)
 	       (u->states[join] & MT_LEVEL_DEPTH) + MOST_FRAMES <= MT_MAX_DEPTH;
 }
 
-MT_HOT bool mt_near_walk(struct mt_recorder *recorder, struct mt_caller caller,
-			 struct mt_prediction *p, mt_traceback_id *id)
+MT_HOT uint32_t mt_near_walk(struct mt_recorder *recorder, struct mt_caller caller,
+			     mt_traceback_id *id)
 {
 	struct mt_unwinder *u = recorder->unwinder;
 	struct frame frames[MOST_FRAMES], *end;
 	if (u->cut)
-		return false;
+		return 0;
 	struct mt_word *joined = walk_to_join(u, caller, frames, &end);
 	uint32_t join = joined ? place_of(u, joined) : 0;
 	if (!joined || !has_room(u, join))
-		return false;
+		return 0;
 	recorder->shared->walks++;
 	recorder->shared->walked += (uint64_t)(end - frames);
 	*id = remember(u, frames, end, joined);
 	if (__builtin_expect(!*id, 0))
 		mt_unwinder_forget_stack(u);
-	else if (p)
-		mt_predict(recorder, caller, p, join, *id);
-	return true;
+	return join;
 }

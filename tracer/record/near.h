@@ -9,12 +9,12 @@
 #include "tracer/record/unwind.h"
 
 /*
- * False: this stack takes the walk of unwind.c, which gives the same answer for all that
- * this one understands; nothing has changed. True: *id is as mt_unwind_miss returns it. p: the
- * prediction that did not apply, to be made anew; NULL: none is. Only with the unwinder up to date, and where the
- * inline part is not passed by.
+ * Where in the remembered stack the walk joined it; *id is as mt_unwind_miss returns it. 0: this
+ * stack takes the walk of unwind.c, which gives the same answer for all that this one
+ * understands; nothing has changed. Only with the unwinder up to date, and where the inline part
+ * is not passed by.
  */
-bool mt_near_walk(struct mt_recorder *recorder, struct mt_caller caller,
-		  struct mt_prediction *p, mt_traceback_id *id);
+uint32_t mt_near_walk(struct mt_recorder *recorder, struct mt_caller caller,
+		      mt_traceback_id *id);
 
 #endif

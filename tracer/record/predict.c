@@ -6,16 +6,9 @@
 #include "tracer/record/counters.h"
 #include "tracer/record/pages.h"
 
-struct mt_prediction *mt_predict_place(const struct mt_unwinder *u,
-				       struct mt_caller caller)
-{
-	bool is_own = (uintptr_t)caller.slot - u->low < u->span;
-	return is_own ? mt_unwind_find(u, caller.slot)
-		      : mt_unwind_place(u, mt_unwind_mix(*caller.slot, caller.slot));
-}
-
 enum {
 	MOST_OFFSET = (1 << MT_SIGN_OFFSET_BITS) - 1,
+	WORTH_MAKING = 0xf, /* right four times */
 };
 
 /* The first remembered return address, from this word outward, that lies no nearer than this. */
@@ -51,10 +44,9 @@ first_difference(const struct mt_unwinder *u, const struct mt_prediction *p,
  * differ, to a place for each. Where a third has no return address there, the sign is moved
  * to the next one, which all have that come by.
  */
-static inline struct mt_prediction *make_place(const struct mt_unwinder *u,
-					       const uintptr_t *slot, mt_traceback_id id)
+static inline uint32_t make_place(const struct mt_unwinder *u, const uintptr_t *slot,
+				  uint64_t mixed, mt_traceback_id id)
 {
-	uint64_t mixed = mt_unwind_mix(*slot, slot);
 	const struct mt_word *word = u->words + u->count - 1;
 	const uintptr_t *near = slot + 1;
 	for (int left = MT_MOST_SIGNS; left; left--) {
@@ -66,10 +58,11 @@ static inline struct mt_prediction *make_place(const struct mt_unwinder *u,
 			if (!next || next->slot != other)
 				next = find_frame(u, word, near);
 		} else {
-			struct mt_prediction *p = mt_unwind_place(u, mixed);
+			struct mt_prediction *p =
+				&u->predictions[mt_unwind_place(u, mixed)];
 			if (!mt_unwind_begins(p, (uintptr_t)slot, *slot) ||
 			    p->traceback == id)
-				return p;
+				break;
 			next = first_difference(u, p, slot, word, near);
 		}
 		if (!next || next->slot - slot >= MOST_OFFSET)
@@ -80,6 +73,16 @@ static inline struct mt_prediction *make_place(const struct mt_unwinder *u,
 		near = next->slot + 1;
 	}
 	return mt_unwind_place(u, mixed);
+}
+
+/* Where stacks other than the thread's own take part, no signs lead. */
+static inline struct mt_prediction *place_for(const struct mt_unwinder *u,
+					      const uintptr_t *slot, mt_traceback_id id)
+{
+	uint64_t mixed = mt_unwind_mix(*slot, slot);
+	uint32_t place =
+		u->span ? make_place(u, slot, mixed, id) : mt_unwind_place(u, mixed);
+	return &u->predictions[place];
 }
 
 /* From which place outward a prediction with so many checks relies on the remembered stack. */
@@ -131,15 +134,22 @@ static bool is_more_needed(struct mt_unwinder *u)
 	return true;
 }
 
-/* What becomes of the prediction that makes room. */
-static void judge(struct mt_unwinder *u, const struct mt_prediction *p)
+/*
+ * The prediction is to make room: was it worth making? False: nor is another, for a while, after
+ * which the place is empty.
+ */
+static bool judge(const struct mt_unwinder *u, struct mt_prediction *p)
 {
+	int8_t *worth = &u->worth[p - u->predictions];
 	if (!p->slot)
-		return;
-	if (p->was_right)
-		mt_unwind_hope(u);
-	else if (u->useless < MT_UNWIND_HOPELESS)
-		u->useless++;
+		return true;
+	if (p->rights >= WORTH_MAKING)
+		*worth = 0;
+	else if (++*worth >= MT_STRIKES) {
+		*worth = -MT_SPARED;
+		p->slot = 0;
+	}
+	return *worth >= 0;
 }
 
 /* What rbp has to be, behind the checks. The frames of a node say whether the join needs it,
@@ -178,7 +188,7 @@ static void fill(struct mt_recorder *recorder, struct mt_caller caller,
 	p->join = &u->words[join];
 	p->join_place = u->levels[join].place;
 	p->traceback = id;
-	p->was_right = 0;
+	p->rights = 0;
 	if (is_own_only)
 		p->counter = mt_counters_at(recorder, id);
 	else
@@ -192,19 +202,19 @@ static void fill(struct mt_recorder *recorder, struct mt_caller caller,
 }
 
 MT_HOT void mt_predict(struct mt_recorder *recorder, struct mt_caller caller,
-		       struct mt_prediction *p, uint32_t join, mt_traceback_id id)
+		       uint32_t join, mt_traceback_id id)
 {
 	struct mt_unwinder *u = recorder->unwinder;
-	judge(u, p);
-	if (u->span)
-		p = make_place(u, caller.slot, id);
-	/* One that was right stays once, but for stacks that begin alike: there the last is best. */
-	if (p->slot && p->was_right &&
+	struct mt_prediction *p = place_for(u, caller.slot, id);
+	/* One that was right often stays for a while; the last is best of stacks that begin alike. */
+	if (p->slot && p->rights &&
 	    !mt_unwind_begins(p, (uintptr_t)caller.slot, *caller.slot)) {
-		p->was_right = 0;
+		p->rights /= 4;
 		return;
 	}
+	if (u->span && !judge(u, p))
+		return;
 	if (p->slot && is_more_needed(u))
-		p = mt_predict_place(u, caller);
+		p = place_for(u, caller.slot, id);
 	fill(recorder, caller, p, choose_place(u, join), id);
 }

@@ -121,14 +121,16 @@ struct mt_unwinder *mt_unwinder_create(void)
 {
 	size_t predictions = MT_MAX_PREDICTIONS * sizeof(struct mt_prediction);
 	size_t signs = MT_SIGNS * sizeof(mt_sign);
-	size_t bytes = ((sizeof(struct mt_unwinder) + 63) & ~(size_t)63) + signs;
+	size_t bytes = ((sizeof(struct mt_unwinder) + 63) & ~(size_t)63) + signs +
+		       MT_MAX_PREDICTIONS;
 	size_t interned = MT_INTERNED * sizeof(struct mt_interned);
 	char *memory = mt_pages_map_sparse_coloured(bytes + predictions + interned,
 						    MT_PAGES_COLOUR_UNWINDER);
 	if (!memory)
 		return NULL;
 	struct mt_unwinder *u = (struct mt_unwinder *)memory;
-	u->signs = (mt_sign *)(memory + bytes - signs);
+	u->worth = (int8_t *)(memory + bytes - MT_MAX_PREDICTIONS);
+	u->signs = (mt_sign *)((char *)u->worth - signs);
 	u->predictions = (struct mt_prediction *)(memory + bytes);
 	u->interned = (struct mt_interned *)(u->predictions + MT_MAX_PREDICTIONS);
 	u->prediction_mask = FIRST_PREDICTIONS - 1;
@@ -518,7 +520,7 @@ static mt_traceback_id walk(struct mt_recorder *recorder, struct mt_caller calle
 	if (!is_followed)
 		return id;
 	if (id)
-		mt_predict(recorder, caller, mt_predict_place(u, caller), w.join, id);
+		mt_predict(recorder, caller, w.join, id);
 	else
 		mt_unwinder_forget_stack(u);
 	return id;
@@ -546,7 +548,8 @@ static bool renew(struct mt_unwinder *u)
 static mt_traceback_id predicted_elsewhere(const struct mt_unwinder *u,
 					   struct mt_caller caller)
 {
-	const struct mt_prediction *p = mt_predict_place(u, caller);
+	uint64_t mixed = mt_unwind_mix(*caller.slot, caller.slot);
+	const struct mt_prediction *p = &u->predictions[mt_unwind_place(u, mixed)];
 	bool is_right = mt_unwind_begins(p, (uintptr_t)caller.slot | 1, *caller.slot) &&
 			mt_unwind_has_bp(u, p, caller) && mt_unwind_joins(u, p) &&
 			p->join->slot == p->join_slot &&
@@ -572,46 +575,57 @@ static bool is_outdated(const struct mt_unwinder *u)
 	return u->generation != atomic_load(&mt_modules_generation);
 }
 
-/* p: as for mt_near_walk. */
-static bool walk_near(struct mt_recorder *recorder, struct mt_caller caller,
-		      struct mt_prediction *p, mt_traceback_id *id)
+mt_traceback_id mt_unwind_otherwise(struct mt_recorder *recorder, struct mt_caller caller)
 {
-	return mt_near_walk(recorder, caller, p, id) && !is_outdated(recorder->unwinder);
-}
-
-MT_HOT bool mt_unwind_is_predicted(struct mt_unwinder *u, struct mt_caller caller,
-				   struct mt_prediction **place)
-{
-	struct mt_prediction *p = *place = mt_unwind_find(u, caller.slot);
-	if (!mt_unwind_is_for(u, p, caller) || !mt_unwind_joins(u, p) ||
-	    !mt_unwind_holds_inside(p, caller.slot) || !mt_unwind_holds_outside(u, p))
-		return false;
-	p->was_right = 1;
-	return true;
+	mt_traceback_id id = find_once(recorder, caller);
+	if (id && is_outdated(recorder->unwinder))
+		id = find_once(recorder, caller);
+	const struct mt_unwinder *u = recorder->unwinder;
+	bool is_open = recorder->pass.is_given && u->span;
+	recorder->pass.generation = is_open ? u->generation : 0;
+	mt_check_traceback(recorder, caller, id);
+	return id;
 }
 
 MT_HOT mt_traceback_id mt_unwind_miss(struct mt_recorder *recorder,
-				      struct mt_caller caller, struct mt_prediction *p)
+				      struct mt_caller caller)
 {
-	mt_traceback_id id = 0;
-	if (!p || !walk_near(recorder, caller, p, &id)) {
-		id = find_once(recorder, caller);
-		if (id && is_outdated(recorder->unwinder))
-			id = find_once(recorder, caller);
-		const struct mt_unwinder *u = recorder->unwinder;
-		bool is_open = recorder->pass.is_given && u->span;
-		recorder->pass.generation = is_open ? u->generation : 0;
-	}
+	mt_traceback_id id;
+	uint32_t join = mt_near_walk(recorder, caller, &id);
+	if (join && id)
+		mt_predict(recorder, caller, join, id);
+	if (!join || is_outdated(recorder->unwinder))
+		return mt_unwind_otherwise(recorder, caller);
 	mt_check_traceback(recorder, caller, id);
 	return id;
 }
 
-mt_traceback_id mt_unwind_unpredicted(struct mt_recorder *recorder,
-				      struct mt_caller caller)
+MT_HOT mt_traceback_id mt_unwind_spared(struct mt_recorder *recorder,
+					struct mt_caller caller, uint32_t place)
 {
-	mt_traceback_id id = 0;
-	if (!walk_near(recorder, caller, NULL, &id))
-		return mt_unwind_miss(recorder, caller, NULL);
+	mt_traceback_id id;
+	int8_t *worth = &recorder->unwinder->worth[place];
+	if (++*worth == 0)
+		*worth = MT_STRIKES - 1;
+	if (!mt_near_walk(recorder, caller, &id) || is_outdated(recorder->unwinder))
+		return mt_unwind_otherwise(recorder, caller);
 	mt_check_traceback(recorder, caller, id);
 	return id;
+}
+
+/* From the inside out: see unwind.h. */
+MT_HOT mt_traceback_id mt_unwind_own(struct mt_recorder *recorder,
+				     struct mt_caller caller)
+{
+	const struct mt_unwinder *u = recorder->unwinder;
+	uint32_t place = mt_unwind_find(u, caller.slot);
+	struct mt_prediction *p = &u->predictions[place];
+	if (mt_unwind_is_spared(u, place))
+		return mt_unwind_spared(recorder, caller, place);
+	if (!mt_unwind_is_for(u, p, caller) || !mt_unwind_joins(u, p) ||
+	    !mt_unwind_holds_inside(p, caller.slot) || !mt_unwind_holds_outside(u, p))
+		return mt_unwind_miss(recorder, caller);
+	mt_unwind_count_right(p);
+	mt_check_traceback(recorder, caller, p->traceback);
+	return p->traceback;
 }

@@ -32,8 +32,8 @@ enum {
 	MT_SIGN_OFFSET_BITS = 16,
 	MT_MOST_SIGNS = 3, /* on the way to a prediction */
 	MT_MAX_PREDICTIONS = 4096,
-	MT_UNWIND_HOPELESS = 64, /* predictions that were never right */
-	MT_UNWIND_TRIES = 8,     /* one event of so many is tried again then */
+	MT_STRIKES = 4, /* predictions in a row that were not worth making */
+	MT_SPARED = 64, /* events that are walked then, before the next is made */
 	MT_INTERNED_BITS = 11,
 	MT_INTERNED = 1 << MT_INTERNED_BITS,
 };
@@ -95,9 +95,9 @@ struct mt_prediction {
 		const uintptr_t *join_slot; /* whole, where other stacks take part */
 	};
 	mt_traceback_id traceback;
-	uint16_t extra;                         /* MT_PREDICTION_*; 0: neither */
-	uint8_t checks;                         /* a multiple of 4 */
-	uint8_t was_right;                      /* since it was made */
+	uint16_t extra; /* MT_PREDICTION_*; 0: neither */
+	uint8_t checks; /* a multiple of 4 */
+	uint8_t rights; /* how often right: mt_unwind_count_right */
 	uint16_t offsets[MT_PREDICTION_CHECKS]; /* in words from slot */
 	uintptr_t values[MT_PREDICTION_CHECKS];
 };
@@ -135,8 +135,12 @@ struct mt_unwinder {
 	struct mt_prediction *predictions;
 	uint32_t prediction_mask;
 	uint32_t generation; /* of the modules when all this was learnt */
-	uint32_t useless;    /* predictions lately: see predict.c */
-	uint32_t spared;
+	/*
+	 * Of the places of predictions: from 0 the strikes, below it the events to be spared a
+	 * prediction. Where stacks alternate, a walk of a few frames costs less than one
+	 * that is hardly ever right.
+	 */
+	int8_t *worth;
 	struct mt_word *words;
 	struct mt_level *levels;
 
@@ -173,33 +177,14 @@ void mt_unwinder_forget(struct mt_unwinder *unwinder);
 /* What is remembered of the stack is wrong, or cannot be kept. */
 void mt_unwinder_forget_stack(struct mt_unwinder *unwinder);
 
-/*
- * Where stacks alternate so that hardly any prediction is ever right, those to which signs
- * lead are not tried: all but one event in MT_UNWIND_TRIES, until that one is wrong, are
- * better walked.
- */
-static inline bool mt_unwind_is_hopeless(const struct mt_unwinder *u)
-{
-	return __builtin_expect(u->useless >= MT_UNWIND_HOPELESS, 0) &&
-	       u->spared % MT_UNWIND_TRIES;
-}
+/* What the inline part did not predict: it tried, or the event is spared a prediction there. */
+mt_traceback_id mt_unwind_miss(struct mt_recorder *recorder, struct mt_caller caller);
+mt_traceback_id mt_unwind_spared(struct mt_recorder *recorder, struct mt_caller caller,
+				 uint32_t place);
 
-/*
- * A prediction was right. It saves less than a wrong one costs: where half of them are right,
- * they are not worth it.
- */
-static inline void mt_unwind_hope(struct mt_unwinder *u)
-{
-	u->useless -= u->useless > 0;
-}
-
-/* As mt_unwind_miss, where the inline part was not passed by and nothing was tried. */
-mt_traceback_id mt_unwind_unpredicted(struct mt_recorder *recorder,
-				      struct mt_caller caller);
-
-/* What the inline part did not predict. p: what did not hold; NULL: it was passed by. */
-mt_traceback_id mt_unwind_miss(struct mt_recorder *recorder, struct mt_caller caller,
-			       struct mt_prediction *p);
+/* The same where the inline part was passed by. */
+mt_traceback_id mt_unwind_otherwise(struct mt_recorder *recorder,
+				    struct mt_caller caller);
 
 static inline uint32_t mt_unwind_interned_place(mt_node_id parent, mt_frame_key key)
 {
@@ -238,10 +223,21 @@ static inline uint32_t mt_sign_offset(mt_sign sign)
 	return sign & ((1 << MT_SIGN_OFFSET_BITS) - 1);
 }
 
-static inline struct mt_prediction *mt_unwind_place(const struct mt_unwinder *u,
-						    uint64_t mixed)
+/* Where in predictions and worth. */
+static inline uint32_t mt_unwind_place(const struct mt_unwinder *u, uint64_t mixed)
 {
-	return &u->predictions[(mixed >> 32) & u->prediction_mask];
+	return (uint32_t)(mixed >> 32) & u->prediction_mask;
+}
+
+static inline bool mt_unwind_is_spared(const struct mt_unwinder *u, uint32_t place)
+{
+	return u->worth[place] < 0;
+}
+
+/* In unary, so that it ends at 8. */
+static inline void mt_unwind_count_right(struct mt_prediction *p)
+{
+	p->rights = (uint8_t)(p->rights << 1 | 1);
 }
 
 /* Whether the prediction begins with this frame. */
@@ -270,7 +266,7 @@ static inline bool mt_unwind_has_bp(const struct mt_unwinder *u,
 }
 
 /* Along signs, of which this is the first, to where the prediction is, if there is one. */
-static inline __attribute__((always_inline)) struct mt_prediction *
+static inline __attribute__((always_inline)) uint32_t
 mt_unwind_follow(const struct mt_unwinder *u, const uintptr_t *slot, uint64_t mixed,
 		 mt_sign sign)
 {
@@ -283,8 +279,7 @@ mt_unwind_follow(const struct mt_unwinder *u, const uintptr_t *slot, uint64_t mi
 }
 
 /* The same from the event's slot, whether there are signs or not. */
-static inline struct mt_prediction *mt_unwind_find(const struct mt_unwinder *u,
-						   const uintptr_t *slot)
+static inline uint32_t mt_unwind_find(const struct mt_unwinder *u, const uintptr_t *slot)
 {
 	uint64_t mixed = mt_unwind_mix(*slot, slot);
 	mt_sign sign = *mt_unwind_sign(u, mixed);
@@ -325,13 +320,8 @@ mt_unwind_holds_outside(const struct mt_unwinder *u, const struct mt_prediction 
 	return true;
 }
 
-/*
- * Whether the traceback that begins with the caller of a door was predicted: then *place
- * has it. Else it is for mt_unwind_miss. Only while the unwinder is up to date, and its
- * span is not 0. From the inside out: see above.
- */
-bool mt_unwind_is_predicted(struct mt_unwinder *u, struct mt_caller caller,
-			    struct mt_prediction **place);
+/* As below, while the unwinder is up to date and its span is not 0. */
+mt_traceback_id mt_unwind_own(struct mt_recorder *recorder, struct mt_caller caller);
 
 /*
  * The traceback that begins with the caller of a door. 0: not to be recorded, or not
@@ -340,16 +330,11 @@ bool mt_unwind_is_predicted(struct mt_unwinder *u, struct mt_caller caller,
 static inline mt_traceback_id mt_unwind_traceback(struct mt_recorder *recorder,
 						  struct mt_caller caller)
 {
-	struct mt_unwinder *u = recorder->unwinder;
-	struct mt_prediction *p = NULL;
-	if (__builtin_expect((uintptr_t)caller.slot - u->low < u->span &&
-				     u->generation == mt_modules_current() &&
-				     mt_unwind_is_predicted(u, caller, &p),
-			     1)) {
-		mt_check_traceback(recorder, caller, p->traceback);
-		return p->traceback;
-	}
-	return mt_unwind_miss(recorder, caller, p);
+	const struct mt_unwinder *u = recorder->unwinder;
+	bool is_own = (uintptr_t)caller.slot - u->low < u->span &&
+		      u->generation == mt_modules_current();
+	return __builtin_expect(is_own, 1) ? mt_unwind_own(recorder, caller)
+					   : mt_unwind_otherwise(recorder, caller);
 }
 
 #endif
