@@ -116,8 +116,9 @@ static void put_rounding_row(FILE *out, const char *class, uint64_t blocks,
 static void put_rounding(FILE *out, const struct mt_stats *stats)
 {
 	const struct mt_record_arenas *arenas = &stats->places->arenas;
-	uint64_t blocks = arenas->large_blocks, requested = arenas->large_bytes;
-	uint64_t in_blocks = arenas->large_block_bytes;
+	uint64_t blocks = arenas->large_blocks + arenas->guarded_blocks;
+	uint64_t requested = arenas->large_bytes + arenas->guarded_bytes;
+	uint64_t in_blocks = arenas->large_block_bytes + arenas->guarded_block_bytes;
 	fprintf(out, "%-12s %15s %19s %19s %19s\n", "blocks of", "in use",
 		"bytes requested", "bytes in blocks", "lost to rounding");
 	for (size_t i = 0; i < stats->class_count; i++) {
@@ -134,6 +135,9 @@ static void put_rounding(FILE *out, const struct mt_stats *stats)
 	}
 	put_rounding_row(out, "C library", arenas->large_blocks, arenas->large_bytes,
 			 arenas->large_block_bytes);
+	if (arenas->guarded_blocks)
+		put_rounding_row(out, "guarded", arenas->guarded_blocks,
+				 arenas->guarded_bytes, arenas->guarded_block_bytes);
 	put_rounding_row(out, "Total", blocks, requested, in_blocks);
 	putc('\n', out);
 }

@@ -457,6 +457,9 @@ static void encode_arenas(struct mt_output *out, const struct mt_record_arenas *
 	mt_output_varint(out, arenas->large_blocks);
 	mt_output_varint(out, arenas->large_bytes);
 	mt_output_varint(out, arenas->large_block_bytes);
+	mt_output_varint(out, arenas->guarded_blocks);
+	mt_output_varint(out, arenas->guarded_bytes);
+	mt_output_varint(out, arenas->guarded_block_bytes);
 }
 
 static void decode_arenas(struct mt_cursor *in, struct mt_record_arenas *arenas)
@@ -468,8 +471,12 @@ static void decode_arenas(struct mt_cursor *in, struct mt_record_arenas *arenas)
 	arenas->free_pools = mt_cursor_varint(in);
 	arenas->large_blocks = mt_cursor_varint(in);
 	arenas->large_bytes = mt_cursor_varint(in);
-	/* Added later. */
+	/* Added later, in two steps. */
 	arenas->large_block_bytes = mt_cursor_left(in) ? mt_cursor_varint(in) : 0;
+	bool has_guarded = mt_cursor_left(in) > 0;
+	arenas->guarded_blocks = has_guarded ? mt_cursor_varint(in) : 0;
+	arenas->guarded_bytes = has_guarded ? mt_cursor_varint(in) : 0;
+	arenas->guarded_block_bytes = has_guarded ? mt_cursor_varint(in) : 0;
 }
 
 /* All as differences to the sample before. */

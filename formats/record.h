@@ -189,6 +189,8 @@ struct mt_record_arenas {
 	uint64_t free_pools; /* empty and never carved, in arenas in use */
 	uint64_t large_blocks, large_bytes;
 	uint64_t large_block_bytes; /* what they take of the C library's memory */
+	uint64_t guarded_blocks, guarded_bytes;
+	uint64_t guarded_block_bytes; /* of pages of their own */
 };
 
 struct mt_record_loss {
@@ -270,6 +272,7 @@ enum mt_layer_kind {
 	MT_LAYER_STACK = 6,    /* of the main thread */
 	MT_LAYER_FILES = 7,    /* modules and other files */
 	MT_LAYER_OTHER = 8,    /* anonymous memory that nothing above explains */
+	MT_LAYER_GUARDED = 9,  /* pages of guarded blocks */
 	MT_LAYER_COUNT
 };
 

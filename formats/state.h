@@ -19,7 +19,7 @@
 
 enum {
 	MT_STATE_MAGIC = 0x5354544d, /* "MTTS" */
-	MT_STATE_VERSION = 4,
+	MT_STATE_VERSION = 5,
 
 	/* What MEMTRACE_SELF_TEST leaks: a size that no program is likely to ask for. */
 	MT_SELF_TEST_BYTES = 31337,
@@ -373,6 +373,8 @@ struct mt_state_header {
 	uint64_t start_monotonic_ns; /* CLOCK_MONOTONIC then; time_ns counts from here */
 	uint64_t heap_base;          /* address of the small-object heap */
 	uint64_t heap_bytes;         /* reserved */
+	uint64_t guard_base; /* of the range of guarded blocks; bytes 0: there is none */
+	uint64_t guard_bytes;
 	uint64_t breaks;         /* address of a struct mt_state_breaks in the process */
 	uint8_t parent_uuid[16]; /* of the state this one was forked from, else zero */
 	uint8_t uuid[16];

@@ -79,6 +79,13 @@ static bool reserve(size_t bytes)
 	return true;
 }
 
+/* So that whoever looks at the mappings knows whose they are. */
+static void publish(void)
+{
+	mt_state.header->guard_base = (uint64_t)fence.start;
+	mt_state.header->guard_bytes = fence.bytes;
+}
+
 static void make_spare(void)
 {
 	char *pages = mt_pages_reserve(SPARE_PAGES * MT_PAGE_BYTES);
@@ -103,6 +110,7 @@ bool fence_start(uint64_t budget_bytes, uint32_t sample)
 		bytes = bytes / 2 & ~(size_t)(FENCE_CELL_BYTES - 1);
 	if (fence.bytes)
 		make_spare();
+	publish();
 	return fence.bytes != 0;
 }
 
@@ -400,6 +408,7 @@ static void cut(uint32_t cells)
 		fence_range.top = cells;
 	if (fence_range.next_cell > cells)
 		fence_range.next_cell = FENCE_FIRST_CELL;
+	publish();
 }
 
 void fence_shrink(void)
@@ -434,4 +443,5 @@ void fence_reopen_after_fork(void)
 	if (mt_lock_is_held(&fence_range.lock))
 		fence_range.is_broken = true;
 	fence_range.lock = (struct mt_lock){0};
+	publish();
 }

@@ -137,6 +137,20 @@ layout() {
 	EOF
 }
 
+@test "stats: guarded blocks have a line of their own, and the C library's add up" {
+	memtrace run -q --force --malloc guard -o guard.mtz -- ./places >/dev/null
+	memtrace stats --json guard.mtz@pinned | jq -e '
+		def line($layer; $name): .layers[] | select(.layer == $layer and .name == $name);
+		.guarded.blocks > 100 and .guarded.block_bytes >= 4096 * .guarded.blocks and
+		line(-1; "guarded blocks'"'"' pages").bytes == .guarded.block_bytes and
+		line(2; "guarded blocks").bytes == .guarded.block_bytes and
+		line(2; "requested in guarded").bytes == .guarded.requested_bytes and
+		.large.blocks == line(1; "requests to the C library").count and
+		all(.layers[] | select(.remainder and .layer >= 0); .bytes == 0)'
+	memtrace stats guard.mtz@pinned | grep -Eq '^guarded +[0-9,]+ +[0-9,]+ +[0-9,]+ '
+	! memtrace stats plain.mtz | grep guarded
+}
+
 @test "stats: of a running program, by memtrace snapshot" {
 	${CC:-cc} -std=gnu11 -g -O1 -fno-builtin waits.c -o waits
 	mkfifo in

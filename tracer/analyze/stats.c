@@ -124,6 +124,7 @@ static int add_mappings(struct mt_stats *stats, struct mt_error *err)
 		const char *name;
 	} parts[] = {
 		{MT_LAYER_ARENAS, "small-object heap"},
+		{MT_LAYER_GUARDED, "guarded blocks' pages"},
 		{MT_LAYER_HEAP, "C library's heap"},
 		{MT_LAYER_BLOCKS, "C library's mappings"},
 		{MT_LAYER_RECORDER, "recorder's shared state"},
@@ -263,6 +264,33 @@ static int add_small(struct mt_stats *stats, struct mt_error *err)
 	return 0;
 }
 
+/* Guarded blocks: their pages are all that the range has, but those of a fork's parent. */
+static int add_guarded(struct mt_stats *stats, struct mt_error *err)
+{
+	const struct mt_places *places = stats->places;
+	const struct mt_record_layer *kernel = &places->layers[MT_LAYER_GUARDED];
+	int64_t count = (int64_t)places->arenas.guarded_blocks;
+	int64_t bytes = (int64_t)places->arenas.guarded_block_bytes;
+	if (!count && !kernel->mappings)
+		return 0;
+	struct mt_stats_layer *line =
+		add_layer(stats, 2, "guarded blocks", count, bytes, err);
+	if (!line)
+		return MT_ERR_NO_MEMORY;
+	if (places->has_own_layers) {
+		line->resident_bytes = (int64_t)kernel->resident_bytes;
+		line->swapped_bytes = (int64_t)kernel->swapped_bytes;
+	}
+	if (!add_layer(stats, 2, "requested in guarded", count,
+		       (int64_t)places->arenas.guarded_bytes, err))
+		return MT_ERR_NO_MEMORY;
+	int64_t rest = mt_wrapping_subtract((int64_t)kernel->mapped_bytes, bytes);
+	return places->has_layers
+		       ? add_remainder(stats, 2, "guarded, not explained",
+				       places->has_own_layers ? rest : mt_stats_none, err)
+		       : 0;
+}
+
 /* Domains. */
 
 struct domain {
@@ -335,6 +363,8 @@ static int add_layers(struct mt_stats *stats, const struct mt_profile *rows,
 		rc = MT_ERR_NO_MEMORY;
 	if (rc >= 0 && places->has_small_heap)
 		rc = add_small(stats, err);
+	if (rc >= 0)
+		rc = add_guarded(stats, err);
 	return rc < 0 ? rc : add_domains(stats, rows, err);
 }
 
@@ -408,6 +438,9 @@ static int add_numbers(const struct mt_stats *stats, struct mt_report *report,
 		{"large", "blocks", arenas->large_blocks},
 		{"large", "requested_bytes", arenas->large_bytes},
 		{"large", "block_bytes", arenas->large_block_bytes},
+		{"guarded", "blocks", arenas->guarded_blocks},
+		{"guarded", "requested_bytes", arenas->guarded_bytes},
+		{"guarded", "block_bytes", arenas->guarded_block_bytes},
 	};
 	int rc = 0;
 	for (size_t i = 0; rc >= 0 && i < sizeof numbers / sizeof *numbers; i++)

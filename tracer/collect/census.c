@@ -388,6 +388,16 @@ static int count_waiting_block(struct work *work, struct mt_state_block block,
 		       : no_memory(err);
 }
 
+static void add_to_sums(struct mt_record_arenas *sums, const struct mt_state_block *block,
+			uint64_t block_bytes)
+{
+	bool is_guarded = block->kind == MT_BLOCK_GUARDED;
+	*(is_guarded ? &sums->guarded_blocks : &sums->large_blocks) += 1;
+	*(is_guarded ? &sums->guarded_bytes : &sums->large_bytes) += block->size;
+	*(is_guarded ? &sums->guarded_block_bytes : &sums->large_block_bytes) +=
+		block_bytes;
+}
+
 static int count_block(struct work *work, const struct mt_state_block *block,
 		       struct mt_error *err)
 {
@@ -403,9 +413,7 @@ static int count_block(struct work *work, const struct mt_state_block *block,
 		struct mt_beneath_chunk chunk =
 			mt_beneath_chunk_of(block, &work->image->header);
 		chunk.traceback = traceback;
-		census->arenas.large_blocks++;
-		census->arenas.large_bytes += block->size;
-		census->arenas.large_block_bytes += chunk.bytes;
+		add_to_sums(&census->arenas, block, chunk.bytes);
 		if (census->has_places && !place_block(census, block, chunk, class))
 			return no_memory(err);
 	}

@@ -245,6 +245,8 @@ bool mt_image_refresh(struct mt_image *image)
 	memcpy(&image->header.arenas, &fresh.arenas, sizeof fresh.arenas);
 	memcpy(&image->header.losses, &fresh.losses, sizeof fresh.losses);
 	image->header.guarded_blocks = fresh.guarded_blocks;
+	image->header.guard_base = fresh.guard_base;
+	image->header.guard_bytes = fresh.guard_bytes;
 	return true;
 }
 

@@ -58,6 +58,11 @@ static bool parse_mapping(char *line, struct mapping *mapping)
 	return true;
 }
 
+static bool is_within(const struct mapping *mapping, uint64_t start, uint64_t bytes)
+{
+	return mapping->start >= start && mapping->start - start < bytes;
+}
+
 static int kind_of(const struct mt_image *image, const struct mapping *mapping)
 {
 	const struct mt_state_header *header = &image->header;
@@ -68,9 +73,10 @@ static int kind_of(const struct mt_image *image, const struct mapping *mapping)
 		return MT_LAYER_RECORDER;
 	if (!is_accessible && !mapping->inode)
 		return MT_LAYER_RESERVED;
-	if (mapping->start >= header->heap_base &&
-	    mapping->start - header->heap_base < header->heap_bytes)
+	if (is_within(mapping, header->heap_base, header->heap_bytes))
 		return MT_LAYER_ARENAS;
+	if (is_within(mapping, header->guard_base, header->guard_bytes))
+		return MT_LAYER_GUARDED;
 	if (!strcmp(mapping->name, "[stack]"))
 		return MT_LAYER_STACK;
 	if (!strcmp(mapping->name, "[heap]"))
