@@ -165,6 +165,29 @@ layout() {
 	grep -Ex ' +1 +32 +2 +10[0-9][0-9] +[0-9]+' got
 }
 
+@test "stats: of a program at work the kernel's figures add up" {
+	${CC:-cc} -std=gnu11 -D_GNU_SOURCE -O1 "$BATS_TEST_DIRNAME/../programs/churns.c" \
+		-o churns -pthread
+	rm -f in
+	mkfifo in
+	memtrace run -q --force -o churns.mtz -- ./churns <in >out 9>&- &
+	exec 9>in
+	until grep -q ready out; do kill -0 $!; done
+	for i in 1 2 3 4 5 6 7 8 9 10; do
+		memtrace snapshot --label "s$i" "$(pgrep -P $! -x churns)"
+	done
+	exec 9>&-
+	wait $!
+	# What came or went while they were read explains what does not add up.
+	explained=0
+	for i in 1 2 3 4 5 6 7 8 9 10; do
+		memtrace stats --json "churns.mtz@s$i" | jq -e '.layers[] |
+			select(.remainder and .layer == -1) |
+			.bytes == 0 and .resident_bytes == 0' && explained=$((explained + 1))
+	done
+	[ $explained -ge 8 ]
+}
+
 @test "stats: @peak is a usage error that says so; other snapshots are missing" {
 	run -2 memtrace stats plain.mtz@peak
 	[[ $output == "memtrace stats: stats cannot be answered at @peak"* ]]

@@ -1,9 +1,11 @@
 /*
  * layers.c - see layers.h. Outside.
  *
- * The whole comes from /proc/PID/smaps_rollup, the parts from /proc/PID/smaps. They are
- * read one after the other, while the process goes on: what has changed in between is part
- * of what cannot be explained.
+ * The whole comes from /proc/PID/smaps_rollup and statm, the parts from /proc/PID/smaps,
+ * which the kernel hands out in pieces while the process goes on. What the parts add up to
+ * is held against the whole before and after them: only what lies outside both is something
+ * that they do not explain, and not merely the process's work in between. Where there is
+ * such a thing all is read again.
  */
 #include "tracer/collect/layers.h"
 
@@ -19,6 +21,7 @@
 enum {
 	LINE_BYTES = 4096 + 256, /* a path and the numbers before it */
 	KIND_RANGE = MT_LAYER_COUNT,
+	MOST_READINGS = 3,
 };
 
 /* [vsyscall] is listed there, and counted nowhere. */
@@ -35,6 +38,12 @@ struct reading {
 	const struct mt_image *image;
 	struct mt_layers *layers;
 	struct mt_record_layer *current; /* of the mapping whose lines come */
+	uint64_t end;                    /* of the mapping before it */
+	/*
+	 * A mapping begins before the last one's end: between two pieces the kernel joined
+	 * it with what had been listed already.
+	 */
+	bool has_overlap;
 	bool failed;
 };
 
@@ -114,6 +123,8 @@ static void begin_mapping(struct reading *reading, const struct mapping *mapping
 		reading->failed = true;
 		return;
 	}
+	reading->has_overlap |= mapping->start < reading->end;
+	reading->end = mapping->end;
 	reading->current->mappings++;
 	reading->current->mapped_bytes += mapping->end - mapping->start;
 }
@@ -150,8 +161,7 @@ static bool read_parts(struct reading *reading, uint32_t pid)
 	return any && !reading->failed;
 }
 
-/* Resident and swapped. */
-static bool read_whole(struct mt_record_layer *whole, uint32_t pid)
+static bool read_resident(struct mt_record_layer *whole, uint32_t pid)
 {
 	FILE *rollup = open_file(pid, "smaps_rollup");
 	if (!rollup)
@@ -177,22 +187,107 @@ static uint64_t read_mapped(uint32_t pid)
 		       : 0;
 }
 
+static bool read_whole(struct mt_record_layer *whole, uint32_t pid)
+{
+	*whole = (struct mt_record_layer){.kind = MT_LAYER_PROCESS};
+	if (!read_resident(whole, pid))
+		return false;
+	whole->mapped_bytes = read_mapped(pid);
+	return true;
+}
+
+static void add_sums(struct mt_record_layer *sum, const struct mt_record_layer *part)
+{
+	sum->mappings += part->mappings;
+	sum->mapped_bytes += part->mapped_bytes;
+	sum->resident_bytes += part->resident_bytes;
+	sum->swapped_bytes += part->swapped_bytes;
+}
+
+static struct mt_record_layer sum_of_parts(const struct mt_layers *layers)
+{
+	struct mt_record_layer sum = {.kind = MT_LAYER_PROCESS};
+	for (int i = 0; i < MT_LAYER_COUNT; i++)
+		if (i != MT_LAYER_PROCESS)
+			add_sums(&sum, &layers->list[i]);
+	for (size_t i = 0; i < layers->range_count; i++)
+		add_sums(&sum, &layers->ranges[i].sums);
+	return sum;
+}
+
+static bool is_equal(const struct mt_record_layer *a, const struct mt_record_layer *b)
+{
+	return a->mapped_bytes == b->mapped_bytes &&
+	       a->resident_bytes == b->resident_bytes &&
+	       a->swapped_bytes == b->swapped_bytes;
+}
+
+/* The value from one to the other that is nearest to number. */
+static uint64_t nearest(uint64_t number, uint64_t one, uint64_t other)
+{
+	uint64_t least = one < other ? one : other, most = one < other ? other : one;
+	return number < least ? least : number > most ? most : number;
+}
+
+/*
+ * What is left to explain of the whole, as it was before or after the parts were read or at
+ * any moment between. True: nothing.
+ */
+static bool settle_whole(struct mt_record_layer *whole, const struct mt_record_layer *sum,
+			 const struct mt_record_layer *after)
+{
+	whole->mappings = sum->mappings;
+	whole->mapped_bytes =
+		nearest(sum->mapped_bytes, whole->mapped_bytes, after->mapped_bytes);
+	whole->resident_bytes = nearest(sum->resident_bytes, whole->resident_bytes,
+					after->resident_bytes);
+	whole->swapped_bytes =
+		nearest(sum->swapped_bytes, whole->swapped_bytes, after->swapped_bytes);
+	return is_equal(whole, sum);
+}
+
+/* Of a process that stands still all is read once. */
+static bool read_once(struct mt_layers *layers, uint32_t pid,
+		      const struct mt_image *image, struct mt_record_layer *before,
+		      bool *is_settled)
+{
+	struct reading reading = {.image = image, .layers = layers};
+	if (!read_parts(&reading, pid))
+		return false;
+	struct mt_record_layer *whole = &layers->list[MT_LAYER_PROCESS];
+	struct mt_record_layer sum = sum_of_parts(layers), after = *before;
+	if (!is_equal(before, &sum) && !read_whole(&after, pid))
+		return false;
+	*whole = *before;
+	*is_settled = settle_whole(whole, &sum, &after) && !reading.has_overlap;
+	*before = after;
+	return true;
+}
+
+/* *layers is the caller's, whatever is returned. */
+static bool read_all(struct mt_layers *layers, uint32_t pid, const struct mt_image *image)
+{
+	struct mt_record_layer before;
+	bool is_settled = false;
+	if (!read_whole(&before, pid))
+		return false;
+	for (int i = 0; i < MOST_READINGS && !is_settled; i++) {
+		mt_layers_deinit(layers);
+		if (!read_once(layers, pid, image, &before, &is_settled))
+			return false;
+	}
+	return true;
+}
+
 bool mt_layers_read(struct mt_layers *layers, uint32_t pid, const struct mt_image *image)
 {
 	struct mt_layers fresh = {0};
-	struct reading reading = {.image = image, .layers = &fresh};
-	struct mt_record_layer *whole = &fresh.list[MT_LAYER_PROCESS];
-	if (!read_whole(whole, pid) || !read_parts(&reading, pid)) {
+	if (!read_all(&fresh, pid, image)) {
 		mt_layers_deinit(&fresh);
 		return false;
 	}
-	whole->mapped_bytes = read_mapped(pid);
-	for (int i = 0; i < MT_LAYER_COUNT; i++) {
+	for (int i = 0; i < MT_LAYER_COUNT; i++)
 		fresh.list[i].kind = (uint8_t)i;
-		if (i != MT_LAYER_PROCESS)
-			whole->mappings += fresh.list[i].mappings;
-	}
-	whole->mappings += fresh.range_count;
 	fresh.is_known = true;
 	fresh.time_ns = mt_clock_ns();
 	mt_layers_deinit(layers);
