@@ -52,6 +52,17 @@ static void put_ready(FILE *out, const struct mt_frag *frag)
 		ready, ready == 1 ? "" : "s");
 }
 
+/* Nor is this: whether it was ever used does not show. */
+static void put_end(FILE *out, const struct mt_frag *frag)
+{
+	if (!frag->end_bytes)
+		return;
+	fputs("  besides, ", out);
+	put_size(out, 0, frag->end_bytes);
+	fputs(" at the end of the C library's heaps: not used yet, or ready again\n",
+	      out);
+}
+
 static void put_losses(FILE *out, const struct mt_frag *frag)
 {
 	const struct {
@@ -85,6 +96,7 @@ static void put_losses(FILE *out, const struct mt_frag *frag)
 		fprintf(out, ", as the kernel's mappings were in second %.3f",
 			(double)frag->places->layers[MT_LAYER_PROCESS].time_ns / 1e9);
 	putc('\n', out);
+	put_end(out, frag);
 	put_ready(out, frag);
 }
 
@@ -115,6 +127,22 @@ static void put_sites(FILE *out, const struct mt_frag *frag,
 	put_more(out, frag->sites.count, options);
 }
 
+static void put_arenas(FILE *out, const struct mt_frag *frag, const struct mt_pin *pin)
+{
+	uint64_t kept = mt_pins_kept(&frag->pins, pin), back = pin->arenas - kept;
+	put_size(out, 0, (back ? back : kept) * frag->places->geometry.arena_bytes);
+	if (!back)
+		fputs(" in 1 arena is free, and kept: the allocator keeps one\n", out);
+	else if (kept)
+		fprintf(out,
+			" in %" PRIu64 " of %" PRIu64
+			" arenas can go back: the allocator keeps one\n",
+			back, pin->arenas);
+	else
+		fprintf(out, " in %" PRIu64 " arena%s can go back\n", back,
+			back == 1 ? "" : "s");
+}
+
 static void put_pin(FILE *out, const struct mt_frag *frag, const struct mt_pin *pin,
 		    const struct frag_text *options)
 {
@@ -124,14 +152,14 @@ static void put_pin(FILE *out, const struct mt_frag *frag, const struct mt_pin *
 		fputs(pin->blocks == 1 ? "this " : "these ", out);
 	render_escaped(out, who ? who : "");
 	fputs(", and ", out);
-	put_size(out, 0, pin->bytes);
-	if (pin->arenas)
-		fprintf(out, " in %" PRIu64 " arena%s can go back\n", pin->arenas,
-			pin->arenas == 1 ? "" : "s");
-	else
-		fprintf(out, " in %" PRIu64 " pool%s can serve any size\n", pin->pools,
-			pin->pools == 1 ? "" : "s");
 	free(who);
+	if (pin->arenas) {
+		put_arenas(out, frag, pin);
+		return;
+	}
+	put_size(out, 0, pin->bytes);
+	fprintf(out, " in %" PRIu64 " pool%s can serve any size\n", pin->pools,
+		pin->pools == 1 ? "" : "s");
 }
 
 static void put_pins(FILE *out, const struct mt_frag *frag,

@@ -61,6 +61,51 @@ prepare() {
 	EOF
 }
 
+@test "frag: the arena that the allocator keeps is not promised" {
+	cp "$BATS_TEST_DIRNAME/../programs/keeps-one.c" .
+	${CC:-cc} -std=gnu11 -g -O1 -fno-builtin -I "$BATS_TEST_DIRNAME/../../preload" \
+		keeps-one.c -o keeps-one
+	for n in 1 3; do
+		memtrace run -q --force -o keeps$n.mtz -- ./keeps-one $n
+	done
+	python3 - <<-'EOF'
+		from helpers import *
+		for n in 1, 3:
+		    trace = f"keeps{n}.mtz"
+		    before, after = (ask("stats", f"{trace}@{s}")["arenas"]
+		                     for s in ("pinned", "followed"))
+		    frag = ask("frag", f"{trace}@pinned")
+		    pins = [p for p in frag["pinned"] if p["arenas"]]
+		    assert before["current"] == n and not frag["arenas"]["wholly_free"], frag
+		    assert [(p["arenas"], p["kept_arenas"]) for p in pins] == [(n, 1)], pins
+		    assert after["reclaimed"] - before["reclaimed"] == n - 1
+		    assert ask("frag", f"{trace}@followed")["arenas"]["wholly_free"] == 1
+	EOF
+	line=$(grep -n '/\* stays \*/' keeps-one.c | cut -d: -f1)
+	run -0 memtrace frag keeps1.mtz@pinned
+	[[ $output == *"
+  free this 1 block from keeps-one.c:$line, and 1024 KiB in 1 arena is free, and kept: the allocator keeps one
+"* ]]
+	run -0 memtrace frag keeps3.mtz@pinned
+	[[ $output == *"
+  free these 3 blocks from keeps-one.c:$line, and 2048 KiB in 2 of 3 arenas can go back: the allocator keeps one
+"* ]]
+}
+
+@test "frag: what the C library has at the end of its heap is lost to nobody" {
+	python3 - <<-'EOF'
+		from helpers import *
+		for trace in "malloc.mtz@pinned", "plain.mtz@full":
+		    frag, stats = ask("frag", trace, "-n", "0"), ask("stats", trace)
+		    of = {l["name"]: l["bytes"] for l in stats["layers"] if l["layer"] == 0}
+		    assert frag["lost"]["beneath_bytes"] == of["free below blocks"]
+		    assert frag["c_library"]["end_bytes"] == of["free above the last"] > 0
+		    assert not [l for l in frag["losses"] if l["nobody"] and l["beneath_bytes"]]
+	EOF
+	run -0 memtrace frag malloc.mtz@pinned
+	[[ $output =~ "besides, "[0-9.]+" "[KM]iB" at the end of the C library's heaps: not used yet, or ready again" ]]
+}
+
 @test "frag: losses add up to those of stats, and belong to call sites" {
 	python3 - <<-'EOF'
 		from helpers import *

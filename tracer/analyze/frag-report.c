@@ -63,6 +63,7 @@ static int add_facts(const struct mt_frag *frag, size_t limit, struct mt_report 
 		 frag->places->layers[MT_LAYER_PROCESS].time_ns,
 		 !frag->places->has_layers},
 		{"lost", "waiting_bytes", frag->losses.waiting, false},
+		{"c_library", "end_bytes", frag->end_bytes, !frag->places->has_layers},
 		{"arenas", "current", frag->places->arenas.current, false},
 		{"arenas", "arena_bytes", geometry->arena_bytes, false},
 		{"arenas", "pool_bytes", geometry->pool_bytes, false},
@@ -134,9 +135,10 @@ static int add_pins(const struct mt_frag *frag, size_t limit, const char *direct
 		    struct mt_report *report, struct mt_error *err)
 {
 	static const struct mt_column columns[] = {
-		{"blocks", MT_COLUMN_NUMBER}, {"arenas", MT_COLUMN_NUMBER},
-		{"pools", MT_COLUMN_NUMBER},  {"bytes", MT_COLUMN_SIZE},
-		{"free", MT_COLUMN_TEXT},     {"holders", MT_COLUMN_FRAMES},
+		{"blocks", MT_COLUMN_NUMBER},      {"arenas", MT_COLUMN_NUMBER},
+		{"pools", MT_COLUMN_NUMBER},       {"bytes", MT_COLUMN_SIZE},
+		{"free", MT_COLUMN_TEXT},          {"holders", MT_COLUMN_FRAMES},
+		{"kept_arenas", MT_COLUMN_NUMBER},
 	};
 	struct mt_table *table = mt_report_add_table(
 		report, "pinned", columns, sizeof columns / sizeof *columns, err);
@@ -153,6 +155,7 @@ static int add_pins(const struct mt_frag *frag, size_t limit, const char *direct
 		row[4] = mt_value_text(text);
 		if (put_holders(frag, pin, report, &row[5], err) < 0)
 			return MT_ERR_NO_MEMORY;
+		row[6] = mt_value_number((int64_t)mt_pins_kept(&frag->pins, pin));
 	}
 	return table ? 0 : MT_ERR_NO_MEMORY;
 }

@@ -43,6 +43,8 @@ static size_t list_losses(const struct mt_places *places,
 	size_t count = 0;
 	for (size_t i = 0; i < places->holds.count; i++) {
 		const struct mt_record_hold *hold = &places->holds.list[i];
+		if (!hold->traceback && !hold->empty_bytes)
+			continue;
 		list[count++] = (struct mt_frag_site){
 			.site = hold->traceback
 					? mt_pins_site(places, callsites, hold->traceback)
@@ -50,7 +52,7 @@ static size_t list_losses(const struct mt_places *places,
 			.losses = {.rounding = hold->rounding_bytes,
 				   .free_blocks = hold->free_bytes,
 				   .empty_pools = hold->empty_bytes,
-				   .beneath = hold->beneath_bytes}};
+				   .beneath = hold->traceback ? hold->beneath_bytes : 0}};
 	}
 	for (size_t i = 0; i < places->waiting.count; i++) {
 		const struct mt_record_waiting *waiting = &places->waiting.list[i];
@@ -80,6 +82,9 @@ static int sum_sites(struct mt_frag *frag, const struct mt_callsites *callsites,
 			add_losses(&list[kept - 1].losses, &list[i].losses);
 		else
 			list[kept++] = list[i];
+	for (size_t i = 0; i < places->holds.count; i++)
+		if (!places->holds.list[i].traceback)
+			frag->end_bytes += places->holds.list[i].beneath_bytes;
 	frag->sites.list = list;
 	frag->sites.count = kept;
 	for (size_t i = 0; i < kept; i++) {

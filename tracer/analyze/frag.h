@@ -12,8 +12,8 @@ struct mt_frag_losses {
 	uint64_t rounding;    /* blocks are larger than what was requested */
 	uint64_t free_blocks; /* in used pools */
 	uint64_t empty_pools; /* in used arenas */
-	uint64_t beneath;     /* freed, but still mapped by the C library */
-	uint64_t waiting;     /* freed blocks in the quarantine of the debug modes */
+	uint64_t beneath; /* freed, but still mapped by the C library: a block is above */
+	uint64_t waiting; /* freed blocks in the quarantine of the debug modes */
 };
 
 /* What is lost to the blocks of a call site; is_nobody: to nobody's. */
@@ -37,6 +37,11 @@ struct mt_frag {
 	const struct mt_places *places;
 	const struct mt_locations *locations;
 	struct mt_frag_losses losses;
+	/*
+	 * At the end of the C library's heaps: not used yet, or freed and ready for the next
+	 * requests. Lost to nobody.
+	 */
+	uint64_t end_bytes;
 	MT_LIST(struct mt_frag_site) sites;     /* most bytes first */
 	MT_LIST(struct mt_frag_border) borders; /* most savings first */
 	struct mt_pins pins;

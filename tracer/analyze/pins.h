@@ -17,8 +17,9 @@ struct mt_pin_site {
 };
 
 /*
- * If the blocks of these sites there were freed, these arenas could go back to the
- * system; or, without arenas, these pools could serve any class.
+ * If the blocks of these sites there were freed, these arenas would be wholly free and,
+ * but for mt_pins_kept of them, go back; or, without arenas, these pools could serve any
+ * class.
  */
 struct mt_pin {
 	struct mt_pin_site sites[MT_PINS_MAX_SITES]; /* most blocks first */
@@ -34,6 +35,12 @@ struct mt_pins {
 	uint64_t free_arenas;        /* wholly free, kept by the allocator */
 	uint64_t other_arenas;       /* held by more sites, or not listed in the trace */
 };
+
+/* Of the arenas of a pin: the allocator keeps one that is wholly free, and has none yet. */
+static inline uint64_t mt_pins_kept(const struct mt_pins *pins, const struct mt_pin *pin)
+{
+	return pin->arenas && !pins->free_arenas;
+}
 
 int mt_pins_init(struct mt_pins *pins, const struct mt_places *places,
 		 const struct mt_callsites *callsites, struct mt_error *err);
