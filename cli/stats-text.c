@@ -87,6 +87,8 @@ static void put_bytes(FILE *out, const struct mt_stats *stats)
 	total += put_total(out, "# bytes lost to quantization", bytes->quantization);
 	total +=
 		put_total(out, "# bytes lost to arena alignment", bytes->arena_alignment);
+	if (bytes->waiting)
+		total += put_total(out, "# bytes waiting in quarantine", bytes->waiting);
 	put_total(out, "Total", total);
 	putc('\n', out);
 }
@@ -124,8 +126,10 @@ static void put_rounding(FILE *out, const struct mt_stats *stats)
 	for (size_t i = 0; i < stats->class_count; i++) {
 		const struct mt_stats_class *class = &stats->classes[i];
 		uint64_t asked = class->requested_bytes + class->inherited * class->size;
-		uint64_t live = class->blocks_in_use - class->waiting;
+		uint64_t live = class->blocks_in_use;
 		uint64_t taken = live * class->size;
+		if (!live)
+			continue;
 		char name[NUMBER_BYTES];
 		snprintf(name, sizeof name, "class %" PRIu32, class->size);
 		put_rounding_row(out, name, live, asked, taken);

@@ -435,6 +435,7 @@ static void encode_class(struct mt_output *out, const struct mt_record_class *cl
 	mt_output_varint(out, class->blocks_in_use);
 	mt_output_varint(out, class->requested_bytes);
 	mt_output_varint(out, class->inherited);
+	mt_output_varint(out, class->waiting);
 }
 
 static void decode_class(struct mt_cursor *in, struct mt_record_class *class)
@@ -445,6 +446,8 @@ static void decode_class(struct mt_cursor *in, struct mt_record_class *class)
 	class->blocks_in_use = mt_cursor_varint(in);
 	class->requested_bytes = mt_cursor_varint(in);
 	class->inherited = mt_cursor_varint(in);
+	/* Added later. */
+	class->waiting = mt_cursor_left(in) ? mt_cursor_varint(in) : 0;
 }
 
 static void encode_arenas(struct mt_output *out, const struct mt_record_arenas *arenas)

@@ -178,10 +178,11 @@ enum {
 struct mt_record_class {
 	uint8_t index; /* below MT_MAX_CLASSES */
 	uint32_t block_bytes;
-	uint64_t pools; /* used and full */
-	uint64_t blocks_in_use;
+	uint64_t pools;         /* used and full */
+	uint64_t blocks_in_use; /* by the program */
 	uint64_t requested_bytes;
 	uint64_t inherited; /* of blocks_in_use: from before the fork, size not known */
+	uint64_t waiting;   /* besides: freed, in the quarantine of the debug modes */
 };
 
 struct mt_record_arenas {

@@ -32,6 +32,8 @@ layout() {
 		print("class   size   num pools   blocks in use  avail blocks")
 		print("-----   ----   ---------   -------------  ------------")
 		for c in j["classes"]:
+		    assert ((pool - 48) // c["size"] * c["pools"]
+		            == c["blocks_in_use"] + c["waiting"] + c["blocks_available"]), c
 		    print("%5u %6u %11u %15u %13u" % (c["index"], c["size"], c["pools"],
 		                                      c["blocks_in_use"], c["blocks_available"]))
 		print()
@@ -48,6 +50,8 @@ layout() {
 		total("# bytes lost to pool headers", b["pool_headers"])
 		total("# bytes lost to quantization", b["quantization"])
 		total("# bytes lost to arena alignment", b["arena_alignment"])
+		if b["waiting"]:
+		    total("# bytes waiting in quarantine", b["waiting"])
 		total("Total", sum(b.values()))
 		print()
 		assert sum(b.values()) == a["current"] * arena
@@ -61,6 +65,25 @@ layout() {
 		cmp <(head -c "$(stat -c %s expected)" got) expected
 		! grep -n ' $' expected
 	done
+}
+
+@test "stats: blocks in quarantine are neither in use nor available" {
+	${CC:-cc} -std=gnu11 -D_GNU_SOURCE -g -O0 -fno-builtin \
+		"$BATS_TEST_DIRNAME/../programs/quarantine.c" -o quarantine
+	memtrace run -q --force --snapshot-every 20ms -o debug.mtz --malloc debug -- ./quarantine
+	layout debug.mtz >expected
+	memtrace stats debug.mtz >got
+	cmp <(head -c "$(stat -c %s expected)" got) expected
+	grep -q '^# bytes waiting in quarantine  ' expected
+	# Ten blocks of 300 and 32 bytes around them; all 1000 of 100 were freed.
+	jq -e '[.classes[] | select(.size == 336) | .blocks_in_use, .waiting] == [10, 0]' figures.json
+	jq -e '[.classes[] | select(.size == 144) | .blocks_in_use, .waiting] == [0, 1000]' figures.json
+	! grep '^class 144 ' got
+	grep -Eq '^class 336 +10 +3,000 ' got
+	index=$(memtrace info --json debug.mtz |
+		jq '[.snapshots[] | select(.kind == "periodic").index][-1]')
+	memtrace stats --json "debug.mtz@$index" |
+		jq -e '[.classes[] | select(.size == 144) | .blocks_in_use, .waiting] == [0, 1000]'
 }
 
 @test "stats: counts blocks, pools and arenas of a program with known ones" {

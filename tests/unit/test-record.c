@@ -70,7 +70,7 @@ static const struct mt_record samples[] = {
 	{.kind = MT_RECORD_CELL, .cell = {5, 1, 63, 3, 300}},
 	{.kind = MT_RECORD_CELL, .cell = {5, 1, 255, UINT64_MAX, UINT64_MAX}},
 	{.kind = MT_RECORD_CELL, .cell = {UINT32_MAX, 7, 0, 0, 1}},
-	{.kind = MT_RECORD_CLASS, .class = {63, 512, 1, 2, 3, 4}},
+	{.kind = MT_RECORD_CLASS, .class = {63, 512, 1, 2, 3, 4, 5}},
 	{.kind = MT_RECORD_ARENAS,
 	 .arenas = {1, 2, 3, 4, 5, 6, UINT64_MAX, 7, 8, 9, UINT64_MAX}},
 	{.kind = MT_RECORD_LOSS, .loss = {255, UINT64_MAX}},
@@ -220,6 +220,10 @@ static bool was_whole(const struct mt_record *rec, size_t size)
 {
 	struct mt_record earlier = *rec;
 	uint8_t data[512];
+	if (rec->kind == MT_RECORD_CLASS) {
+		earlier.class.waiting = 0;
+		return size == encode_alone(&earlier, data, sizeof data) - 1;
+	}
 	if (rec->kind != MT_RECORD_ARENAS)
 		return false;
 	earlier.arenas.guarded_blocks = earlier.arenas.guarded_bytes = 0;

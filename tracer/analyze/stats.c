@@ -14,13 +14,13 @@ struct waiting {
 	uint64_t count, bytes;
 };
 
-/* Of a class, or MT_CLASS_LARGE. */
-static struct waiting count_waiting(const struct mt_places *places, uint32_t class_index)
+/* Of the C library's blocks. */
+static struct waiting large_waiting(const struct mt_places *places)
 {
 	struct waiting sum = {0};
 	for (size_t i = 0; i < places->waiting.count; i++) {
 		const struct mt_record_waiting *waiting = &places->waiting.list[i];
-		if (waiting->class_index != class_index)
+		if (waiting->class_index != MT_CLASS_LARGE)
 			continue;
 		sum.count += waiting->count;
 		sum.bytes += waiting->block_bytes;
@@ -33,19 +33,20 @@ static void add_class(struct mt_stats *stats, const struct mt_record_class *clas
 	const struct mt_places *places = stats->places;
 	uint64_t capacity = class->pools * mt_places_pool_capacity(places, class->index);
 	uint64_t size = (uint64_t)(class->index + 1) * places->geometry.alignment;
-	uint64_t available =
-		capacity > class->blocks_in_use ? capacity - class->blocks_in_use : 0;
-	stats->classes[stats->class_count++] = (struct mt_stats_class){
-		.index = class->index,
-		.size = (uint32_t)size,
-		.pools = class->pools,
-		.blocks_in_use = class->blocks_in_use,
-		.blocks_available = available,
-		.requested_bytes = class->requested_bytes,
-		.inherited = class->inherited,
-		.waiting = count_waiting(places, class->index).count};
+	uint64_t taken = class->blocks_in_use + class->waiting;
+	uint64_t available = capacity > taken ? capacity - taken : 0;
+	stats->classes[stats->class_count++] =
+		(struct mt_stats_class){.index = class->index,
+					.size = (uint32_t)size,
+					.pools = class->pools,
+					.blocks_in_use = class->blocks_in_use,
+					.blocks_available = available,
+					.requested_bytes = class->requested_bytes,
+					.inherited = class->inherited,
+					.waiting = class->waiting};
 	uint64_t room = places->geometry.pool_bytes - MT_POOL_HEADER_BYTES;
 	stats->bytes.in_use += class->blocks_in_use * size;
+	stats->bytes.waiting += class->waiting * size;
 	stats->bytes.available += available * size;
 	stats->bytes.pool_headers += class->pools * MT_POOL_HEADER_BYTES;
 	stats->bytes.quantization += class->pools * (room % size);
@@ -171,7 +172,7 @@ static int add_c_library(struct mt_stats *stats, struct mt_error *err)
 	int64_t in_blocks = (int64_t)places->arenas.large_block_bytes;
 	int64_t rest = mt_wrapping_subtract((int64_t)whole.mapped_bytes, in_blocks);
 	rest = mt_wrapping_subtract(rest, mt_wrapping_add(below, above));
-	struct waiting waiting = count_waiting(places, MT_CLASS_LARGE);
+	struct waiting waiting = large_waiting(places);
 	rest = mt_wrapping_subtract(rest, (int64_t)waiting.bytes);
 	if (!places->has_own_layers)
 		below = above = rest = mt_stats_none;
@@ -194,7 +195,7 @@ static int add_c_library(struct mt_stats *stats, struct mt_error *err)
 
 struct small_sums {
 	uint64_t pools, blocks, requested;
-	uint64_t waiting, waiting_bytes;
+	uint64_t waiting;
 };
 
 static struct small_sums sum_small(const struct mt_stats *stats)
@@ -205,7 +206,6 @@ static struct small_sums sum_small(const struct mt_stats *stats)
 		sums.blocks += stats->classes[i].blocks_in_use;
 		sums.requested += stats->classes[i].requested_bytes;
 		sums.waiting += stats->classes[i].waiting;
-		sums.waiting_bytes += stats->classes[i].waiting * stats->classes[i].size;
 	}
 	return sums;
 }
@@ -247,8 +247,8 @@ static int add_small(struct mt_stats *stats, struct mt_error *err)
 	} lines[] = {
 		{"pools in use", sums.pools, sums.pools * geometry->pool_bytes},
 		{"blocks in use", sums.blocks, stats->bytes.in_use},
-		{"requested in them", sums.blocks - sums.waiting, sums.requested},
-		{waiting_name, sums.waiting, sums.waiting_bytes},
+		{"requested in them", sums.blocks, sums.requested},
+		{waiting_name, sums.waiting, stats->bytes.waiting},
 	};
 	size_t line_count = sizeof lines / sizeof *lines - !sums.waiting;
 	struct mt_stats_layer *line = add_layer(
@@ -435,6 +435,7 @@ static int add_numbers(const struct mt_stats *stats, struct mt_report *report,
 		{"bytes", "pool_headers", bytes->pool_headers},
 		{"bytes", "quantization", bytes->quantization},
 		{"bytes", "arena_alignment", bytes->arena_alignment},
+		{"bytes", "waiting", bytes->waiting},
 		{"large", "blocks", arenas->large_blocks},
 		{"large", "requested_bytes", arenas->large_bytes},
 		{"large", "block_bytes", arenas->large_block_bytes},

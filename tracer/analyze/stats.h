@@ -14,13 +14,14 @@ struct mt_stats_class {
 	uint64_t pools, blocks_in_use, blocks_available;
 	uint64_t requested_bytes; /* without those of inherited blocks */
 	uint64_t inherited;       /* of blocks_in_use */
-	uint64_t waiting; /* of them: freed, and in the quarantine of debug modes */
+	uint64_t waiting; /* besides: freed, and in the quarantine of debug modes */
 };
 
 /* All that an arena's bytes are used for. */
 struct mt_stats_bytes {
 	uint64_t in_use, available, unused_pools, pool_headers, quantization;
 	uint64_t arena_alignment; /* always 0: arenas lie where pools begin */
+	uint64_t waiting;         /* freed blocks in the quarantine of debug modes */
 };
 
 /* A figure of a layer that does not apply, or is not known. */

@@ -216,7 +216,7 @@ static int count_waiting(struct work *work, const struct mt_state_pool *pool,
 	struct mt_census *census = work->census;
 	struct mt_record_class *class = &census->classes[pool->class_index];
 	uint32_t traceback = 0;
-	class->blocks_in_use++;
+	class->waiting++;
 	if (!census->has_places)
 		return 0;
 	int rc = waiting_traceback_of(work, id, &traceback, err);
