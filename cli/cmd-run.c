@@ -153,6 +153,17 @@ static const struct command_option run_table[] = {
 	{0},
 };
 
+/* The library's own. */
+static const struct option_choice after_errors[] = {
+	{"abort", 1}, {"continue", 2}, {NULL, 0}};
+static const struct option_choice tracings[] = {{"on", 1}, {"off", 2}, {NULL, 0}};
+static const struct command_option variables[] = {
+	{.environment = "MEMTRACE_QUARANTINE", .type = OPTION_SIZE},
+	{.environment = "MEMTRACE_DEBUG", .type = OPTION_CHOICE, .choices = after_errors},
+	{.environment = "MEMTRACE_TRACING", .type = OPTION_CHOICE, .choices = tracings},
+	{0},
+};
+
 static void set(const char *name, const char *value)
 {
 	setenv(name, value, 1);
@@ -214,7 +225,7 @@ static void set_environment(const struct run_options *options)
 		set_number("MEMTRACE_SNAPSHOT_EVERY", options->snapshot_every.ns / 1000,
 			   "us");
 	if (options->snapshot_every.bytes)
-		set_number("MEMTRACE_SNAPSHOT_EVERY", options->snapshot_every.bytes, "");
+		set_number("MEMTRACE_SNAPSHOT_EVERY", options->snapshot_every.bytes, "B");
 }
 
 static int check_output(struct mt_error *err)
@@ -309,6 +320,8 @@ static int run_run(const struct invocation *invocation, struct mt_error *err)
 	if (rc == 0 && options->gate.judges_all && is_on("MEMTRACE_NO_CHILDREN"))
 		rc = mt_fail(err, MT_ERR_USAGE,
 			     "--gate-all and --no-children cannot be used together");
+	if (rc == 0)
+		rc = mt_command_check_variables(variables, err);
 	if (rc == 0)
 		rc = check_output(err);
 	if (rc < 0)

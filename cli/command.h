@@ -126,6 +126,14 @@ struct command {
 /* All commands, ends with NULL; defined in main.c. */
 extern const struct command *const mt_commands[];
 
+/*
+ * Variables without an option: entries with nothing but environment, type and what the type
+ * takes, up to one without environment. A value that an option would not take is
+ * MT_ERR_USAGE; others are not stored.
+ */
+int mt_command_check_variables(const struct command_option *variables,
+			       struct mt_error *err);
+
 /* NULL: no such command. */
 const struct command *mt_command_find(const char *name);
 

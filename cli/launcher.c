@@ -125,11 +125,12 @@ int mt_launcher_check_directory(const char *output, struct mt_error *err)
 		       directory, strerror(errno));
 }
 
-/* An interval as --snapshot-every has it; a value that is none is ignored. */
+/* An interval as --snapshot-every has it; where it is none the library says so. */
 static struct mt_schedule schedule_from(const char *text)
 {
 	struct mt_schedule schedule = {0};
-	if (text && mt_value_time(text, &schedule.every_ns, NULL) < 0 &&
+	bool has_unit = text && text[strspn(text, "0123456789.")];
+	if (has_unit && mt_value_time(text, &schedule.every_ns, NULL) < 0 &&
 	    mt_value_size(text, &schedule.every_bytes, NULL) < 0)
 		schedule = (struct mt_schedule){0};
 	return schedule;
@@ -143,7 +144,7 @@ struct mt_collector_options mt_launcher_collector_options(void)
 		output = NULL;
 	return (struct mt_collector_options){
 		.output = output,
-		.replaces = force && *force && strcmp(force, "0"),
+		.replaces = force && !strcmp(force, "1"),
 		.schedule = schedule_from(getenv("MEMTRACE_SNAPSHOT_EVERY")),
 		.name_frames = name_frames};
 }

@@ -390,6 +390,23 @@ static int take_environment(struct parser *p)
 	return rc;
 }
 
+int mt_command_check_variables(const struct command_option *variables,
+			       struct mt_error *err)
+{
+	union {
+		uint64_t number;
+		int choice;
+		struct option_interval interval;
+	} unused;
+	int rc = 0;
+	for (; rc == 0 && variables->environment; variables++) {
+		const char *value = getenv(variables->environment);
+		if (value && *value)
+			rc = store_variable(variables, value, &unused, err);
+	}
+	return rc;
+}
+
 static int check_operands(struct parser *p)
 {
 	const struct command *c = p->command;

@@ -4,6 +4,7 @@
  */
 #include "preload/config.h"
 
+#include "preload/setting.h"
 #include "tracer/record/syscall.h"
 
 #include <stddef.h>
@@ -47,68 +48,6 @@ const char *config_find(char *const *environment, const char *name)
 	return NULL;
 }
 
-static bool is_same(const char *a, const char *b)
-{
-	while (*a && *a == *b) {
-		a++;
-		b++;
-	}
-	return *a == *b;
-}
-
-/* The index of value among names, NULL at the end; 0 and a note where it is none. */
-static int choice(char *const *environment, const char *variable,
-		  const char *const *names)
-{
-	const char *value = config_find(environment, variable);
-	if (!value || !*value)
-		return 0;
-	for (int i = 0; names[i]; i++)
-		if (is_same(value, names[i]))
-			return i;
-	config.misunderstood = variable;
-	return 0;
-}
-
-static uint32_t number(char *const *environment, const char *variable, uint32_t least,
-		       uint32_t most, uint32_t otherwise)
-{
-	const char *value = config_find(environment, variable);
-	if (!value || !*value)
-		return otherwise;
-	uint64_t result = 0;
-	for (; *value >= '0' && *value <= '9' && result <= most; value++)
-		result = result * 10 + (uint64_t)(*value - '0');
-	if (!*value && result >= least && result <= most)
-		return (uint32_t)result;
-	config.misunderstood = variable;
-	return otherwise;
-}
-
-/* As number, with the units that the options have; without fractions. */
-static uint64_t size(char *const *environment, const char *variable, uint64_t otherwise)
-{
-	static const struct {
-		char name[4];
-		uint32_t factor;
-	} units[] = {{"", 1},           {"B", 1},       {"k", 1 << 10},   {"K", 1 << 10},
-		     {"KiB", 1 << 10},  {"M", 1 << 20}, {"MiB", 1 << 20}, {"G", 1 << 30},
-		     {"GiB", 1 << 30},  {"kB", 1000},   {"KB", 1000},     {"MB", 1000000},
-		     {"GB", 1000000000}};
-	const char *value = config_find(environment, variable);
-	if (!value || !*value)
-		return otherwise;
-	uint64_t result = 0;
-	bool has_digit = *value >= '0' && *value <= '9';
-	for (; *value >= '0' && *value <= '9' && result < UINT32_MAX; value++)
-		result = result * 10 + (uint64_t)(*value - '0');
-	for (size_t i = 0; has_digit && i < sizeof units / sizeof *units; i++)
-		if (is_same(value, units[i].name))
-			return result * units[i].factor;
-	config.misunderstood = variable;
-	return otherwise;
-}
-
 static void read_malloc(char *const *environment)
 {
 	static const char *const names[] = {
@@ -123,7 +62,7 @@ static void read_malloc(char *const *environment)
 			{MT_MALLOC_PYMALLOC, MT_CHECK_DEBUG},
 			{MT_MALLOC_LIBC, MT_CHECK_DEBUG},
 			{MT_MALLOC_PYMALLOC, MT_CHECK_GUARD}};
-	int found = choice(environment, "MEMTRACE_MALLOC", names);
+	int found = setting_choice(environment, "MEMTRACE_MALLOC", names);
 	config.malloc_mode = meanings[found].mode;
 	config.check_mode = meanings[found].checks;
 }
@@ -134,6 +73,52 @@ static void copy_socket(const char *name)
 		config.socket[i] = name[i];
 }
 
+static void read_modes(char *const *env)
+{
+	static const char *const geometries[] = {"modern", "classic", NULL};
+	static const char *const tracings[] = {"on", "off", NULL};
+	static const char *const ends[] = {"abort", "continue", NULL};
+	static const char *const owners[] = {"ours", "own", NULL};
+	config.geometry = (enum mt_geometry_kind)setting_choice(env, "MEMTRACE_GEOMETRY",
+								geometries);
+	config.is_tracing_off = setting_choice(env, "MEMTRACE_TRACING", tracings);
+	config.goes_on = setting_choice(env, "MEMTRACE_DEBUG", ends);
+	const char *own = config_find(env, "PYTHONMALLOC");
+	config.python_is_ours =
+		!setting_choice(env, "MEMTRACE_PYTHON_MALLOC", owners) && !(own && *own);
+}
+
+static void read_limits(char *const *env)
+{
+	config.guard_budget_bytes =
+		setting_size(env, "MEMTRACE_GUARD_BUDGET", DEFAULT_GUARD_BUDGET);
+	config.guard_sample =
+		setting_number(env, "MEMTRACE_GUARD_SAMPLE", 1, MAX_GUARD_SAMPLE, 1);
+	config.quarantine_bytes =
+		setting_size(env, "MEMTRACE_QUARANTINE", DEFAULT_QUARANTINE);
+	config.nframe =
+		setting_number(env, "MEMTRACE_NFRAME", 1, MT_MAX_NFRAME, DEFAULT_NFRAME);
+	config.only_pid = setting_number(env, "MEMTRACE_ONLY", 1, INT32_MAX, 0);
+}
+
+static void read_leaks(char *const *env)
+{
+	if (setting_flag(env, "MEMTRACE_DUP"))
+		config.leaks_wishes |= MT_SNAPSHOT_WITH_HASHES;
+	if (setting_flag(env, "MEMTRACE_CONTENTS"))
+		config.leaks_wishes |= MT_SNAPSHOT_WITH_CONTENTS;
+	config.finds_leaks = setting_flag(env, "MEMTRACE_LEAKS") || config.leaks_wishes;
+	config.tests_itself = setting_flag(env, "MEMTRACE_SELF_TEST");
+}
+
+/* They are the collector's, which has nowhere to complain. */
+static void check_others(char *const *env)
+{
+	setting_flag(env, "MEMTRACE_FORCE");
+	setting_check_interval(env, "MEMTRACE_SNAPSHOT_EVERY");
+	setting_check_name(env, "MEMTRACE_OUTPUT");
+}
+
 void config_read(void)
 {
 	static bool is_read;
@@ -142,35 +127,14 @@ void config_read(void)
 	is_read = true;
 	char *const *env = config_environment();
 	read_malloc(env);
-	config.geometry = (enum mt_geometry_kind)choice(
-		env, "MEMTRACE_GEOMETRY",
-		(const char *const[]){"modern", "classic", NULL});
-	config.is_tracing_off =
-		choice(env, "MEMTRACE_TRACING", (const char *const[]){"on", "off", NULL});
-	config.goes_on = choice(env, "MEMTRACE_DEBUG",
-				(const char *const[]){"abort", "continue", NULL});
-	config.guard_budget_bytes =
-		size(env, "MEMTRACE_GUARD_BUDGET", DEFAULT_GUARD_BUDGET);
-	config.guard_sample =
-		number(env, "MEMTRACE_GUARD_SAMPLE", 1, MAX_GUARD_SAMPLE, 1);
-	config.quarantine_bytes = size(env, "MEMTRACE_QUARANTINE", DEFAULT_QUARANTINE);
-	config.nframe = number(env, "MEMTRACE_NFRAME", 1, MT_MAX_NFRAME, DEFAULT_NFRAME);
-	config.only_pid = number(env, "MEMTRACE_ONLY", 1, INT32_MAX, 0);
-	const char *own = config_find(env, "PYTHONMALLOC");
-	config.python_is_ours = !choice(env, "MEMTRACE_PYTHON_MALLOC",
-					(const char *const[]){"ours", "own", NULL}) &&
-				!(own && *own);
+	read_modes(env);
+	read_limits(env);
+	read_leaks(env);
+	check_others(env);
 	config.collector = config_find(env, "MEMTRACE_COLLECTOR");
-	if (number(env, "MEMTRACE_DUP", 0, 1, 0))
-		config.leaks_wishes |= MT_SNAPSHOT_WITH_HASHES;
-	if (number(env, "MEMTRACE_CONTENTS", 0, 1, 0))
-		config.leaks_wishes |= MT_SNAPSHOT_WITH_CONTENTS;
-	config.finds_leaks =
-		number(env, "MEMTRACE_LEAKS", 0, 1, 0) || config.leaks_wishes;
-	config.tests_itself = number(env, "MEMTRACE_SELF_TEST", 0, 1, 0);
 	copy_socket(config_find(env, "MEMTRACE_SOCKET"));
 	/* Without `run`, who finds no collector is the main process. */
-	if (number(env, "MEMTRACE_NO_CHILDREN", 0, 1, 0) && !config.only_pid &&
+	if (setting_flag(env, "MEMTRACE_NO_CHILDREN") && !config.only_pid &&
 	    !config.socket[0])
 		config.only_pid = (uint32_t)mt_syscall3(SYS_getpid, 0, 0, 0);
 }

@@ -43,8 +43,6 @@ struct config {
 	char socket[MT_SOCKET_NAME_BYTES];
 	/* MEMTRACE_COLLECTOR: the command that collects; NULL: found beside the library. */
 	const char *collector;
-	/* A variable with a value that we do not understand, to be told; NULL: none. */
-	const char *misunderstood;
 };
 
 extern struct config config;

@@ -19,6 +19,7 @@
 #include "preload/libc.h"
 #include "preload/look.h"
 #include "preload/python.h"
+#include "preload/setting.h"
 #include "preload/thread.h"
 #include "tracer/record/modules.h"
 #include "tracer/record/pages.h"
@@ -113,12 +114,16 @@ bool process_start(void)
 	return is_recorded;
 }
 
-/* To the tree's collector; where there is none, or none any more, to one of our own. */
+/*
+ * To the tree's collector; where there is none, or none any more, to one of our own: then
+ * the tree begins here, and what its environment has wrong is told once.
+ */
 static bool reach_collector(void)
 {
 	if (config.socket[0] &&
 	    mt_state_hand_over(config.socket, HAND_OVER_TIMEOUT_MS, false))
 		return true;
+	setting_say_misunderstood();
 	return launch_collector() &&
 	       mt_state_hand_over(config.socket, HAND_OVER_TIMEOUT_MS, true);
 }
@@ -131,19 +136,6 @@ static bool is_without_trace(void)
 	process_give_up("not recorded: the trace cannot be written here; "
 			"MEMTRACE_OUTPUT names another place");
 	return true;
-}
-
-static void say_misunderstood(void)
-{
-	char line[128];
-	size_t length = 0;
-	for (const char *from = config.misunderstood; *from && length < 64; from++)
-		line[length++] = *from;
-	for (const char *from = " has a value that is not known; it is ignored"; *from;
-	     from++)
-		line[length++] = *from;
-	line[length] = '\0';
-	mt_say(line);
 }
 
 /*
@@ -186,8 +178,6 @@ __attribute__((constructor(101))) static void process_construct(void)
 		process_give_up(mt_state_missing());
 		return;
 	}
-	if (config.misunderstood)
-		say_misunderstood();
 	if (config.check_mode == MT_CHECK_GUARD && !(fence.bytes && fault_start()))
 		mt_say("no block is guarded: no address space for it");
 	libc_make_ready();

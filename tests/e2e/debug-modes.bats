@@ -96,9 +96,9 @@ told_after_snapshot() {
 		MEMTRACE_QUARANTINE=$size run -0 memtrace run -q --force -o t.mtz --malloc debug true
 		[ -z "$output" ]
 	done
-	MEMTRACE_QUARANTINE=much run -134 memtrace run -q --force -o t.mtz --malloc debug \
-		"$damages" freed 0 </dev/null
-	[[ $output == *"MEMTRACE_QUARANTINE has a value that is not known"* ]]
+	MEMTRACE_QUARANTINE=much run -134 env LD_PRELOAD="$build/libmemtrace.so" MEMTRACE_FORCE=1 \
+		MEMTRACE_OUTPUT=t.mtz MEMTRACE_MALLOC=debug "$damages" freed 0 </dev/null
+	[[ $output == *"MEMTRACE_QUARANTINE: 'much' is not a size"*"; 16MiB is used"* ]]
 }
 
 @test "debug: where the collector is gone the report has addresses" {

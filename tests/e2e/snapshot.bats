@@ -128,9 +128,37 @@ complete() {
 	[[ $output == *"not recorded: the trace cannot be written here"* ]]
 }
 
-@test "preload alone: a value that is not known is said once" {
-	run -0 env LD_PRELOAD="$build/libmemtrace.so" MEMTRACE_MALLOC=nonsense /bin/true
-	[ "$output" = "memtrace: MEMTRACE_MALLOC has a value that is not known; it is ignored" ]
+# variables: those that the manual page lists.
+variables() {
+	grep '^\.It Ev MEMTRACE_' "$root/man/memtrace.1" | grep -o 'MEMTRACE_[A-Z_]*'
+}
+
+@test "preload alone: no value that is not known is passed over; what is used is said once" {
+	[ "$(variables | wc -l)" -ge 16 ]
+	for variable in $(variables); do
+		bad=nonsense
+		[ $variable != MEMTRACE_OUTPUT ] || bad=%q.mtz
+		run -0 env MEMTRACE_OUTPUT=t.mtz MEMTRACE_FORCE=1 LD_PRELOAD="$build/libmemtrace.so" \
+			$variable=$bad sh -c '/bin/true; /bin/true; exec /bin/true'
+		[ "${#lines[@]}" = 1 ]
+		[[ $output == "memtrace: $variable: '$bad' "*"; "*" used" ||
+			$output == "memtrace: MEMTRACE_SNAPSHOT_EVERY: 'nonsense' "*"; no snapshots are taken by themselves" ]]
+		run -125 env $variable=$bad memtrace run -q /bin/true
+	done
+	run -0 env LD_PRELOAD="$build/libmemtrace.so" MEMTRACE_OUTPUT=t.mtz MEMTRACE_FORCE=1 \
+		MEMTRACE_MALLOC=nonsense MEMTRACE_NFRAME=0 MEMTRACE_QUARANTINE=1.5Mib /bin/true
+	[ "$output" = "memtrace: MEMTRACE_MALLOC: 'nonsense' is none of pymalloc, malloc, debug, pymalloc_debug, malloc_debug, guard; pymalloc is used
+memtrace: MEMTRACE_QUARANTINE: '1.5Mib' is not a size such as 4096, 10k or 1.5GiB; 16MiB is used
+memtrace: MEMTRACE_NFRAME: '0' is no number from 1 to 1024; 128 is used" ]
+}
+
+@test "preload alone: what an option takes its variable takes" {
+	for setting in QUARANTINE=1.5MiB GUARD_BUDGET=100GiB QUARANTINE=1T NFRAME=1024 LEAKS=0 \
+		SNAPSHOT_EVERY=1.5s SNAPSHOT_EVERY=64MiB OUTPUT=%e%%.mtz MALLOC= DEBUG=continue; do
+		run -0 env MEMTRACE_OUTPUT=t.mtz MEMTRACE_FORCE=1 "MEMTRACE_$setting" \
+			LD_PRELOAD="$build/libmemtrace.so" /bin/true
+		[ -z "$output" ]
+	done
 }
 
 @test "preload alone: a collector that is gone is replaced for the next program" {

@@ -1,4 +1,4 @@
-// inside: preload/pymalloc.c preload/config.c preload/arenas.c
+// inside: preload/pymalloc.c preload/config.c preload/setting.c preload/arenas.c
 /*
  * test-pymalloc.c - the small-object allocator against CPython's published tables and
  * against a plain model of its algorithm: the same requests give the same addresses.
