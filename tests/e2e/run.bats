@@ -166,6 +166,14 @@ recorded() {
 	[ -e memtrace.true.*.mtz ]
 }
 
+@test "run: a forked child that is left out asks nothing of the collector at its end" {
+	# Of programs that live for more than 50 ms the collector asks the kernel.
+	run -0 memtrace run -q --no-children -o t.mtz -- \
+		bash -c 'x=$(x=$(printf %s again; sleep 0.1); echo $x); echo $x'
+	[ "$output" = again ]
+	memtrace info --json t.mtz | jq -e '[.losses[].reason] == []'
+}
+
 @test "run: children are left out with --no-children" {
 	memtrace run -q --no-children -o t.mtz -- sh -c 'ls / >/dev/null; (ls / >/dev/null; true)'
 	recorded t.mtz

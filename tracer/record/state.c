@@ -458,6 +458,8 @@ void mt_state_detach(void)
 		return;
 	mt_state_close_fds();
 	map_all(-1, -1);
+	/* In a forked child: it is not who was handed over. */
+	own.pid = (uint32_t)mt_syscall3(SYS_getpid, 0, 0, 0);
 	fill_header();
 	mt_state.header->totals.tracing = 0;
 }
