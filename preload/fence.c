@@ -22,6 +22,7 @@ enum {
 	MAPPINGS_PER_BLOCK = 2, /* its data, and the fence before the next one */
 	DEFAULT_MAPPINGS = 65530,
 	FENCE_MAPPING = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE,
+	MOST_PRESENT_BYTES = 4 * MT_PAGE_BYTES,
 	SPARE_PAGES = 256, /* as many mappings, for the program when there are no more */
 	SCAN_CELLS =
 		1024, /* looked at for a place, at most; the next search goes on there */
@@ -264,26 +265,34 @@ void fence_forget(struct thread *thread, struct fence_block *block)
 		mt_counters_free(&thread->recorder, id, block->size);
 }
 
+static bool replace_pages(unsigned char *first, size_t bytes, int protection, int flags)
+{
+	return mt_syscall_is_address(
+		mt_syscall6(SYS_mmap, (long)first, (long)bytes, protection,
+			    FENCE_MAPPING | MAP_FIXED | flags, -1, 0));
+}
+
 /*
  * A new mapping in place of the old one: the kernel joins it with its neighbours, so that
  * freed blocks take no mapping, which it does not once pages were written.
  */
 static bool close_pages(unsigned char *first, size_t bytes)
 {
-	long result = mt_syscall6(SYS_mmap, (long)first, (long)bytes, PROT_NONE,
-				  FENCE_MAPPING | MAP_FIXED, -1, 0);
-	if (mt_syscall_is_address(result))
+	if (replace_pages(first, bytes, PROT_NONE, 0))
 		return true;
 	mt_syscall3(SYS_mprotect, (long)first, (long)bytes, PROT_NONE);
 	return false;
 }
 
+/* Of a small block all pages are written to at once: present ones save it the faults. */
 static bool open_pages(const struct fence_block *block, size_t bytes)
 {
 	unsigned char *first = fence_cell_start(fence_cell_of(block));
 	if (atomic_load_explicit(&fence_range.was_opened, memory_order_relaxed) &&
 	    !close_pages(first, (size_t)block->cells * FENCE_CELL_BYTES))
 		return false;
+	if (bytes <= MOST_PRESENT_BYTES)
+		return replace_pages(first, bytes, PROT_READ | PROT_WRITE, MAP_POPULATE);
 	return mt_pages_commit(first, bytes);
 }
 
