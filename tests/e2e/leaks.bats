@@ -69,16 +69,20 @@ line_of() {
 	stories lost dead-slots,returned
 }
 
-@test "leaks: pointers past the end, and those in another form, are none" {
-	stories lost past-end,hidden,neighbours,recycled
+@test "leaks: pointers in another form are none, nor are those to the end of a neighbour" {
+	stories lost hidden,neighbours,recycled
 }
 
 @test "leaks: variables hold, in the program and in an opened module" {
 	stories held global,below,opened-module,aligned-by-hand
 }
 
-@test "leaks: a pointer to the middle, or a tagged one, leaves a block possible" {
-	stories held middle,below-middle,tagged
+@test "leaks: a pointer to the middle, to the end, or a tagged one, leaves a block possible" {
+	stories held middle,below-middle,past-end,tagged
+}
+
+@test "leaks: a pointer beyond a block's end is none" {
+	stories held beyond-end
 }
 
 @test "leaks: thread-locals hold, of main and of another thread" {
@@ -143,7 +147,7 @@ line_of() {
 }
 
 @test "leaks: strings, vectors and maps of C++" {
-	stories objects unique,string-growth,lost-string,lost-short-string,vector-growth,lost-vector,types,map
+	stories objects unique,string-growth,lost-string,lost-short-string,vector-growth,lost-vector,types,map,empty-array
 }
 
 @test "leaks: text leads from the definite block to what is lost with it" {

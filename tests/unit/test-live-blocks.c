@@ -106,11 +106,19 @@ static void make_small(void)
 					       known.image.header.geometry.class_count));
 }
 
+/* Where the next one begins: some right behind, most after what malloc puts between. */
+static uint64_t behind_large(uint64_t end)
+{
+	uint64_t gap = next_random() % 8 ? 32 + next_random() % 64 : 0;
+	return (end + gap + (next_random() % 50 ? 0 : 1 << 20) + 15) & ~UINT64_C(15);
+}
+
 /* Below the heap, or above it; in any order in the table. */
 static void make_large(uint64_t at, uint32_t first, uint32_t count)
 {
 	for (uint32_t i = 0; i < count; i++) {
 		uint64_t size = next_random() % 20 ? next_random() % 3000 : 1 << 20;
+		size &= -(uint64_t)(next_random() % 2 ? 16 : 1);
 		struct mt_state_block block = {.address = at,
 					       .size = size,
 					       .traceback = 1 + next_random() % 1000};
@@ -119,10 +127,31 @@ static void make_large(uint64_t at, uint32_t first, uint32_t count)
 			    entry * sizeof block,
 		    &block, sizeof block);
 		add_known(at, size, block.traceback);
-		at += (size + 32 + next_random() % 64 +
-		       (next_random() % 50 ? 0 : 1 << 20)) &
-		      ~UINT64_C(15);
+		at = behind_large(at + (size ? size : 1));
 	}
+}
+
+/* What is at the end of a block: another one, itself, or, where it has no spare byte, none. */
+static uint32_t block_at_end(const struct mt_live *live, uint32_t i)
+{
+	const struct mt_live_block *block = &known.blocks[i];
+	uint64_t end = block->address + block->size;
+	if (block->size && i + 1 < known.count && known.blocks[i + 1].address == end)
+		return i + 1;
+	bool is_full = block->address - HEAP < live->bytes &&
+		       block->size % live->geometry.alignment == 0;
+	return is_full ? MT_LIVE_NONE : i;
+}
+
+static bool is_right_at_end(const struct mt_live *live, uint32_t i)
+{
+	const struct mt_live_block *block = &known.blocks[i];
+	uint64_t end = block->address + block->size, offset;
+	uint32_t wanted = block_at_end(live, i);
+	return mt_live_find(live, end, &offset) == wanted &&
+	       (wanted != i || offset == block->size) &&
+	       (wanted == MT_LIVE_NONE || mt_live_may_hold(live, end)) &&
+	       mt_live_find(live, end + 1, &offset) != i;
 }
 
 static void check_block(const struct mt_live *live, uint32_t i)
@@ -135,8 +164,7 @@ static void check_block(const struct mt_live *live, uint32_t i)
 	is_right &= mt_live_find(live, block->address, &offset) == i && offset == 0;
 	is_right &= mt_live_find(live, block->address + size - 1, &offset) == i &&
 		    offset == size - 1;
-	uint32_t behind = mt_live_find(live, block->address + size, &offset);
-	is_right &= behind == MT_LIVE_NONE || (behind == i + 1 && offset == 0);
+	is_right &= is_right_at_end(live, i);
 	is_right &= mt_live_find(live, block->address - 1, &offset) != i;
 	is_right &= mt_live_may_hold(live, block->address);
 	if (!is_right)

@@ -86,8 +86,8 @@ static bool is_object(struct reading *r, uint32_t block, uint64_t start)
 
 /*
  * A pointer into the middle that is as good as one to the beginning, as it is the only
- * one that the program keeps: to the elements of a new[] behind their number (or, the
- * same, to what SQLite puts behind its size), to the characters of an old std::string, to
+ * one that the program keeps: to the elements of a new[] behind their number, which may
+ * be none (or, the same, to what SQLite puts behind its size), to the characters of an old std::string, to
  * a base that is not the first, to an object of CPython behind what its collector needs,
  * and to a red node of tsearch.
  */
@@ -95,14 +95,14 @@ static bool is_ordinary(struct reading *r, uint32_t block, uint64_t address,
 			uint64_t offset, uint64_t size)
 {
 	uint64_t start = address - offset;
-	if (r->python == MT_PYTHON_OURS &&
+	if (r->python == MT_PYTHON_OURS && offset < size &&
 	    (offset == PYTHON_HEAD_BYTES || offset == 2 * PYTHON_HEAD_BYTES))
 		return true;
 	if (offset == 1 && size == TREE_NODE_BYTES)
 		return true;
 	if (offset == ARRAY_COOKIE_BYTES) {
-		uint64_t count = peek(r, start);
-		if (count && count <= size && (size - offset) % count == 0)
+		uint64_t count = peek(r, start), rest = size - offset;
+		if (rest ? count && count <= size && rest % count == 0 : !count)
 			return true;
 	}
 	if (offset == STRING_HEAD_BYTES) {

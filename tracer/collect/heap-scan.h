@@ -2,9 +2,9 @@
  * heap-scan.h - search a process's memory for pointers to its live blocks. Outside.
  *
  * The process stands still while its memory is read; what leads where is found out when
- * it goes on again. Pointers are words at multiples of 8. The end of a block is not in
- * it; a pointer into its middle makes it possible, unless programs are known to keep
- * such ones: see heap-scan-read.c.
+ * it goes on again. Pointers are words at multiples of 8. One into the middle of a block,
+ * or to its end where no other block can begin, makes it possible, unless programs are
+ * known to keep such ones: see heap-scan-read.c.
  */
 #ifndef MT_TRACER_COLLECT_HEAP_SCAN_H
 #define MT_TRACER_COLLECT_HEAP_SCAN_H

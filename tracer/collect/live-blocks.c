@@ -447,7 +447,7 @@ static void number(struct mt_live *heap)
 	if (!heap->cluster_count)
 		return;
 	uint64_t start = heap->clusters[0].start;
-	uint64_t end = heap->clusters[heap->cluster_count - 1].end;
+	uint64_t end = heap->clusters[heap->cluster_count - 1].end + 1;
 	heap->lowest = start < heap->lowest ? start : heap->lowest;
 	heap->highest = end > heap->highest ? end : heap->highest;
 }
@@ -534,22 +534,23 @@ static uint32_t find_small(const struct mt_live *heap, uint64_t address, uint64_
 	if (!*offset)
 		return number;
 	uint32_t slack = heap->words[number - heap->small_first] & MT_SLACK_MASK;
-	return *offset >= size - slack ? MT_LIVE_NONE : number;
+	return *offset > size - slack ? MT_LIVE_NONE : number;
 }
 
+/* The last that begins at or before the address, if it reaches that far. */
 static const struct mt_live_cluster *find_cluster(const struct mt_live *heap,
 						  uint64_t address)
 {
 	uint32_t low = 0, high = heap->cluster_count;
 	while (low < high) {
 		uint32_t middle = low + (high - low) / 2;
-		if (heap->clusters[middle].end <= address)
+		if (heap->clusters[middle].start <= address)
 			low = middle + 1;
 		else
 			high = middle;
 	}
-	const struct mt_live_cluster *cluster = &heap->clusters[low];
-	return low < heap->cluster_count && cluster->start <= address ? cluster : NULL;
+	return low && address <= heap->clusters[low - 1].end ? &heap->clusters[low - 1]
+							     : NULL;
 }
 
 static uint32_t large_number(const struct mt_live *heap, uint32_t index)
@@ -573,8 +574,7 @@ static uint32_t find_large(const struct mt_live *heap, uint64_t address, uint64_
 	}
 	const struct mt_live_large *block = &heap->large[index];
 	*offset = address - block->address;
-	return *offset && *offset >= large_size(block) ? MT_LIVE_NONE
-						       : large_number(heap, index);
+	return *offset > large_size(block) ? MT_LIVE_NONE : large_number(heap, index);
 }
 
 uint32_t mt_live_find(const struct mt_live *heap, uint64_t address, uint64_t *offset)

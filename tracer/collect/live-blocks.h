@@ -110,8 +110,9 @@ void mt_live_deinit(struct mt_live *heap);
 uint64_t mt_live_bytes(const struct mt_live *heap);
 
 /*
- * The live block that the address lies in, and how far; MT_LIVE_NONE: in none. The end of
- * a block is not in it; its beginning always is.
+ * The live block that the address lies in, and how far; MT_LIVE_NONE: in none. Where a
+ * block ends belongs to it, unless another one may begin there: a small block that fills
+ * its place has no byte to spare.
  */
 uint32_t mt_live_find(const struct mt_live *heap, uint64_t address, uint64_t *offset);
 

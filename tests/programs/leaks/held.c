@@ -51,6 +51,25 @@ static NOINLINE void below_middle(void)
 	expect("possible", 2, 96);
 }
 
+static void *volatile ends[4];
+
+/* Small ones that fill their class without the byte to spare, and large ones. */
+static NOINLINE void past_end(void)
+{
+	static const size_t sizes[] = {32, 416, 3000, 100000};
+	for (int i = 0; i < 4; i++)
+		ends[i] = (char *)story_block(sizes[i]) + sizes[i];
+	expect("possible", 4, 32 + 416 + 3000 + 100000);
+}
+
+/* One byte further is somewhere else. */
+static NOINLINE void beyond_end(void)
+{
+	ends[0] = (char *)story_block(32) + 33;
+	ends[1] = (char *)story_block(3000) + 3001;
+	expect("definite", 2, 3032);
+}
+
 /* As those do who align what malloc gave them: the block knows where it begins. */
 static NOINLINE void aligned_by_hand(void)
 {
@@ -513,6 +532,8 @@ int main(int argc, char **argv)
 		{"middle", middle},
 		{"below-middle", below_middle},
 		{"aligned-by-hand", aligned_by_hand},
+		{"past-end", past_end},
+		{"beyond-end", beyond_end},
 		{"tagged", tagged},
 		{"thread-local", thread_local_of_main},
 		{"thread-local-of-other", thread_local_of_other},

@@ -139,6 +139,16 @@ static NOINLINE void story_map()
 	expect("reachable", 201, -1);
 }
 
+static Node *volatile nodes;
+
+/* All that is kept is where the first element would be: behind their number, which is 0. */
+static NOINLINE void story_empty_array()
+{
+	volatile size_t none = 0;
+	nodes = new Node[none];
+	expect("reachable", 1, sizeof(size_t));
+}
+
 int main(int argc, char **argv)
 {
 	static const struct story stories[] = {
@@ -152,6 +162,7 @@ int main(int argc, char **argv)
 		{"lost-vector", story_lost_vector},
 		{"types", story_types},
 		{"map", story_map},
+		{"empty-array", story_empty_array},
 		{nullptr, nullptr},
 	};
 	find_story(stories, argc, argv)();
