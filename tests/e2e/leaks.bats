@@ -50,7 +50,13 @@ line_of() {
 }
 
 @test "leaks: blocks that were lost one by one, small and large" {
-	stories lost plain,large,in-threads
+	stories lost plain,large,empty,in-threads
+}
+
+@test "leaks: blocks of no bytes are lost as others are, in every mode of malloc" {
+	for mode in malloc debug malloc_debug guard; do
+		"$check" ./lost-c2 empty -- --malloc $mode
+	done
 }
 
 @test "leaks: of a list the head is definite, the rest is lost with it" {

@@ -245,7 +245,7 @@ static int count_pool(struct work *work, const struct mt_state_pool *pool,
 							  MT_DEBUG_WAITING_GRANULE]
 						  : 0;
 		uint32_t slack = word & MT_SLACK_MASK;
-		bool is_live = word && slack < size;
+		bool is_live = word && slack <= size;
 		if (!is_live && !waiting)
 			continue;
 		++*used;

@@ -469,9 +469,19 @@ static void read_heap(struct reading *r)
 
 /*
  * The C library's allocator has pointers to chunks, which begin within the last words of
- * the block before; the other pointers of its data lead to beginnings. In a thread's struct
- * and in the tables that hang there its pointers into the middle are as good as others; so
- * are the loader's, which aligns what it got to lines of the cache.
+ * the block before, or, where that has no bytes, at it; the other pointers of its data lead
+ * to beginnings of more.
+ */
+static bool may_be_of_chunk(const struct reading *r, uint32_t target)
+{
+	return mt_graph_is_interior(target) ||
+	       mt_live_block(&r->scan->live, target).size == 0;
+}
+
+/*
+ * In a thread's struct and in the tables that hang there the C library's pointers into the
+ * middle are as good as others; so are the loader's, which aligns what it got to lines of
+ * the cache.
  */
 static void visit_root(void *context, uint64_t address, const uint8_t *data, size_t size)
 {
@@ -482,7 +492,7 @@ static void visit_root(void *context, uint64_t address, const uint8_t *data, siz
 		memcpy(&word, data + i, sizeof word);
 		uint32_t target = target_of(r, word);
 		if (target == MT_LIVE_NONE ||
-		    (r->is_of_libc && mt_graph_is_interior(target)))
+		    (r->is_of_libc && may_be_of_chunk(r, target)))
 			continue;
 		if (r->range->kind == MT_HELD_LIBC || r->is_of_loader)
 			target = mt_graph_target(target);

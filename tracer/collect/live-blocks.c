@@ -185,7 +185,7 @@ static void load_pool(struct mt_live *heap, uint32_t index,
 	     at += size) {
 		uint32_t granule = at / geometry->alignment;
 		uint32_t word = side[granule];
-		if (!word || (word & MT_SLACK_MASK) >= size)
+		if (!word || (word & MT_SLACK_MASK) > size)
 			continue;
 		live[granule / BITS] |= UINT64_C(1) << granule % BITS;
 		heap->words[heap->small_count++] = word;

@@ -37,6 +37,18 @@ static NOINLINE void large(void)
 	expect("definite", 2, 103000);
 }
 
+/* The C library's own pointers lead to where they are: to its chunks behind. */
+static NOINLINE void empty(void)
+{
+	void *freed = story_block(3000);
+	for (int i = 0; i < 3; i++)
+		story_block(0);
+	story_block(700);
+	free(freed);
+	story_block(0);
+	expect("definite", 5, 700);
+}
+
 static NOINLINE void list(void)
 {
 	struct node *head = NULL;
@@ -210,6 +222,7 @@ int main(int argc, char **argv)
 	static const struct story stories[] = {
 		{"plain", plain},
 		{"large", large},
+		{"empty", empty},
 		{"list", list},
 		{"cycle-2", cycle_2},
 		{"cycle-1000", cycle_1000},
