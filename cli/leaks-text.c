@@ -147,7 +147,8 @@ static void put_omitted(FILE *out, const struct mt_leaks *leaks)
 static void put_traceback(FILE *out, const struct mt_leaks *leaks, uint32_t node,
 			  const struct leaks_text *options)
 {
-	struct mt_walk walk = mt_walk_begin(leaks->answer.subjects[0].frames, node);
+	struct mt_walk walk =
+		mt_walk_begin_at_key(&leaks->answer.subjects[0].callsites, node);
 	for (mt_location_id id; mt_walk_next(&walk, &id);)
 		render_frame(out, 6, &leaks->answer.locations.list[id],
 			     options->directory);

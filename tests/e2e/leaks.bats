@@ -189,6 +189,22 @@ line_of() {
 	memtrace leaks --json -n 0 cycle.mtz | jq -e '([.members[].address] | unique | length) == 1000'
 }
 
+@test "leaks: blocks of a cycle that read alike are shown once, from the user's frame on" {
+	memtrace run -q --force --leaks -o alike.mtz -- ./lost-c0 cycle-1000
+	run -0 memtrace leaks alike.mtz
+	cycle=${output#*$'\n'cycle of }
+	node=$(line_of lost.c node)
+	[ "$(grep -c "^  [0-9]* blocks\? of 16 B, +0 leads to lost.c:$node$" <<<"$cycle")" = 2 ]
+	[[ $cycle == *"  999 blocks of 16 B, +0 leads to lost.c:$node"* ]]
+	memtrace run -q --force --leaks -o alike.mtz -- ./objects-cc0 shared-cycle-in-four
+	run -0 memtrace leaks alike.mtz
+	cycle=${output#*$'\n'cycle of }
+	[[ $cycle == *"  2 blocks of 24 B, +16 leads to objects.cc:"* ]]
+	[[ $output == *shared_ptr* && $cycle != *shared_ptr* ]]
+	[ "$(grep -c "^      objects.cc:[0-9]* (story_shared_cycle_in_four())" <<<"$cycle")" = 2 ]
+	[[ $(memtrace leaks --raw-frames alike.mtz | sed -n '/^cycle/,$p') == *shared_ptr* ]]
+}
+
 @test "leaks: a member of a cycle appears once, with all its pointers" {
 	memtrace run -q --leaks -o shared.mtz -- ./objects-cc0 shared-cycle
 	run -0 memtrace leaks shared.mtz

@@ -316,6 +316,16 @@ struct mt_walk mt_walk_begin(const struct mt_frame_locations *frames, uint32_t n
 	return walk;
 }
 
+struct mt_walk mt_walk_begin_at_key(const struct mt_callsites *callsites, uint32_t node)
+{
+	struct mt_walk walk = mt_walk_begin(callsites->frames, node), before = walk;
+	mt_location_id key = mt_callsites_get(callsites, node);
+	for (mt_location_id id; mt_walk_next(&walk, &id); before = walk)
+		if (id == key)
+			return before;
+	return mt_walk_begin(callsites->frames, node);
+}
+
 bool mt_walk_next(struct mt_walk *walk, mt_location_id *id)
 {
 	uint32_t before = walk->node;

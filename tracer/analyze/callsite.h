@@ -51,6 +51,8 @@ struct mt_walk {
 };
 
 struct mt_walk mt_walk_begin(const struct mt_frame_locations *frames, uint32_t node);
+/* From the key frame of a node that was resolved: without the wrappers that it is behind. */
+struct mt_walk mt_walk_begin_at_key(const struct mt_callsites *callsites, uint32_t node);
 bool mt_walk_next(struct mt_walk *walk, mt_location_id *id);
 
 #endif

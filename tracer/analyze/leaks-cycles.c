@@ -1,5 +1,8 @@
 /*
  * leaks-cycles.c - see leaks.h: cycles that look alike are shown once. Outside.
+ *
+ * What decides is what is shown of a block: its traceback from the key frame on, by lines,
+ * its size, and of its pointers the offsets and the call sites of what they lead to.
  */
 #include "tracer/analyze/leaks.h"
 #include "tracer/analyze/vector.h"
@@ -26,7 +29,9 @@ struct shape {
 struct work {
 	struct mt_leaks *leaks;
 	const struct mt_heap *heap;
-	struct member *members; /* by cycle */
+	const struct mt_callsites *callsites;
+	uint64_t *looks_of_nodes; /* by node, of its traceback; 0: not looked at yet */
+	struct member *members;   /* by cycle */
 	size_t member_count;
 	MT_LIST(struct shape) shapes; /* of leaks->cycles */
 	struct mt_index index;        /* of these */
@@ -46,7 +51,9 @@ static int list_members(struct work *work, const uint32_t *group_of_block,
 {
 	const struct mt_heap *heap = work->heap;
 	work->members = malloc((heap->blocks.count + 1) * sizeof *work->members);
-	if (!work->members)
+	work->looks_of_nodes =
+		calloc(heap->trace->nodes.count + 1, sizeof *work->looks_of_nodes);
+	if (!work->members || !work->looks_of_nodes)
 		return mt_fail(err, MT_ERR_NO_MEMORY, "out of memory");
 	for (uint32_t i = 0; i < heap->blocks.count; i++)
 		if (heap->blocks.list[i].cycle && group_of_block[i] != MT_INDEX_NONE)
@@ -64,6 +71,19 @@ static void add_to_look(struct look *look, uint64_t word)
 		look->hashes[i] = mt_hash_word(look->hashes[i], word);
 }
 
+static uint64_t look_of_node(const struct work *work, uint32_t node)
+{
+	uint64_t *look = &work->looks_of_nodes[node];
+	if (*look)
+		return *look;
+	struct mt_walk walk = mt_walk_begin_at_key(work->callsites, node);
+	uint64_t hash = 0;
+	for (mt_location_id id; mt_walk_next(&walk, &id);)
+		hash = mt_hash_word(hash, id);
+	*look = hash ? hash : 1;
+	return *look;
+}
+
 static bool is_within(const struct work *work, const struct mt_heap_edge *edge)
 {
 	const struct mt_heap_block *blocks = work->heap->blocks.list;
@@ -77,12 +97,13 @@ static struct look look_of(const struct work *work, uint32_t number)
 	struct look look = {{1, 2}};
 	size_t edge_count;
 	const struct mt_heap_edge *edges = mt_heap_edges(work->heap, number, &edge_count);
-	add_to_look(&look, blocks[number].node);
+	add_to_look(&look, look_of_node(work, blocks[number].node));
 	add_to_look(&look, blocks[number].size);
 	for (size_t i = 0; i < edge_count; i++)
 		if (is_within(work, &edges[i])) {
 			add_to_look(&look, edges[i].offset);
-			add_to_look(&look, blocks[edges[i].to].node);
+			uint32_t to = blocks[edges[i].to].node;
+			add_to_look(&look, mt_callsites_get(work->callsites, to));
 			add_to_look(&look, edges[i].to == number);
 		}
 	return look;
@@ -207,7 +228,9 @@ static int compare_cycles(const void *a, const void *b)
 int mt_leaks_find_cycles(struct mt_leaks *leaks, const uint32_t *group_of_block,
 			 struct mt_error *err)
 {
-	struct work work = {.leaks = leaks, .heap = mt_leaks_heap(leaks)};
+	struct work work = {.leaks = leaks,
+			    .heap = mt_leaks_heap(leaks),
+			    .callsites = &leaks->answer.subjects[0].callsites};
 	int rc = list_members(&work, group_of_block, err);
 	for (size_t i = 0, end; rc >= 0 && i < work.member_count; i = end) {
 		for (end = i; end < work.member_count &&
@@ -219,6 +242,7 @@ int mt_leaks_find_cycles(struct mt_leaks *leaks, const uint32_t *group_of_block,
 		qsort(leaks->cycles.list, leaks->cycles.count, sizeof *leaks->cycles.list,
 		      compare_cycles);
 	free(work.members);
+	free(work.looks_of_nodes);
 	free(work.shapes.list);
 	free(work.looks.list);
 	mt_index_deinit(&work.index);

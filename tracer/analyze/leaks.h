@@ -28,7 +28,7 @@ struct mt_leak_link {
 	uint32_t to;     /* block */
 };
 
-/* Blocks of a cycle that look alike: traceback, size, and what they point at. */
+/* Blocks of a cycle that look alike where they are shown; see leaks-cycles.c. */
 struct mt_leak_member {
 	uint32_t block; /* the first of them, whose the links are */
 	uint64_t times;
