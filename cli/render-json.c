@@ -244,6 +244,8 @@ static void put_facts(FILE *out, const struct mt_report *report)
 	const char *object = NULL;
 	for (size_t i = 0; i < report->fact_count; i++) {
 		const struct mt_fact *fact = &report->facts[i];
+		if (fact->value.state == MT_VALUE_ABSENT)
+			continue;
 		if (object && !is_same_object(object, fact->object))
 			putc('}', out);
 		if (fact->object && !is_same_object(object, fact->object)) {

@@ -5,6 +5,8 @@ build=$root/${BUILD:-build}
 
 # What a user's environment sets must not decide a test.
 unset NO_COLOR CLICOLOR_FORCE LD_PRELOAD PYTHONMALLOC ${!MEMTRACE_*}
+# What a command fails before a pipe fails the test: jq says yes to no input at all.
+set -o pipefail
 # A hang is a failure; nothing that goes on takes so long, on a busy machine either.
 BATS_TEST_TIMEOUT=900
 
