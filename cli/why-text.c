@@ -66,15 +66,18 @@ static void put_step(FILE *out, const struct mt_why *why, uint32_t step,
 {
 	const struct mt_holder *holder = &why->holders.list.list[step];
 	put_site(out, why, holder->site, options);
-	if (holder->is_repeated)
-		fputs(", one after the other", out);
+	if (!holder->is_repeated)
+		return;
+	fputs(", one after the other", out);
+	if (!holder->has_next_offsets)
+		fprintf(out, " at +%" PRIu64, holder->next_offset);
 }
 
 /* Only the offset within a block, and only if it is always the same. */
 static void put_offset(FILE *out, const struct mt_why *why, uint32_t next)
 {
 	const struct mt_holder *holder = &why->holders.list.list[next];
-	if (!holder->has_offsets && !holder->is_repeated)
+	if (!holder->has_offsets)
 		fprintf(out, ", +%" PRIu64, holder->offset);
 }
 
@@ -136,10 +139,15 @@ static void put_path(FILE *out, const struct mt_why *why, const struct mt_why_si
 {
 	uint32_t steps[MT_MAX_HOLDERS];
 	uint32_t count = mt_holders_steps(&why->holders, path->last, steps);
-	uint8_t kind = why->holders.list.list[path->last].kind;
+	const struct mt_holder *last = &why->holders.list.list[path->last];
+	uint8_t kind = last->kind;
 	put_how(out, site, path);
 	if (kind == MT_LEAK_DEFINITE) {
-		fputs("lost: nothing that is left points there\n", out);
+		fputs(!last->is_in_cycle ? "lost: nothing that is left points there\n"
+		      : path->counts.count == 1
+			      ? "lost: only its own cycle points there\n"
+			      : "lost: only their own cycles point there\n",
+		      out);
 		return;
 	}
 	fputs(kind == MT_LEAK_INDIRECT     ? "lost with "
@@ -184,8 +192,9 @@ static void put_root(FILE *out, const struct mt_why *why, uint32_t first,
 	const struct mt_heap *heap = mt_why_heap(why);
 	const struct mt_heap_block *block = &heap->blocks.list[first];
 	if (block->root == MT_NO_ROOT) {
-		fputs(block->kind == MT_LEAK_DEFINITE ? "Lost: nothing points at\n"
-						      : "Held by what is not known:\n",
+		fputs(block->kind != MT_LEAK_DEFINITE ? "Held by what is not known:\n"
+		      : block->cycle ? "Lost: only its own cycle points at\n"
+				     : "Lost: nothing points at\n",
 		      out);
 		return;
 	}
@@ -243,12 +252,75 @@ static void put_chain(FILE *out, const struct mt_why *why, const struct why_text
 	free(chain);
 }
 
+/* "+16 and +24 lead to 0x7f5360": neighbours that lead to the same block. */
+static void put_pointers(FILE *out, const struct mt_heap *heap,
+			 const struct mt_heap_edge *edges, size_t count, size_t limit)
+{
+	size_t shown = mt_shown(count, limit);
+	for (size_t i = 0, end; i < shown; i = end) {
+		fprintf(out, ", +%" PRIu64, edges[i].offset);
+		for (end = i + 1; end < shown && edges[end].to == edges[i].to; end++)
+			fprintf(out, " and +%" PRIu64, edges[end].offset);
+		fprintf(out, " %s ", end == i + 1 ? "leads to" : "lead to");
+		if (edges[i].to == edges[i].from)
+			fputs("itself", out);
+		else
+			fprintf(out, "0x%" PRIx64,
+				heap->blocks.list[edges[i].to].address);
+	}
+	if (shown < count)
+		fprintf(out, ", and %zu more pointer%s", count - shown,
+			count - shown == 1 ? "" : "s");
+	putc('\n', out);
+}
+
+static void put_cycle_block(FILE *out, const struct mt_why *why, uint32_t block,
+			    const struct why_text *options)
+{
+	const struct mt_subject *subject = &why->answer.subjects[0];
+	const struct mt_heap_block *b = &subject->heap.blocks.list[block];
+	size_t count;
+	const struct mt_heap_edge *edges = mt_heap_edges(&subject->heap, block, &count);
+	fprintf(out, "  0x%" PRIx64 ": ", b->address);
+	put_size(out, b->size);
+	fputs(" from ", out);
+	put_site(out, why, mt_callsites_get(&subject->callsites, b->node), options);
+	put_pointers(out, &subject->heap, edges, count, options->limit);
+}
+
+/* At the end those that close it, whatever the limit leaves out. */
+static void put_cycle(FILE *out, const struct mt_why *why, const struct why_text *options)
+{
+	const uint32_t *blocks = why->cycle_blocks.list;
+	size_t count = why->cycle_blocks.count, shown = mt_shown(count, options->limit);
+	size_t closing = 0, more = (size_t)why->cycle.count - shown;
+	if (!count)
+		return;
+	putc('\n', out);
+	put_bold(out, options, "cycle");
+	fputs(" of ", out);
+	put_amount(out, why->cycle);
+	putc('\n', out);
+	for (size_t i = 0; i < shown; i++)
+		put_cycle_block(out, why, blocks[i], options);
+	if (more)
+		fprintf(out, "  ... %zu more block%s, of these to 0x%" PRIx64 ":\n", more,
+			more == 1 ? "" : "s",
+			mt_why_heap(why)->blocks.list[blocks[0]].address);
+	for (size_t i = shown; i < count && closing < shown; i++)
+		if (mt_why_leads_to(why, blocks[i], blocks[0])) {
+			put_cycle_block(out, why, blocks[i], options);
+			closing++;
+		}
+}
+
 void why_text_print(FILE *out, const struct mt_why *why, const struct why_text *options)
 {
 	size_t sites = mt_shown(why->sites.count, options->limit);
 	leaks_text_scan(out, &mt_why_heap(why)->scan);
 	if (why->block != MT_NO_BLOCK) {
 		put_chain(out, why, options);
+		put_cycle(out, why, options);
 		return;
 	}
 	for (size_t i = 0; i < sites; i++)

@@ -80,7 +80,7 @@ line_of() {
 }
 
 @test "leaks: variables hold, in the program and in an opened module" {
-	stories held global,below,opened-module,aligned-by-hand
+	stories held global,below,chain,opened-module,aligned-by-hand
 }
 
 @test "leaks: a pointer to the middle, to the end, or a tagged one, leaves a block possible" {
@@ -292,7 +292,7 @@ line_of() {
 	entry=$(line_of cache.c entry)
 	run -0 memtrace why --at cache.c:$entry cache.mtz
 	[[ $output == *"cache.c:$entry: 22.6 KiB in 414 blocks, of these lost: 112 B in 2 blocks"* ]]
-	[[ $output == *"  400 of 414 blocks are held through cache+8 "*" new_table (cache.c:$(line_of cache.c table)) "*" new_entry (cache.c:$entry), one after the other"* ]]
+	[[ $output == *"  400 of 414 blocks are held through cache+8 "*" new_table (cache.c:$(line_of cache.c table)) "*" new_entry (cache.c:$entry), one after the other at +0"* ]]
 	[[ $output == *"  12 of 414 blocks are held through others, at several places "* ]]
 	[[ $output == *"  1 of 414 blocks is lost: nothing that is left points there"* ]]
 	memtrace why --json --function new_entry cache.mtz | jq -e '
@@ -321,6 +321,57 @@ line_of() {
 	run -2 memtrace why cache.mtz nonsense
 	run -2 memtrace why --at cache.c cache.mtz
 	run -3 memtrace why --at cache.c:1 cache.mtz
+}
+
+@test "why: of a block that is lost in a cycle, or with one, the cycle and its pointers" {
+	memtrace run -q --force --leaks -o cycle.mtz -- ./lost-c2 cycle-2
+	node=$(line_of lost.c node)
+	run -0 memtrace why --at "lost.c:$node" cycle.mtz
+	[[ $output == *"  1 of 2 blocks is lost: only its own cycle points there"* ]]
+	addresses=($(memtrace leaks --json cycle.mtz | jq '.members[].address'))
+	[ ${#addresses[@]} = 2 ]
+	for nth in 0 1; do
+		this=$(printf 0x%x "${addresses[nth]}") other=$(printf 0x%x "${addresses[1 - nth]}")
+		run -0 memtrace why cycle.mtz "$this"
+		[ "${lines[1]}" = "Lost: only its own cycle points at" ]
+		[[ $output == *"cycle of 32 B in 2 blocks
+  $this: 16 B from story_node (lost.c:$node), +0 leads to $other
+  $other: 16 B from story_node (lost.c:$node), +0 leads to $this" ]]
+		memtrace why --json cycle.mtz "$this" | jq -e --argjson this "${addresses[nth]}" '
+			.root == null and .cycle == {"size":32,"count":2} and
+			(.cycle_pointers | length) == 2 and .cycle_pointers[0].address == $this and
+			.cycle_pointers[1].to_address == $this and .cycle_pointers[1].pointer_offset == 0'
+	done
+	memtrace run -q --force --leaks -o cycle.mtz -- ./lost-c2 own-cycle
+	run -0 memtrace why cycle.mtz "$(memtrace leaks --json cycle.mtz | jq '.members[0].address')"
+	[[ $output == *"cycle of 16 B in 1 block"$'\n'*", +0 leads to itself" ]]
+}
+
+@test "why: of a large cycle what closes it is shown too" {
+	memtrace run -q --force --leaks -o cycle.mtz -- ./lost-c2 cycle-1000
+	address=$(printf 0x%x "$(memtrace leaks --json cycle.mtz | jq '.members[7].address')")
+	run -0 memtrace why cycle.mtz "$address"
+	cycle=${output#*$'\n'cycle of }
+	[ "$(wc -l <<<"$cycle")" = 13 ]
+	[[ $cycle == "15.6 KiB in 1000 blocks
+  $address: 16 B from "* ]]
+	[[ $cycle == *"
+  ... 990 more blocks, of these to $address:
+  0x"*", +0 leads to $address" ]]
+	memtrace why -n 0 --json cycle.mtz "$address" | jq -e '.cycle.count == 1000 and
+		([.cycle_pointers[].to_address] | unique | length) == 1000'
+}
+
+@test "why: the offset by which blocks of one line hold each other" {
+	memtrace run -q --force --leaks -o chain.mtz -- ./held-c2 chain
+	held=$(line_of held.c held)
+	run -0 memtrace why --function story_block chain.mtz
+	[[ $output == *"all blocks are held through slot → story_block (held.c:$held), one after the other at +24"* ||
+		$output == *"all blocks are held through slot -> story_block (held.c:$held), one after the other at +24"* ]]
+	memtrace why --json --function story_block chain.mtz |
+		jq -e '.steps[0].repeated and .steps[0].repeat_offset == 24'
+	memtrace why --json --at "cache.c:$(line_of cache.c entry)" cache.mtz |
+		jq -e '[.steps[] | select(.path == 0 and .function == "new_entry")][0].repeat_offset == 0'
 }
 
 @test "why: names the thread of a stack, and of thread-locals, of opened modules too" {

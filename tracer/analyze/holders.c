@@ -20,7 +20,7 @@ static bool is_holder(const void *owner, uint32_t id, const void *wanted)
 	const struct mt_holder *a = &((const struct mt_holders *)owner)->list.list[id];
 	const struct mt_holder *b = wanted;
 	return a->parent == b->parent && a->site == b->site && a->root == b->root &&
-	       a->kind == b->kind;
+	       a->kind == b->kind && a->is_in_cycle == b->is_in_cycle;
 }
 
 static int intern(struct mt_holders *holders, const struct mt_holder *wanted,
@@ -28,7 +28,7 @@ static int intern(struct mt_holders *holders, const struct mt_holder *wanted,
 {
 	uint64_t hash = mt_hash_word(mt_hash_word(wanted->parent, wanted->site),
 				     (uintptr_t)wanted->root);
-	hash = mt_hash_word(hash, wanted->kind);
+	hash = mt_hash_word(hash, wanted->kind | (uint64_t)wanted->is_in_cycle << 8);
 	*holder = mt_index_find(&holders->index, hash, is_holder, holders, wanted);
 	if (*holder != MT_INDEX_NONE) {
 		struct mt_holder *found = &holders->list.list[*holder];
@@ -66,6 +66,14 @@ static void add_root(const struct work *work, uint32_t root, struct mt_holder *w
 	wanted->tid = work->heap->roots.list[root].tid;
 }
 
+static void come_again(struct mt_holder *step, uint64_t offset, bool is_direct)
+{
+	bool differs = step->is_repeated && step->next_offset != offset;
+	step->has_next_offsets |= differs || !is_direct;
+	step->next_offset = offset;
+	step->is_repeated = true;
+}
+
 static int add_step(struct work *work, uint32_t block, uint32_t parent,
 		    struct mt_error *err)
 {
@@ -76,13 +84,15 @@ static int add_step(struct work *work, uint32_t block, uint32_t parent,
 	struct mt_holder wanted = {.parent = parent,
 				   .site = site,
 				   .kind = b->kind,
+				   .is_in_cycle = b->kind == MT_LEAK_DEFINITE && b->cycle,
 				   .block = block,
 				   .offset = b->offset};
+	bool is_direct = passed == parent;
 	if (passed == MT_NO_HOLDER && parent != MT_NO_HOLDER &&
 	    holders->list.list[parent].depth >= MT_MAX_HOLDERS)
 		passed = parent;
 	if (passed != MT_NO_HOLDER) {
-		holders->list.list[passed].is_repeated = true;
+		come_again(&holders->list.list[passed], b->offset, is_direct);
 		holders->of_block[block] = passed;
 		return 0;
 	}

@@ -21,11 +21,15 @@ struct mt_holder {
 	mt_location_id site; /* of the block */
 	const char *root;    /* first step: the name of what holds it; NULL: nothing */
 	uint8_t kind;        /* enum mt_leak_kind of the block */
+	bool is_in_cycle;    /* lost, and only its own cycle leads to it */
 	bool is_repeated;    /* some paths come by more than once */
 	uint32_t depth;
 	uint32_t block;   /* the first one that came by */
 	uint64_t offset;  /* of the pointer in the step before */
 	bool has_offsets; /* it differs; first step: the places in root do */
+	/* Repeated: of the pointer in one of them to the next. */
+	uint64_t next_offset;
+	bool has_next_offsets; /* it differs, or something else lies between */
 	uint32_t tid;     /* first step: of the thread whose root it is; 0: of none */
 	bool has_threads; /* it differs */
 };

@@ -157,6 +157,9 @@ static int add_steps(struct mt_why *why, struct mt_table *table, size_t path_num
 		fill_site(why, step->site, &row[1]);
 		row[5] = i && !step->has_offsets ? number(step->offset) : absent();
 		row[6] = mt_value_number(step->is_repeated);
+		row[7] = step->is_repeated && !step->has_next_offsets
+				 ? number(step->next_offset)
+				 : absent();
 	}
 	return 0;
 }
@@ -167,7 +170,7 @@ static int report_steps(struct mt_why *why, size_t limit, struct mt_error *err)
 		{"path", MT_COLUMN_NUMBER},   {"file", MT_COLUMN_TEXT},
 		{"line", MT_COLUMN_NUMBER},   {"function", MT_COLUMN_TEXT},
 		{"module", MT_COLUMN_TEXT},   {"pointer_offset", MT_COLUMN_NUMBER},
-		{"repeated", MT_COLUMN_FLAG},
+		{"repeated", MT_COLUMN_FLAG}, {"repeat_offset", MT_COLUMN_NUMBER},
 	};
 	struct mt_table *table =
 		mt_report_add_table(&why->answer.report, "steps", columns,
@@ -258,11 +261,65 @@ static int report_chain(struct mt_why *why, struct mt_error *err)
 	return rc;
 }
 
+static int report_pointers_of(struct mt_why *why, struct mt_table *table, uint32_t block,
+			      struct mt_error *err)
+{
+	const struct mt_subject *subject = &why->answer.subjects[0];
+	const struct mt_heap_block *blocks = subject->heap.blocks.list;
+	size_t count;
+	const struct mt_heap_edge *edges = mt_heap_edges(&subject->heap, block, &count);
+	for (size_t i = 0; i < count; i++) {
+		struct mt_value *row = mt_table_add_row(table, err);
+		if (!row)
+			return MT_ERR_NO_MEMORY;
+		row[0] = number(blocks[block].address);
+		row[1] = number(blocks[block].size);
+		fill_site(why, mt_callsites_get(&subject->callsites, blocks[block].node),
+			  &row[2]);
+		row[6] = number(edges[i].offset);
+		row[7] = number(blocks[edges[i].to].address);
+	}
+	return 0;
+}
+
+static int report_cycle(struct mt_why *why, size_t limit, struct mt_error *err)
+{
+	static const struct mt_column columns[] = {
+		{"address", MT_COLUMN_NUMBER},
+		{"size", MT_COLUMN_SIZE},
+		{"file", MT_COLUMN_TEXT},
+		{"line", MT_COLUMN_NUMBER},
+		{"function", MT_COLUMN_TEXT},
+		{"module", MT_COLUMN_TEXT},
+		{"pointer_offset", MT_COLUMN_NUMBER},
+		{"to_address", MT_COLUMN_NUMBER},
+	};
+	if (!why->cycle.count)
+		return 0;
+	struct mt_fact fact = {.name = "cycle",
+			       .kind = MT_COLUMN_COUNTS,
+			       .value = mt_value_counts(why->cycle)};
+	int rc = mt_report_add_fact(&why->answer.report, fact, err);
+	if (rc < 0)
+		return rc;
+	struct mt_table *table =
+		mt_report_add_table(&why->answer.report, "cycle_pointers", columns,
+				    sizeof columns / sizeof *columns, err);
+	if (!table)
+		return MT_ERR_NO_MEMORY;
+	for (size_t i = 0; rc >= 0 && i < mt_shown(why->cycle_blocks.count, limit); i++)
+		rc = report_pointers_of(why, table, why->cycle_blocks.list[i], err);
+	return rc;
+}
+
 int mt_why_report(struct mt_why *why, size_t limit, struct mt_error *err)
 {
-	if (why->block != MT_NO_BLOCK)
-		return report_chain(why, err);
-	int rc = report_sites(why, limit, err);
+	int rc = 0;
+	if (why->block != MT_NO_BLOCK) {
+		rc = report_chain(why, err);
+		return rc < 0 ? rc : report_cycle(why, limit, err);
+	}
+	rc = report_sites(why, limit, err);
 	if (rc >= 0)
 		rc = report_paths(why, limit, err);
 	return rc < 0 ? rc : report_steps(why, limit, err);

@@ -159,6 +159,8 @@ static int answer_why(struct mt_why *why, struct mt_why_question *question,
 		rc = find_sites(why, err);
 	if (rc >= 0 && question->has_address)
 		rc = find_block(why, question->address, err);
+	if (rc >= 0 && question->has_address)
+		rc = mt_why_find_cycle(why, err);
 	if (rc >= 0 && !why->sites.count)
 		rc = mt_fail(err, MT_ERR_MISSING, "%s: no live block %s",
 			     subject->trace->path,
@@ -186,6 +188,7 @@ void mt_why_deinit(struct mt_why *why)
 {
 	free(why->sites.list);
 	free(why->paths.list);
+	free(why->cycle_blocks.list);
 	mt_holders_deinit(&why->holders);
 	mt_roots_deinit(&why->roots);
 	mt_answer_deinit(&why->answer);

@@ -28,6 +28,12 @@ struct mt_why {
 	MT_LIST(struct mt_why_site) sites; /* most bytes first */
 	MT_LIST(struct mt_why_path) paths; /* by site, most blocks first */
 	uint32_t block;                    /* that was asked for, or MT_NO_BLOCK */
+	/*
+	 * Where it is lost in a cycle, or with one: what is in that, and its blocks from the
+	 * one asked for on, or from the one that leads to it, in the order of their pointers.
+	 */
+	struct mt_counts cycle;
+	MT_LIST(uint32_t) cycle_blocks;
 };
 
 struct mt_why_question {
@@ -56,6 +62,12 @@ static inline const struct mt_heap *mt_why_heap(const struct mt_why *why)
  */
 size_t mt_why_chain(const struct mt_why *why, uint32_t block, uint32_t *blocks,
 		    size_t limit);
+
+/* why-cycle.c: of the block that was asked for. */
+int mt_why_find_cycle(struct mt_why *why, struct mt_error *err);
+
+/* Whether one block of a cycle has a pointer to the other. */
+bool mt_why_leads_to(const struct mt_why *why, uint32_t from, uint32_t to);
 
 /* What holds the first step of a path: its label, or its name where places differ; NULL. */
 const char *mt_why_root(const struct mt_why *why, uint32_t first);

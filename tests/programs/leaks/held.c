@@ -36,6 +36,16 @@ static NOINLINE void below(void)
 	expect("reachable", 9, 64 + 8 * 48);
 }
 
+static NOINLINE void chain(void)
+{
+	for (int i = 0; i < 5; i++) {
+		void **next = (void **)story_block(64);
+		next[3] = slot;
+		slot = next;
+	}
+	expect("reachable", 5, 5 * 64);
+}
+
 static NOINLINE void middle(void)
 {
 	slot = (char *)story_block(64) + 8;
@@ -529,6 +539,7 @@ int main(int argc, char **argv)
 	static const struct story stories[] = {
 		{"global", global},
 		{"below", below},
+		{"chain", chain},
 		{"middle", middle},
 		{"below-middle", below_middle},
 		{"aligned-by-hand", aligned_by_hand},
