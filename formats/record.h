@@ -346,10 +346,10 @@ struct mt_record_root {
 	uint8_t kind;    /* enum mt_root_kind; later formats may add to it, below 64 */
 	uint32_t module; /* global, thread-local, libc: whose data; 0: not known */
 	uint64_t
-		offset; /* in the module's own numbering; thread-local: in its block; stack:
-			    from the frame's lowest address; else: address */
-	uint32_t tid;   /* of the thread; 0: of none */
-	uint32_t frame;  /* stack, register: the function that uses it; 0: not known */
+		offset; /* in the module's own numbering; thread-local: in its block; stacks:
+			    from the frame's lowest address, if that is known; else: address */
+	uint32_t tid;    /* of the thread; 0: of none */
+	uint32_t frame;  /* stacks, register: the function that uses it; 0: not known */
 	uint32_t number; /* DWARF's of the register; of the key; of the tracked domain */
 };
 

@@ -107,6 +107,10 @@ line_of() {
 	stories held stack-in-heap,stack-in-mapping
 }
 
+@test "leaks: alternate stacks of signal handlers hold from the stack pointer up" {
+	stories held alternate-stack-in-mapping,alternate-stack-in-module
+}
+
 @test "leaks: memory that the program took by sbrk holds, freed chunks beside it do not" {
 	stories held break,break-given-back
 }
@@ -391,6 +395,17 @@ line_of() {
 		memtrace why --json --function story_block one.mtz |
 			jq -e '.paths[0] | .root_thread == "held-c2" and .root_tid > 1'
 	done
+}
+
+@test "why: names alternate stacks, and the function whose frame holds" {
+	memtrace run -q --force --leaks -o handler.mtz -- ./held-c0 alternate-stack-in-mapping
+	run -0 memtrace why --function story_block handler.mtz
+	[[ $output == *"1 of 4 blocks is held through the alternate stack in wait_on_own_stack (held.c:"*"), thread held-c0 ("*") "* ]]
+	memtrace why --json --function story_block handler.mtz | jq -e '
+		[.paths[] | select(.root_kind == "alternate-stack")] | length == 1'
+	memtrace run -q --force --leaks -o handler.mtz -- ./held-c0 alternate-stack-in-module
+	run -0 memtrace why --function story_block handler.mtz
+	[[ $output == *"1 of 3 blocks is held through own+"[1-9]*" "* ]]
 }
 
 @test "why: a process is scanned now" {

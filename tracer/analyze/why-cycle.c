@@ -52,8 +52,8 @@ int mt_why_find_cycle(struct mt_why *why, struct mt_error *err)
 		return mt_fail(err, MT_ERR_NO_MEMORY, "out of memory");
 	for (size_t i = 0; i < heap->blocks.count; i++)
 		if (blocks[i].cycle == blocks[start].cycle)
-			mt_counts_add(&why->cycle, (struct mt_counts){
-							   (int64_t)blocks[i].size, 1});
+			mt_counts_add(&why->cycle,
+				      (struct mt_counts){(int64_t)blocks[i].size, 1});
 	int rc = visit_cycle(why, start, is_met, err);
 	free(is_met);
 	return rc;

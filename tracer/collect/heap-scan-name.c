@@ -80,7 +80,7 @@ static void name_root(struct naming *naming, uint32_t root)
 	const struct mt_root_range *range = mt_root_set_at(&scan->roots, place->address);
 	if (range && range->kind == MT_HELD_THREAD_LOCAL)
 		name_thread_local(naming, root, range, place->address);
-	if (range && range->kind == MT_HELD_STACK &&
+	if (range && (range->kind == MT_HELD_STACK || range->kind == MT_HELD_ALTSTACK) &&
 	    find_thread(scan, range->tid, &thread))
 		name_place(naming, root, thread, &place->address);
 }

@@ -160,7 +160,7 @@ static int place_frame(struct writing *w, uint32_t number, struct mt_record_root
 		return 0;
 	const struct mt_object *object =
 		mt_objects_at(&w->scan->objects, frame->pc - !frame->is_innermost);
-	if (root->kind == MT_HELD_STACK)
+	if (root->kind == MT_HELD_STACK || root->kind == MT_HELD_ALTSTACK)
 		root->offset = frame->offset;
 	return mt_dictionary_frame(w->dictionary, object ? object->index : 0, frame->pc,
 				   frame->is_innermost, &root->frame, err);

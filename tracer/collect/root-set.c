@@ -7,6 +7,7 @@
 #include "tracer/collect/root-set.h"
 
 #include "formats/record.h"
+#include "tracer/collect/alternate-stack.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -197,10 +198,24 @@ static void put_late_locals(struct search *s, size_t thread, uint64_t static_sta
 	}
 }
 
+/* It may reach beyond the mapping, as in a module's data, of which a part is in its file. */
+static void find_alternate_stack(const struct search *s, const struct mt_mapping *mapping,
+				 uint64_t sp, struct mt_alternate_stack *stack)
+{
+	const struct mt_mappings *all = s->q->mappings;
+	const struct mt_mapping *low = mapping, *high = mapping;
+	while (low > all->list && is_readable(low - 1) && low[-1].end == low->start)
+		low--;
+	while (high + 1 < all->list + all->count && is_readable(high + 1) &&
+	       high[1].start == high->end)
+		high++;
+	mt_alternate_stack_find(s->q->memory, sp, low->start, high->end, stack);
+}
+
 /*
  * A thread that does not run on the stack it was made with. Below its stack pointer there
  * may be stacks of others, or those that it will go back to, as those of coroutines come
- * from one piece of memory: nothing of that is passed over.
+ * from one piece of memory: nothing of that is passed over, but on a stack for signals.
  */
 static void put_other_stack(struct search *s, size_t thread, uint64_t from)
 {
@@ -216,8 +231,12 @@ static void put_other_stack(struct search *s, size_t thread, uint64_t from)
 		return;
 	}
 	const struct mt_mapping *mapping = mapping_at(s, from);
-	if (is_readable(mapping))
-		put_stack(s, t->tid, from, mapping->end, MT_HELD_ALTSTACK);
+	if (!is_readable(mapping))
+		return;
+	struct mt_alternate_stack stack = {.start = from, .end = mapping->end};
+	find_alternate_stack(s, mapping, t->registers[MT_STOP_SP], &stack);
+	take(s, stack.start, from);
+	put_stack(s, t->tid, from, stack.end, MT_HELD_ALTSTACK);
 }
 
 static const struct mt_mapping *main_stack(const struct search *s)

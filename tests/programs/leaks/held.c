@@ -6,6 +6,7 @@
 #include <dlfcn.h>
 #include <fcntl.h>
 #include <semaphore.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
@@ -241,6 +242,61 @@ static NOINLINE void stack_in_mapping(void)
 	((void **)memory)[100] = story_block(40);
 	start_on(memory + OWN_STACK_BYTES);
 	expect("reachable", 2, 120);
+}
+
+static void handle_on_own_stack(int signal)
+{
+	wait_on_own_stack(&signal);
+}
+
+static NOINLINE void *signal_on_own_stack(void *stack)
+{
+	stack_t alternate = {};
+	struct sigaction action = {};
+	alternate.ss_sp = stack;
+	alternate.ss_size = OWN_STACK_BYTES;
+	action.sa_handler = handle_on_own_stack;
+	action.sa_flags = SA_ONSTACK;
+	if (sigaltstack(&alternate, NULL) || sigaction(SIGUSR2, &action, NULL))
+		abort();
+	raise(SIGUSR2);
+	return stack;
+}
+
+static void start_on_alternate(void *stack)
+{
+	pthread_t thread;
+	is_ready = 0;
+	if (pthread_create(&thread, NULL, signal_on_own_stack, stack))
+		abort();
+	while (!is_ready)
+		usleep(100);
+	expect("definite", 1, 24);
+}
+
+/* What is beside it in the mapping counts. */
+static NOINLINE void alternate_stack_in_mapping(void)
+{
+	char *memory = (char *)mmap(NULL, 3 * OWN_STACK_BYTES, PROT_READ | PROT_WRITE,
+				    MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	if (memory == MAP_FAILED)
+		abort();
+	((void **)memory)[100] = story_block(40);
+	((void **)(memory + 2 * OWN_STACK_BYTES))[0] = story_block(48);
+	start_on_alternate(memory + OWN_STACK_BYTES);
+	expect("reachable", 3, 168);
+}
+
+static struct {
+	char stack[OWN_STACK_BYTES] __attribute__((aligned(16)));
+	void *volatile behind;
+} own;
+
+static NOINLINE void alternate_stack_in_module(void)
+{
+	own.behind = story_block(48);
+	start_on_alternate(own.stack);
+	expect("reachable", 2, 128);
 }
 
 static volatile int waiting_thread; /* its id */
@@ -552,6 +608,8 @@ int main(int argc, char **argv)
 		{"register", register_of_other},
 		{"stack-in-heap", stack_in_heap},
 		{"stack-in-mapping", stack_in_mapping},
+		{"alternate-stack-in-mapping", alternate_stack_in_mapping},
+		{"alternate-stack-in-module", alternate_stack_in_module},
 		{"saved-register", saved_register},
 		{"below-stack-pointer", below_stack_pointer},
 		{"opened-module", opened_module},
