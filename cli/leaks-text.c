@@ -74,6 +74,10 @@ void leaks_text_contents(FILE *out, const char *lead, const struct mt_heap *heap
 		return;
 	bool is_cut = bytes.size < heap->blocks.list[block].size;
 	struct mt_bytes shown = mt_preview_trim(bytes);
+	if (!shown.size) {
+		fprintf(out, "%szeroes", lead);
+		return;
+	}
 	char *text = mt_preview_text(shown);
 	fprintf(out, "%s\"", lead);
 	render_escaped(out, text ? text : "");

@@ -462,6 +462,27 @@ line_of() {
 	memtrace diff --json contents.mtz contents.mtz | jq -e '.totals.size_diff == 0'
 }
 
+@test "leaks, why: what begins with zeroes only is said to" {
+	cat >zeroed.c <<-'END'
+		#include <stdlib.h>
+		char *volatile kept[2];
+		int main(void)
+		{
+			kept[0] = calloc(1, 40);
+			kept[1] = calloc(1, 4000);
+			kept[1][3000] = 1;
+			return 0;
+		}
+	END
+	${CC:-cc} -O0 -g -fno-builtin zeroed.c -o zeroed
+	memtrace run -q --force --leaks --contents -o zeroed.mtz -- ./zeroed
+	run -0 memtrace leaks --reachable zeroed.mtz
+	[ "$(grep -c "^    begins with zeroes$" <<<"$output")" = 2 ]
+	[[ $output != *'""'* ]]
+	memtrace leaks --reachable --json zeroed.mtz | jq -e --arg zeroes "$(printf '\\x00%.0s' {1..40})" \
+		'[.rows[].contents] | index($zeroes)'
+}
+
 @test "leaks: contents are a block's first 64 bytes" {
 	cat >long.c <<-'END'
 		#include <stdlib.h>
