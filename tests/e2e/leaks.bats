@@ -483,6 +483,17 @@ line_of() {
 		'[.rows[].contents] | index($zeroes)'
 }
 
+@test "why: a function that only passes memory on, and the question to ask instead" {
+	for function in malloc strdup; do
+		run -3 --separate-stderr memtrace why --function $function cache.mtz
+		[[ $stderr == "memtrace why: cache.mtz: no live block is from $function itself, which passes memory on: ask for the function that calls it"* ]]
+	done
+	run -3 --separate-stderr memtrace why --function no_such_function cache.mtz
+	[ "$stderr" = "memtrace why: cache.mtz: no live block comes from there" ]
+	run -3 --separate-stderr memtrace why --raw-frames --function strdup cache.mtz
+	[ "$stderr" = "memtrace why: cache.mtz: no live block comes from there" ]
+}
+
 @test "leaks: contents are a block's first 64 bytes" {
 	cat >long.c <<-'END'
 		#include <stdlib.h>

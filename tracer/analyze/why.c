@@ -135,6 +135,38 @@ static int find_block(struct mt_why *why, uint64_t address, struct mt_error *err
 		       why->answer.subjects[0].trace->path, address);
 }
 
+/* A function that was asked for and is no key frame of anything, or NULL. */
+static const char *find_wrapper(const struct mt_why *why,
+				const struct mt_question *question)
+{
+	const struct mt_callsites *callsites = &why->answer.subjects[0].callsites;
+	for (size_t i = 0; !callsites->is_raw && i < question->filter_count; i++) {
+		const struct mt_filter *filter = &question->filters[i];
+		struct mt_location location = {.function = filter->pattern};
+		if (filter->subject == MT_FILTER_FUNCTION &&
+		    mt_wrappers_has(&callsites->wrappers, &location))
+			return filter->pattern;
+	}
+	return NULL;
+}
+
+static int say_none(const struct mt_why *why, const struct mt_question *question,
+		    struct mt_error *err)
+{
+	const char *path = why->answer.subjects[0].trace->path;
+	const char *wrapper = find_wrapper(why, question);
+	if (wrapper)
+		return mt_fail(
+			err, MT_ERR_MISSING,
+			"%s: no live block is from %s itself, which passes memory "
+			"on: ask for the function that calls it, 'memtrace top --by "
+			"function' lists them",
+			path, wrapper);
+	return mt_fail(err, MT_ERR_MISSING, "%s: no live block %s", path,
+		       question->filter_count ? "comes from there"
+					      : "was there when the heap was scanned");
+}
+
 static int answer_why(struct mt_why *why, struct mt_why_question *question,
 		      const char *argument, struct mt_error *err)
 {
@@ -161,13 +193,7 @@ static int answer_why(struct mt_why *why, struct mt_why_question *question,
 		rc = find_block(why, question->address, err);
 	if (rc >= 0 && question->has_address)
 		rc = mt_why_find_cycle(why, err);
-	if (rc >= 0 && !why->sites.count)
-		rc = mt_fail(err, MT_ERR_MISSING, "%s: no live block %s",
-			     subject->trace->path,
-			     question->base.filter_count
-				     ? "comes from there"
-				     : "was there when the heap was scanned");
-	return rc;
+	return rc >= 0 && !why->sites.count ? say_none(why, &question->base, err) : rc;
 }
 
 int mt_why_init(struct mt_why *why, struct mt_why_question *question,
