@@ -12,13 +12,10 @@ setup_file() {
 	cp "$programs"/*.[ch] "$programs"/*.cc .
 	${CC:-cc} -std=gnu11 $flags -O1 -shared -fPIC plugin.c -o plugin.so
 	${CC:-cc} -std=gnu11 $flags -O1 cache.c -o cache
-	${CC:-cc} -std=gnu11 -D_GNU_SOURCE $flags -I"$programs/../../../preload" -O1 \
-		"$programs/../scanned.c" -o scanned
 	${CC:-cc} -std=gnu11 -D_GNU_SOURCE $flags -O1 workers.c -o workers -ldl
 	for level in 0 2; do
 		for name in lost held child; do
 			${CC:-cc} -std=gnu11 $flags -O$level $name.c -o $name-c$level -ldl
-			${CXX:-c++} $flags -O$level -x c++ $name.c -o $name-cc$level -ldl
 		done
 		${CXX:-c++} $flags -O$level objects.cc -o objects-cc$level
 	done
@@ -32,132 +29,8 @@ prepare() {
 	cd "$BATS_FILE_TMPDIR" || return
 }
 
-check=$BATS_TEST_DIRNAME/check-stories.py
-
-# stories PROGRAM STORY,...: in C and C++, with and without optimization, and beside others.
-stories() {
-	local build status=0
-	for build in c0 c2 cc0 cc2; do
-		[ -e "$1-$build" ] || continue
-		"$check" "./$1-$build" "$2" || status=1
-	done
-	"$check" "./$1-$build" "$2" threads || status=1
-	return $status
-}
-
 line_of() {
 	grep -n "/\* $2 \*/" "$1" | cut -d: -f1
-}
-
-@test "leaks: blocks that were lost one by one, small and large" {
-	stories lost plain,large,empty,in-threads
-}
-
-@test "leaks: blocks of no bytes are lost as others are, in every mode of malloc" {
-	for mode in malloc debug malloc_debug guard; do
-		"$check" ./lost-c2 empty -- --malloc $mode
-	done
-}
-
-@test "leaks: of a list the head is definite, the rest is lost with it" {
-	stories lost list,two-heads
-}
-
-@test "leaks: cycles of one, two and a thousand" {
-	stories lost cycle-2,cycle-1000,own-cycle
-}
-
-@test "leaks: what only an ended thread held is lost" {
-	stories lost exited-thread,exited-thread-locals
-}
-
-@test "leaks: stale pointers in dead stack slots and in main's dead frame hold nothing" {
-	stories lost dead-slots,returned
-}
-
-@test "leaks: pointers in another form are none, nor are those to the end of a neighbour" {
-	stories lost hidden,neighbours,recycled
-}
-
-@test "leaks: variables hold, in the program and in an opened module" {
-	stories held global,below,chain,opened-module,aligned-by-hand
-}
-
-@test "leaks: a pointer to the middle, to the end, or a tagged one, leaves a block possible" {
-	stories held middle,below-middle,past-end,tagged
-}
-
-@test "leaks: a pointer beyond a block's end is none" {
-	stories held beyond-end
-}
-
-@test "leaks: thread-locals hold, of main and of another thread" {
-	stories held thread-local,thread-local-of-other
-}
-
-@test "leaks: registers and stacks of other threads hold" {
-	stories held register,saved-register,stack-of-other
-}
-
-@test "leaks: below the stack pointer of a thread that waits nothing holds" {
-	stories held below-stack-pointer
-}
-
-@test "leaks: stacks that the program gives its threads hold from the stack pointer up" {
-	stories held stack-in-heap,stack-in-mapping
-}
-
-@test "leaks: alternate stacks of signal handlers hold from the stack pointer up" {
-	stories held alternate-stack-in-mapping,alternate-stack-in-module
-}
-
-@test "leaks: memory that the program took by sbrk holds, freed chunks beside it do not" {
-	stories held break,break-given-back
-}
-
-@test "leaks: stacks of coroutines hold, in the heap and in a mapping" {
-	stories held coroutine-in-heap,coroutine-in-mapping
-}
-
-@test "leaks: stacks of coroutines that lie in one block hold, whichever of them runs" {
-	stories held coroutines-in-one-block,threads-on-coroutines
-}
-
-@test "leaks: shared memory and shared files hold, in a forked copy of the program too" {
-	stories held shared-memory,shared-file
-	./scanned confined "$check" ./held-c2 shared-memory,shared-file threads
-	memtrace leaks --json held-c2-shared-file.mtz | jq -e '.scan.method == "fork"'
-}
-
-@test "leaks: values of keys hold" {
-	stories held key,late-key
-}
-
-@test "leaks: exit() within main leaves its frame alive; what atexit frees is no leak" {
-	stories held exits,freed-at-exit
-}
-
-@test "leaks: what the C library keeps is no leak" {
-	stories held environment,stream
-}
-
-@test "leaks: the leak of a closed library" {
-	stories child closed-library
-}
-
-@test "leaks: the leak of a forked child is in the child's trace, not in its parent's" {
-	stories child forked
-	memtrace run -q --leaks -o tree.mtz -- ./child-c2 forked
-	run -0 memtrace leaks --json tree.mtz.1
-	jq -e '.summary.definite == {"size":152,"count":1}' <<<"$output"
-}
-
-@test "leaks: shared pointers in a circle" {
-	stories objects shared-cycle,shared-cycle-in-four
-}
-
-@test "leaks: strings, vectors and maps of C++" {
-	stories objects unique,string-growth,lost-string,lost-short-string,vector-growth,lost-vector,types,map,empty-array
 }
 
 @test "leaks: text leads from the definite block to what is lost with it" {
