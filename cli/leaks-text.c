@@ -10,6 +10,10 @@
 #include <inttypes.h>
 #include <stdlib.h>
 
+enum {
+	OFFSETS_SHOWN = 3, /* of pointers to one block; where there are more the first */
+};
+
 static void put_bold(FILE *out, const struct leaks_text *options, const char *text)
 {
 	if (options->color)
@@ -167,17 +171,28 @@ static char *label_of(const struct mt_leaks *leaks, uint32_t block,
 	return mt_label_location(&leaks->answer.locations.list[at], options->directory);
 }
 
-/* "+16 and +24 lead to list.c:20": neighbours that lead to the same block. */
+size_t leaks_text_offsets(FILE *out, const struct mt_leak_link *links, size_t count)
+{
+	size_t end = 1;
+	while (end < count && links[end].to == links[0].to)
+		end++;
+	size_t shown = end > OFFSETS_SHOWN ? 1 : end;
+	for (size_t i = 0; i < shown; i++)
+		fprintf(out, "%s+%" PRIu64, i ? " and " : ", ", links[i].offset);
+	if (shown < end)
+		fprintf(out, " and %zu more", end - shown);
+	fputs(end == 1 ? " leads to " : " lead to ", out);
+	return end;
+}
+
+/* "+16 and +24 lead to list.c:20". */
 static size_t put_links(FILE *out, const struct mt_leaks *leaks,
 			const struct mt_leak_member *member, size_t from,
 			const struct leaks_text *options)
 {
 	const struct mt_leak_link *links = &leaks->links.list[member->first_link];
-	size_t end = from + 1;
-	fprintf(out, ", +%" PRIu64, links[from].offset);
-	for (; end < member->link_count && links[end].to == links[from].to; end++)
-		fprintf(out, " and +%" PRIu64, links[end].offset);
-	fputs(end - from == 1 ? " leads to " : " lead to ", out);
+	size_t end =
+		from + leaks_text_offsets(out, &links[from], member->link_count - from);
 	if (links[from].to == member->block) {
 		fputs("itself", out);
 		return end;
@@ -201,7 +216,8 @@ static void put_member(FILE *out, const struct mt_leaks *leaks,
 	for (size_t targets = 0; at < member->link_count && targets < limit; targets++)
 		at = put_links(out, leaks, member, at, options);
 	if (at < member->link_count)
-		fprintf(out, ", and %zu more pointers", member->link_count - at);
+		fprintf(out, ", and %zu more pointer%s", member->link_count - at,
+			member->link_count - at == 1 ? "" : "s");
 	putc('\n', out);
 	put_traceback(out, leaks, block->node, options);
 }

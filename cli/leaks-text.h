@@ -25,4 +25,10 @@ void leaks_text_scan(FILE *out, const struct mt_record_scan *scan);
 void leaks_text_contents(FILE *out, const char *lead, const struct mt_heap *heap,
 			 uint32_t block);
 
+/*
+ * ", +16 and +24 lead to " of the first of the links, and those after it that lead to the
+ * same block; returns how many. Of more than a few only the first.
+ */
+size_t leaks_text_offsets(FILE *out, const struct mt_leak_link *links, size_t count);
+
 #endif

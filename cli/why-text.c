@@ -252,26 +252,22 @@ static void put_chain(FILE *out, const struct mt_why *why, const struct why_text
 	free(chain);
 }
 
-/* "+16 and +24 lead to 0x7f5360": neighbours that lead to the same block. */
-static void put_pointers(FILE *out, const struct mt_heap *heap,
-			 const struct mt_heap_edge *edges, size_t count, size_t limit)
+/* "+16 and +24 lead to 0x7f5360". */
+static void put_pointers(FILE *out, const struct mt_heap *heap, uint32_t block,
+			 const struct mt_leak_link *links, size_t count, size_t limit)
 {
-	size_t shown = mt_shown(count, limit);
-	for (size_t i = 0, end; i < shown; i = end) {
-		fprintf(out, ", +%" PRIu64, edges[i].offset);
-		for (end = i + 1; end < shown && edges[end].to == edges[i].to; end++)
-			fprintf(out, " and +%" PRIu64, edges[end].offset);
-		fprintf(out, " %s ", end == i + 1 ? "leads to" : "lead to");
-		if (edges[i].to == edges[i].from)
+	size_t at = 0;
+	for (size_t targets = 0; at < count && (!limit || targets < limit); targets++) {
+		uint32_t to = links[at].to;
+		at += leaks_text_offsets(out, &links[at], count - at);
+		if (to == block)
 			fputs("itself", out);
 		else
-			fprintf(out, "0x%" PRIx64,
-				heap->blocks.list[edges[i].to].address);
+			fprintf(out, "0x%" PRIx64, heap->blocks.list[to].address);
 	}
-	if (shown < count)
-		fprintf(out, ", and %zu more pointer%s", count - shown,
-			count - shown == 1 ? "" : "s");
-	putc('\n', out);
+	if (at < count)
+		fprintf(out, ", and %zu more pointer%s", count - at,
+			count - at == 1 ? "" : "s");
 }
 
 static void put_cycle_block(FILE *out, const struct mt_why *why, uint32_t block,
@@ -281,11 +277,19 @@ static void put_cycle_block(FILE *out, const struct mt_why *why, uint32_t block,
 	const struct mt_heap_block *b = &subject->heap.blocks.list[block];
 	size_t count;
 	const struct mt_heap_edge *edges = mt_heap_edges(&subject->heap, block, &count);
+	struct mt_leak_link *links = malloc((count + 1) * sizeof *links);
+	if (!links)
+		return;
+	for (size_t i = 0; i < count; i++)
+		links[i] = (struct mt_leak_link){edges[i].offset, edges[i].to};
+	mt_leak_links_sort(links, count);
 	fprintf(out, "  0x%" PRIx64 ": ", b->address);
 	put_size(out, b->size);
 	fputs(" from ", out);
 	put_site(out, why, mt_callsites_get(&subject->callsites, b->node), options);
-	put_pointers(out, &subject->heap, edges, count, options->limit);
+	put_pointers(out, &subject->heap, block, links, count, options->limit);
+	putc('\n', out);
+	free(links);
 }
 
 /* At the end those that close it, whatever the limit leaves out. */

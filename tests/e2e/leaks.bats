@@ -93,6 +93,16 @@ line_of() {
 		all(.members[]; .size == 72 and .traceback[-1].line > 0)'
 }
 
+@test "leaks, why: of many pointers from one block to another the first, and their number" {
+	memtrace run -q --force --leaks -o hub.mtz -- ./lost-c2 hub
+	run -0 memtrace leaks hub.mtz
+	[[ $output == *"  1 block of 80 B, +0 and 9 more lead to lost.c:$(line_of lost.c node)"$'\n'* ]]
+	memtrace leaks --json hub.mtz | jq -e '.cycles | length == 11'
+	address=$(memtrace leaks --json hub.mtz | jq '.members[] | select(.size == 16).address')
+	run -0 memtrace why hub.mtz "$address"
+	[[ $output == *": 80 B from story_block (lost.c:$(line_of lost.c lost)), +0 and 9 more lead to $(printf 0x%x "$address")" ]]
+}
+
 @test "leaks: a lost block that points to itself is a cycle of one" {
 	memtrace run -q --leaks -o own.mtz -- ./lost-c2 own-cycle
 	run -0 memtrace leaks own.mtz

@@ -58,7 +58,7 @@ stories() {
 }
 
 @test "stories: cycles of one, two and a thousand" {
-	stories lost cycle-2,cycle-1000,own-cycle
+	stories lost cycle-2,cycle-1000,own-cycle,hub
 }
 
 @test "stories: what only an ended thread held is lost" {

@@ -20,9 +20,8 @@ enum {
 static void go_on(pid_t pid, int status)
 {
 	int signal = WSTOPSIG(status), event = status >> 16;
-	if (event == PTRACE_EVENT_STOP &&
-	    (signal == SIGSTOP || signal == SIGTSTP || signal == SIGTTIN ||
-	     signal == SIGTTOU))
+	if (event == PTRACE_EVENT_STOP && (signal == SIGSTOP || signal == SIGTSTP ||
+					   signal == SIGTTIN || signal == SIGTTOU))
 		ptrace(PTRACE_LISTEN, pid, 0, 0);
 	else
 		ptrace(PTRACE_CONT, pid, 0, event ? 0 : signal);

@@ -135,6 +135,20 @@ static bool is_look(const void *owner, uint32_t id, const void *wanted)
 		       sizeof(struct look));
 }
 
+static int compare_links(const void *a, const void *b)
+{
+	const struct mt_leak_link *x = a, *y = b;
+	if (x->to != y->to)
+		return x->to < y->to ? -1 : 1;
+	return x->offset < y->offset ? -1 : x->offset > y->offset;
+}
+
+void mt_leak_links_sort(struct mt_leak_link *links, size_t count)
+{
+	if (count)
+		qsort(links, count, sizeof *links, compare_links);
+}
+
 static int add_links(struct work *work, struct mt_leak_member *member,
 		     struct mt_error *err)
 {
@@ -150,6 +164,7 @@ static int add_links(struct work *work, struct mt_leak_member *member,
 			rc = MT_LIST_ADD(leaks->links, link, err);
 	}
 	member->link_count = leaks->links.count - member->first_link;
+	mt_leak_links_sort(leaks->links.list + member->first_link, member->link_count);
 	return rc;
 }
 

@@ -32,7 +32,7 @@ struct mt_leak_link {
 struct mt_leak_member {
 	uint32_t block; /* the first of them, whose the links are */
 	uint64_t times;
-	size_t first_link, link_count; /* by offset */
+	size_t first_link, link_count; /* by block that they lead to, then offset */
 };
 
 struct mt_leak_cycle {
@@ -77,6 +77,9 @@ static inline const struct mt_heap *mt_leaks_heap(const struct mt_leaks *leaks)
 /* leaks-cycles.c: fills cycles and what they are made of. */
 int mt_leaks_find_cycles(struct mt_leaks *leaks, const uint32_t *group_of_block,
 			 struct mt_error *err);
+
+/* By block that they lead to, then offset. */
+void mt_leak_links_sort(struct mt_leak_link *links, size_t count);
 
 /* leaks-report.c: as facts and tables of answer.report. */
 int mt_leaks_report(struct mt_leaks *leaks, const struct mt_leaks_question *question,

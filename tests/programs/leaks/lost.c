@@ -85,6 +85,18 @@ static NOINLINE void own_cycle(void)
 	expect("definite", 1, sizeof *node);
 }
 
+/* Many pointers to one block, and one back. */
+static NOINLINE void hub(void)
+{
+	void **spokes = (void **)story_block(80);
+	struct node *node = story_node(NULL);
+	for (int i = 0; i < 10; i++)
+		spokes[i] = node;
+	node->next = (struct node *)spokes;
+	expect("definite", 1, -1);
+	expect("indirect", 1, -1);
+}
+
 /* A tail in common: two are definite, the rest is below the first of them. */
 static NOINLINE void two_heads(void)
 {
@@ -227,6 +239,7 @@ int main(int argc, char **argv)
 		{"cycle-2", cycle_2},
 		{"cycle-1000", cycle_1000},
 		{"own-cycle", own_cycle},
+		{"hub", hub},
 		{"two-heads", two_heads},
 		{"in-threads", in_threads},
 		{"exited-thread", exited_thread},
