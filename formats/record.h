@@ -348,10 +348,15 @@ struct mt_record_root {
 	uint64_t
 		offset; /* in the module's own numbering; thread-local: in its block; stacks:
 			    from the frame's lowest address, if that is known; else: address */
-	uint32_t tid;    /* of the thread; 0: of none */
-	uint32_t frame;  /* stacks, register: the function that uses it; 0: not known */
-	uint32_t number; /* DWARF's of the register; of the key; of the tracked domain */
+	uint32_t tid;   /* of the thread; 0: of none */
+	uint32_t frame; /* stacks, register: the function that uses it; 0: not known */
+	uint32_t
+		number; /* DWARF's of the register; of the key; of the tracked domain; of a
+			    mapping: MT_MAPPING_UNRECORDED or 0 */
 };
+
+/* Memory of malloc whose blocks are not known, as those of a fork's parent are not. */
+#define MT_MAPPING_UNRECORDED 1
 
 /* What a block seems to be, by a look at what is in it. */
 enum mt_content {

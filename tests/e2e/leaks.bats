@@ -291,6 +291,42 @@ line_of() {
 	[[ $output == *"1 of 3 blocks is held through own+"[1-9]*" "* ]]
 }
 
+@test "why: memory that is mapped, tracked, or of a parent's blocks is called so, and taken together" {
+	cat >elsewhere.c <<-'END'
+		#include "memtrace.h"
+		#include <stdlib.h>
+		#include <sys/mman.h>
+		#include <sys/wait.h>
+		#include <unistd.h>
+		static void **map(void)
+		{
+			return mmap(NULL, 65536, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+		}
+		int main(void)
+		{
+			void **tracked = map(), **mapped = map();
+			void **volatile small = malloc(64), **volatile large = malloc(5000);
+			if (fork())
+				return wait(NULL) < 0;
+			memtrace_track(7, (uintptr_t)tracked, 65536);
+			for (int i = 0; i < 2; i++) {
+				tracked[i] = malloc(40); /* tracked */
+				mapped[i] = malloc(40);  /* mapped */
+				small[i] = malloc(40);   /* small */
+				large[i] = malloc(40);   /* large */
+			}
+			exit(0);
+		}
+	END
+	${CC:-cc} -O0 -g -fno-builtin -I"$root/preload" elsewhere.c -o elsewhere
+	memtrace run -q --force --leaks -o elsewhere.mtz -- ./elsewhere
+	for place in "tracked:a tracked region of domain 7" "mapped:mapped memory, at several places" \
+		"small:unrecorded blocks, at several places" "large:unrecorded blocks, at several places"; do
+		run -0 memtrace why --at "elsewhere.c:$(line_of elsewhere.c "${place%%:*}")" elsewhere.mtz.1
+		[[ $output == *"all blocks are held through ${place#*:} "* ]]
+	done
+}
+
 @test "why: a process is scanned now" {
 	mkfifo in
 	memtrace run -q --leaks -o waits.mtz -- ./cache wait <in >out &

@@ -104,6 +104,11 @@ static void put_register(FILE *out, const struct mt_heap_root *root)
 		fprintf(out, "register %" PRIu32, root->number);
 }
 
+static bool is_unrecorded(const struct mt_heap_root *root)
+{
+	return root->kind == MT_HELD_MAPPING && root->number == MT_MAPPING_UNRECORDED;
+}
+
 static void put_label(FILE *out, const struct mt_roots *roots,
 		      const struct mt_heap_root *root, const char *directory)
 {
@@ -138,22 +143,28 @@ static void put_label(FILE *out, const struct mt_roots *roots,
 		fprintf(out, "a tracked region of domain %" PRIu32, root->number);
 		return;
 	default:
-		fprintf(out, "memory at 0x%" PRIx64, root->offset);
+		fprintf(out, "%s at 0x%" PRIx64,
+			is_unrecorded(root) ? "an unrecorded block" : "memory",
+			root->offset);
 		return;
 	}
 	put_function(out, roots, root, directory);
 }
 
-/* Only variables have places: other labels may have any "+". */
+/* Variables have places, and what has none but its address: other labels may have any "+". */
 static const char *name_of(struct mt_roots *roots, size_t i, char *label,
 			   struct mt_error *err)
 {
+	const struct mt_heap_root *root = &roots->heap->roots.list[i];
+	const char *name = label;
 	char *plus = strrchr(label, '+');
-	bool has_place = plus && is_variable(&roots->heap->roots.list[i]) &&
+	bool has_place = plus && is_variable(root) &&
 			 strspn(plus + 1, "0123456789") == strlen(plus + 1);
 	if (has_place)
 		*plus = '\0';
-	return mt_locations_string(roots->frames->locations, label, err);
+	else if (root->kind == MT_HELD_MAPPING)
+		name = is_unrecorded(root) ? "unrecorded blocks" : "mapped memory";
+	return mt_locations_string(roots->frames->locations, name, err);
 }
 
 static int make_label(struct mt_roots *roots, size_t i, const char *directory,

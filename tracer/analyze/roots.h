@@ -13,7 +13,8 @@ struct mt_roots {
 	const struct mt_heap *heap;
 	const struct mt_frame_locations *frames;
 	const char **labels; /* by root; equal ones are one string, interned */
-	const char **names;  /* the same without the place in a variable: "cache" */
+	const char *
+		*names; /* the same without the place in it: "cache", "mapped memory" */
 };
 
 /* Look up all symbols that they need. Frames are resolved on the way. */

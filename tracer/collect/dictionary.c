@@ -505,6 +505,13 @@ size_t mt_dictionary_frames(struct mt_dictionary *d, mt_traceback_id id,
 	return count;
 }
 
+uint32_t mt_dictionary_domain(struct mt_dictionary *d, mt_traceback_id id)
+{
+	mt_node_id node = node_of(d, id);
+	mt_node_id domain = is_node(d, node) ? d->domains[node] : 0;
+	return domain ? (uint32_t)d->nodes[domain].pc : 0;
+}
+
 uint32_t mt_dictionary_count(const struct mt_dictionary *d)
 {
 	return d->traceback_count;

@@ -48,6 +48,9 @@ struct mt_dictionary_frame {
 size_t mt_dictionary_frames(struct mt_dictionary *dictionary, mt_traceback_id id,
 			    struct mt_dictionary_frame *frames, size_t n);
 
+/* The domain of a traceback; 0: the program's own blocks. */
+uint32_t mt_dictionary_domain(struct mt_dictionary *dictionary, mt_traceback_id id);
+
 /* One of the roots as a traceback of its own. */
 int mt_dictionary_root(struct mt_dictionary *dictionary, enum mt_traceback_root root,
 		       uint32_t *traceback, struct mt_error *err);

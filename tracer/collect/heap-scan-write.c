@@ -201,6 +201,18 @@ static void describe_range(struct writing *w, const struct mt_root_range *range,
 		place_thread_local(w, range, number, root);
 	else if (range->kind == MT_HELD_KEY)
 		root->number = (uint32_t)((place - range->start) / 16);
+	else if (range->kind == MT_HELD_TRACKED)
+		root->number = mt_dictionary_domain(w->dictionary, range->traceback);
+}
+
+/* In the small-object heap, or in the C library's: else that holds nothing but blocks. */
+static bool is_in_unrecorded(const struct mt_heap_scan *scan,
+			     const struct mt_root_range *range, uint64_t place)
+{
+	const struct mt_mapping *mapping = mt_mappings_find(&scan->mappings, place);
+	return !range ||
+	       (range->kind == MT_HELD_MAPPING && scan->live.has_unknown && mapping &&
+		!strcmp(mt_mappings_name(&scan->mappings, mapping), "[heap]"));
 }
 
 static int describe_root(struct writing *w, uint32_t number, struct mt_record_root *root,
@@ -213,6 +225,8 @@ static int describe_root(struct writing *w, uint32_t number, struct mt_record_ro
 	root->kind = MT_HELD_MAPPING;
 	if (range)
 		describe_range(w, range, number, root);
+	if (!place->thread && is_in_unrecorded(w->scan, range, place->address))
+		root->number = MT_MAPPING_UNRECORDED;
 	if (place->thread) {
 		root->tid = w->scan->stop.threads[place->thread - 1].tid;
 		root->kind = place->is_register ? MT_HELD_REGISTER : MT_HELD_ALTSTACK;

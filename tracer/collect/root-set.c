@@ -548,7 +548,7 @@ static void find_regions(struct search *s)
 			    (struct mt_root_range){.start = region->address,
 						   .end = region->address + region->size,
 						   .kind = MT_HELD_TRACKED,
-						   .domain = region->traceback});
+						   .traceback = region->traceback});
 	}
 }
 

@@ -30,11 +30,11 @@ enum {
 
 struct mt_root_range {
 	uint64_t start, end;
-	uint8_t kind;  /* enum mt_root_kind */
-	uint8_t pages; /* enum mt_memory_pages */
-	uint32_t tid;  /* 0: of no thread */
-	uint32_t domain;
-	uint64_t thread_pointer; /* thread-local: of the thread */
+	uint8_t kind;              /* enum mt_root_kind */
+	uint8_t pages;             /* enum mt_memory_pages */
+	uint32_t tid;              /* 0: of no thread */
+	mt_traceback_id traceback; /* of memtrace_track */
+	uint64_t thread_pointer;   /* thread-local: of the thread */
 };
 
 /*
