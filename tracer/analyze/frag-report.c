@@ -69,7 +69,7 @@ static int add_facts(const struct mt_frag *frag, size_t limit, struct mt_report 
 		{"arenas", "pool_bytes", geometry->pool_bytes, false},
 		{"arenas", "wholly_free", frag->pins.free_arenas, false},
 		{"arenas", "ready", mt_places_ready_arenas(frag->places),
-		 !frag->places->has_layers},
+		 !frag->places->has_own_layers},
 		{"arenas", "held_by_many", frag->pins.other_arenas, false},
 		{"omitted", "losses", sites - mt_shown(sites, limit), false},
 		{"omitted", "pinned", pins - mt_shown(pins, limit), false},

@@ -166,7 +166,7 @@ uint32_t mt_places_pools_per_arena(const struct mt_places *places)
 
 uint64_t mt_places_ready_arenas(const struct mt_places *places)
 {
-	if (!places->has_layers || !places->geometry.arena_bytes)
+	if (!places->has_own_layers || !places->geometry.arena_bytes)
 		return 0;
 	uint64_t writable = places->layers[MT_LAYER_ARENAS].mapped_bytes /
 			    places->geometry.arena_bytes;

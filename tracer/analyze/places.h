@@ -51,7 +51,7 @@ uint32_t mt_places_pools_per_arena(const struct mt_places *places);
 /*
  * Arenas that are writable and not in use, by what the kernel said of the heap's range: they
  * went back and keep their pages for a while, or fill a huge page with another. Only where
- * has_layers.
+ * has_own_layers: else the kernel's figure is of another time than the arenas'.
  */
 uint64_t mt_places_ready_arenas(const struct mt_places *places);
 
