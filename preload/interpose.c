@@ -5,6 +5,7 @@
  */
 #include "preload/aside.h"
 #include "preload/door.h"
+#include "preload/libc.h"
 #include "preload/serve.h"
 
 #include <errno.h>
@@ -118,6 +119,8 @@ DOOR void *memalign(size_t alignment, size_t size)
 
 DOOR void *aligned_alloc(size_t alignment, size_t size)
 {
+	if (libc_checks_alignment && !is_power_of_two(alignment))
+		return fail(EINVAL);
 	return align(MT_CALLER(), alignment, size);
 }
 

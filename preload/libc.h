@@ -5,6 +5,7 @@
 #ifndef MT_PRELOAD_LIBC_H
 #define MT_PRELOAD_LIBC_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 void *__libc_malloc(size_t size);
@@ -13,6 +14,15 @@ void *__libc_realloc(void *p, size_t size);
 void *__libc_memalign(size_t alignment, size_t size);
 void __libc_free(void *p);
 int __libc_mallopt(int parameter, int value);
+
+/*
+ * Does aligned_alloc refuse an alignment that is no power of two, as C17 has it? In an older
+ * C library it is memalign under another name, which rounds up. False until libc_start.
+ */
+extern bool libc_checks_alignment;
+
+/* Looks names up: from the constructor only. */
+void libc_start(void);
 
 /*
  * Its first use makes the heap ready, without a lock: that has to be while there is one

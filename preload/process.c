@@ -171,6 +171,7 @@ static void look_around(void)
 __attribute__((constructor(101))) static void process_construct(void)
 {
 	bool is_recorded = process_start();
+	libc_start();
 	exec_start();
 	if (!is_to_be_recorded())
 		return;

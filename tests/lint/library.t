@@ -17,7 +17,7 @@ nm -D --undefined-only "$library" | awk '{ sub(/@.*/, "", $2); print $2 }' | sor
 
 # What an event runs through asks neither the loader nor the threads library for anything that
 # takes a lock. Start, end, reports of errors and calls that pass through us may.
-others='(preload/(aside|breaks|config|dl|exec|fault|launch|leaks|operators|process|python|report|statistics|thread)|tracer/record/start)'
+others='(preload/(aside|breaks|config|dl|exec|fault|launch|leaks|libc|operators|process|python|report|statistics|thread)|tracer/record/start)'
 for source in preload/*.[cS] tracer/record/*.c; do
 	nm -u "$build/inside/${source%.*}.o" | awk -v object="${source%.*}" '{ print object, $2 }'
 done | grep -vE "^$others " | while read -r object symbol; do
