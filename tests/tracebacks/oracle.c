@@ -214,6 +214,9 @@ enum oracle_ending oracle_walk(struct oracle *o, const uintptr_t *slot, bool is_
 				oracle_frame(pc, libunwind.is_signal_frame(&cursor) > 0);
 		rc = libunwind.step(&cursor);
 	} while (rc > 0 && !o->lacks_information);
+	/* The end's own: a return address of 0 ends the walk of libunwind 1.8 at once. */
+	if (!rc)
+		libunwind.get_reg(&cursor, UNW_REG_SP, &o->sp[o->count]);
 	return end(o, slot, rc);
 }
 

@@ -44,7 +44,7 @@ struct oracle {
 	uint32_t count;
 	uint64_t frames
 		[ORACLE_MAX_FRAMES]; /* innermost first; pc and oracle_interrupted */
-	uintptr_t sp[ORACLE_MAX_FRAMES];
+	uintptr_t sp[ORACLE_MAX_FRAMES + 1];
 };
 
 /* Once, from a constructor. False: a library is missing. */
