@@ -4,6 +4,7 @@
  */
 #include "preload/debug.h"
 
+#include "preload/ancestors.h"
 #include "preload/arenas.h"
 #include "preload/bump.h"
 #include "preload/config.h"
@@ -16,6 +17,7 @@
 #include "preload/inherited.h"
 #include "preload/large.h"
 #include "preload/look.h"
+#include "preload/own-operators.h"
 #include "tracer/record/blocks.h"
 #include "tracer/record/counters.h"
 #include "tracer/record/sidetable.h"
@@ -159,7 +161,11 @@ static void check_release(const struct debug_call *call, const void *p,
 			  const struct debug_record *record, struct debug_word word,
 			  size_t size)
 {
-	if (!api_matches(word.api, call->api))
+	if (!api_matches(word.api, call->api) &&
+	    !own_operators_match(
+		    word.api,
+		    ancestors_traceback(word.allocated, debug_record_birth(record)),
+		    call->api, call->here))
 		debug_report_block(MT_ERROR_OTHER_FAMILY, call, p, record, word, p);
 	else if (size != RELEASE_UNSIZED && size != debug_record_size(record))
 		debug_report_size(call, p, record, word, size);

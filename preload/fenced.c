@@ -4,6 +4,7 @@
 #include "preload/fenced.h"
 
 #include "preload/look.h"
+#include "preload/own-operators.h"
 #include "preload/report.h"
 #include "preload/unfenced.h"
 #include "tracer/record/syscall.h"
@@ -115,7 +116,9 @@ static void report_damage(const struct call *call, const struct fence_block *blo
 /* Of two wrongs about the call the first is told. */
 static void check_call(const struct call *call, const struct fence_block *block)
 {
-	if (!api_matches((enum api)block->api, call->api))
+	if (!api_matches((enum api)block->api, call->api) &&
+	    !own_operators_match((enum api)block->api, fence_allocated(block), call->api,
+				 call->here))
 		report(MT_ERROR_OTHER_FAMILY, call, fence_start_of(block), block);
 	else if (call->size != RELEASE_UNSIZED && call->size != block->size)
 		report(MT_ERROR_OTHER_SIZE, call, fence_start_of(block), block);

@@ -167,3 +167,16 @@ assert lines == sorted(set(lines)), lines
 		END
 	done
 }
+
+@test "debug, guard: operators of a library's own match those of all others" {
+	program=$BATS_TEST_DIRNAME/../programs/own-operators.cc
+	flags="-g -O1 -fno-builtin"
+	${CXX:-c++} $flags -shared -fPIC -Wl,-Bsymbolic -DPLUGIN "$program" -o libown.so
+	${CXX:-c++} $flags "$program" ./libown.so -o own
+	for mode in debug guard; do
+		run -5 memtrace run -q --force -o t.mtz --malloc $mode ./own
+		[ -z "$output" ]
+		run -134 memtrace run -q --force -o t.mtz --malloc $mode ./own wrong
+		[[ $output == *"made by malloc, given to operator delete"* ]]
+	done
+}
