@@ -507,6 +507,8 @@ line_of() {
 	${CC:-cc} -fno-builtin again.c -o again
 	run -0 memtrace run --no-summary --force -o g.mtz --gate-all --leaks -- ./again ./cache
 	[[ $output == *"max-leaked: passed: not searched: the process went on as another program"* ]]
+	run -3 memtrace leaks g.mtz.1
+	[[ $output == *"no scan of the heap: the process went on as another program; "* ]]
 	run -0 memtrace run -q --force -o g.mtz --gate-all --leaks --max-leaked 0 -- ./again ./cache
 	run -23 memtrace run -q --force -o g.mtz --gate-all --leaks -- ./again ./cache lose
 	# What ended without a search is not judged, exec or not.

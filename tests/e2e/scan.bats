@@ -68,6 +68,8 @@ pid_of_scanned() {
 	[[ $stderr == *"leaks: definite 39.1 KiB in 10 blocks, indirect 0 B in 0,"* ]]
 	run -134 --separate-stderr memtrace run --leaks -o u.mtz -- "$scanned" aborts
 	[[ $stderr == *"leaks: not searched: a signal ended the program"* ]]
+	run -3 memtrace leaks u.mtz
+	[[ $output == *"u.mtz: no scan of the heap: a signal ended the program; "* ]]
 	run -0 --separate-stderr memtrace run -o v.mtz -- "$scanned" exits
 	[[ $stderr != *leaks:* ]]
 }

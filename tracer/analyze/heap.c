@@ -361,6 +361,17 @@ static void find_other_scan(struct mt_trace *trace, char *name, size_t bytes)
 		put_name(trace, last, name, bytes);
 }
 
+/* Ends at which nothing is searched, asked for or not; NULL: another. */
+static const char *unsearched_end(const struct mt_trace *trace)
+{
+	const struct mt_trace_meta *end = mt_trace_meta(trace, "end");
+	if (end && !strcmp(end->value, "signal"))
+		return "a signal ended the program";
+	if (end && !strcmp(end->value, "exec"))
+		return "the process went on as another program";
+	return NULL;
+}
+
 static int say_missing(const struct mt_heap *heap, struct mt_error *err)
 {
 	char name[512], other[512];
@@ -376,6 +387,12 @@ static int say_missing(const struct mt_heap *heap, struct mt_error *err)
 	if (failure && *failure->value)
 		return mt_fail(err, MT_ERR_MISSING, "%s: the heap was not scanned: %s",
 			       heap->trace->path, failure->value);
+	const char *end = unsearched_end(heap->trace);
+	if (end)
+		return mt_fail(err, MT_ERR_MISSING,
+			       "%s: no scan of the heap: %s; 'memtrace snapshot --leaks "
+			       "PID' takes one before",
+			       heap->trace->path, end);
 	return mt_fail(err, MT_ERR_MISSING,
 		       "%s: no scan of the heap: record with 'memtrace run --leaks', or "
 		       "take one with 'memtrace snapshot --leaks PID'",
