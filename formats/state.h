@@ -164,7 +164,9 @@ struct mt_state_thread {
 	int64_t delta_bytes;
 	uint64_t walks;  /* stacks that were not predicted */
 	uint64_t walked; /* frames walked in them */
-	uint64_t padding[9];
+	/* The alternate stack for signals that the thread has named; 0 bytes: none. */
+	uint64_t signal_stack, signal_stack_bytes;
+	uint64_t padding[7];
 };
 static_assert(sizeof(struct mt_state_thread) == 128, "two cache lines, not shared");
 

@@ -105,6 +105,10 @@ stories() {
 	stories held alternate-stack-in-mapping,alternate-stack-in-module
 }
 
+@test "stories: a stack for signals is held by the kernel; what handlers have left on it holds nothing" {
+	stories held idle-signal-stack,left-on-signal-stack
+}
+
 @test "stories: memory that the program took by sbrk holds, freed chunks beside it do not" {
 	stories held break,break-given-back
 }

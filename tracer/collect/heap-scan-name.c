@@ -73,8 +73,10 @@ static void name_root(struct naming *naming, uint32_t root)
 	const struct mt_heap_scan *scan = naming->scan;
 	const struct mt_heap_scan_root *place = &scan->root_places[root];
 	size_t thread;
+	bool is_idle = !place->is_register && !place->address;
 	if (place->thread) {
-		name_place(naming, root, place->thread - 1, NULL);
+		if (!is_idle)
+			name_place(naming, root, place->thread - 1, NULL);
 		return;
 	}
 	const struct mt_root_range *range = mt_root_set_at(&scan->roots, place->address);

@@ -7,7 +7,7 @@
 #include "tracer/collect/root-set.h"
 
 #include "formats/record.h"
-#include "tracer/collect/alternate-stack.h"
+#include "tracer/collect/signal-stacks.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -36,6 +36,7 @@ struct interval {
 
 struct search {
 	const struct mt_root_set_question *q;
+	struct mt_signal_stacks signal_stacks;
 	struct interval *taken; /* away */
 	size_t taken_count, taken_capacity;
 	struct mt_root_range *found;
@@ -198,18 +199,10 @@ static void put_late_locals(struct search *s, size_t thread, uint64_t static_sta
 	}
 }
 
-/* It may reach beyond the mapping, as in a module's data, of which a part is in its file. */
-static void find_alternate_stack(const struct search *s, const struct mt_mapping *mapping,
-				 uint64_t sp, struct mt_alternate_stack *stack)
+static bool is_on(const struct mt_signal_stack *stack, const struct mt_stop_thread *t)
 {
-	const struct mt_mappings *all = s->q->mappings;
-	const struct mt_mapping *low = mapping, *high = mapping;
-	while (low > all->list && is_readable(low - 1) && low[-1].end == low->start)
-		low--;
-	while (high + 1 < all->list + all->count && is_readable(high + 1) &&
-	       high[1].start == high->end)
-		high++;
-	mt_alternate_stack_find(s->q->memory, sp, low->start, high->end, stack);
+	uint64_t sp = t->registers[MT_STOP_SP];
+	return stack && sp >= stack->start && sp < stack->end;
 }
 
 /*
@@ -233,10 +226,34 @@ static void put_other_stack(struct search *s, size_t thread, uint64_t from)
 	const struct mt_mapping *mapping = mapping_at(s, from);
 	if (!is_readable(mapping))
 		return;
-	struct mt_alternate_stack stack = {.start = from, .end = mapping->end};
-	find_alternate_stack(s, mapping, t->registers[MT_STOP_SP], &stack);
-	take(s, stack.start, from);
-	put_stack(s, t->tid, from, stack.end, MT_HELD_ALTSTACK);
+	const struct mt_signal_stack *stack =
+		mt_signal_stacks_of(&s->signal_stacks, t->tid);
+	if (is_on(stack, t)) {
+		take(s, stack->start, from);
+		put_stack(s, t->tid, from, stack->end, MT_HELD_ALTSTACK);
+	} else {
+		put_stack(s, t->tid, from, mapping->end, MT_HELD_ALTSTACK);
+	}
+}
+
+/*
+ * The stack for signals of a thread that runs on another. Nobody but the kernel may point to it,
+ * and what it holds is left over from handlers that have returned.
+ */
+static void put_idle_stack(struct search *s, size_t thread)
+{
+	const struct mt_stop_thread *t = &s->q->stop->threads[thread];
+	const struct mt_signal_stack *stack =
+		mt_signal_stacks_of(&s->signal_stacks, t->tid);
+	uint64_t offset;
+	if (!stack || is_on(stack, t))
+		return;
+	uint32_t block = mt_live_find(s->q->heap, stack->start, &offset);
+	if (block == MT_LIVE_NONE)
+		take(s, stack->start, stack->end);
+	else
+		add_block(s, (struct mt_root_block){
+				     .block = block, .is_stack = true, .thread = thread});
 }
 
 static const struct mt_mapping *main_stack(const struct search *s)
@@ -324,6 +341,7 @@ static void put_thread(struct search *s, size_t index)
 		put_own_stack(s, index, stack_start(s, pointer, from), pointer, false);
 	else
 		put_other_stack(s, index, from);
+	put_idle_stack(s, index);
 	if (!own)
 		return;
 	put_thread_struct(s, thread->tid, pointer, own);
@@ -594,6 +612,7 @@ int mt_root_set_find(struct mt_root_set *roots,
 		     const struct mt_root_set_question *question, struct mt_error *err)
 {
 	struct search s = {.q = question};
+	s.failed = !mt_signal_stacks_read(&s.signal_stacks, question->image);
 	for (size_t i = 0; !s.failed && i < question->stop->count; i++)
 		if (question->stop->threads[i].is_known)
 			put_thread(&s, i);
@@ -610,6 +629,7 @@ int mt_root_set_find(struct mt_root_set *roots,
 		separate(&s);
 	}
 	free(s.taken);
+	mt_signal_stacks_deinit(&s.signal_stacks);
 	*roots = (struct mt_root_set){.list = s.found,
 				      .count = s.found_count,
 				      .blocks = s.blocks,

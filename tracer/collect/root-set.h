@@ -45,7 +45,8 @@ struct mt_root_range {
 struct mt_root_block {
 	uint32_t block;
 	bool is_stack;
-	uint64_t from; /* stack: the stack pointer */
+	uint64_t
+		from; /* stack: the stack pointer; 0: one for signals that is not in use */
 	size_t thread; /* in the stop's list */
 };
 

@@ -6,6 +6,7 @@
 
 #include "tracer/record/syscall.h"
 
+#include <signal.h>
 #include <sys/prctl.h>
 
 uint32_t mt_state_add_string(const char *text)
@@ -71,7 +72,23 @@ uint32_t mt_state_slot_open(uint32_t tid)
 	thread->tid = tid;
 	thread->serial = atomic_fetch_add(&mt_state.header->totals.threads_ever, 1) + 1;
 	thread->name[0] = '\0';
+	thread->signal_stack_bytes = 0;
+	/* In a forked child it is the parent's. */
+	if (!mt_state.has_filter)
+		mt_state_slot_note_signal_stack(slot);
 	return slot;
+}
+
+void mt_state_slot_note_signal_stack(uint32_t slot)
+{
+	struct mt_state_thread *thread = &mt_state.threads[slot];
+	stack_t stack;
+	if (mt_syscall3(SYS_sigaltstack, 0, (long)&stack, 0) ||
+	    stack.ss_flags & SS_DISABLE)
+		stack.ss_size = 0;
+	thread->signal_stack_bytes = 0;
+	thread->signal_stack = (uintptr_t)stack.ss_sp;
+	thread->signal_stack_bytes = stack.ss_size;
 }
 
 /* The name is kept for the trace: the kernel forgets it with the thread. */

@@ -130,4 +130,7 @@ uint32_t mt_state_add_bytes(const char *bytes, uint32_t size);
 uint32_t mt_state_slot_open(uint32_t tid);
 void mt_state_slot_close(uint32_t slot);
 
+/* The calling thread's stack for signals, as the kernel has it. */
+void mt_state_slot_note_signal_stack(uint32_t slot);
+
 #endif

@@ -115,8 +115,10 @@ static void start(void *(*run)(void *))
 		usleep(100);
 }
 
+/* Who is told may look at once: by then the registers of calls before have other values. */
 static void wait_here(void)
 {
+	usleep(1);
 	is_ready = 1;
 	for (;;)
 		pause();
@@ -285,6 +287,61 @@ static NOINLINE void alternate_stack_in_mapping(void)
 	((void **)(memory + 2 * OWN_STACK_BYTES))[0] = story_block(48);
 	start_on_alternate(memory + OWN_STACK_BYTES);
 	expect("reachable", 3, 168);
+}
+
+static NOINLINE void name_signal_stack(void *stack, void (*handler)(int))
+{
+	stack_t alternate = {};
+	struct sigaction action = {};
+	alternate.ss_sp = stack;
+	alternate.ss_size = OWN_STACK_BYTES;
+	action.sa_handler = handler;
+	action.sa_flags = SA_ONSTACK;
+	if (sigaltstack(&alternate, NULL) || sigaction(SIGUSR2, &action, NULL))
+		abort();
+}
+
+static NOINLINE void *name_and_wait(void *unused)
+{
+	name_signal_stack(story_block(OWN_STACK_BYTES), SIG_IGN);
+	dig_deep();
+	wait_here();
+	return unused;
+}
+
+/* Only the kernel knows of these stacks. */
+static NOINLINE void idle_signal_stack(void)
+{
+	pthread_t thread;
+	is_ready = 0;
+	name_signal_stack(story_block(OWN_STACK_BYTES), SIG_IGN);
+	dig_deep();
+	if (pthread_create(&thread, NULL, name_and_wait, NULL))
+		abort();
+	while (!is_ready)
+		usleep(100);
+	expect("reachable", 2, 2 * OWN_STACK_BYTES);
+}
+
+static void leave_something(int signal)
+{
+	(void)signal;
+	slot = story_block(24);
+	dig_deep();
+	slot = NULL;
+}
+
+static NOINLINE void left_on_signal_stack(void)
+{
+	char *memory = (char *)mmap(NULL, 2 * OWN_STACK_BYTES, PROT_READ | PROT_WRITE,
+				    MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	if (memory == MAP_FAILED)
+		abort();
+	((void **)memory)[100] = story_block(40);
+	name_signal_stack(memory + OWN_STACK_BYTES, leave_something);
+	raise(SIGUSR2);
+	expect("definite", 1, 24);
+	expect("reachable", 1, 40);
 }
 
 static struct {
@@ -610,6 +667,8 @@ int main(int argc, char **argv)
 		{"stack-in-mapping", stack_in_mapping},
 		{"alternate-stack-in-mapping", alternate_stack_in_mapping},
 		{"alternate-stack-in-module", alternate_stack_in_module},
+		{"idle-signal-stack", idle_signal_stack},
+		{"left-on-signal-stack", left_on_signal_stack},
 		{"saved-register", saved_register},
 		{"below-stack-pointer", below_stack_pointer},
 		{"opened-module", opened_module},
