@@ -194,12 +194,18 @@ static struct mt_record make_record(const struct mt_defined *defined)
 			(uint8_t)(below(4) ? below(64) : MT_CLASS_LARGE), any(), any()};
 		break;
 	case MT_RECORD_CLASS:
-		rec.class = (struct mt_record_class){
-			(uint8_t)below(64), (uint32_t)any(), any(), any(), any(), any()};
+		rec.class = (struct mt_record_class){(uint8_t)below(64),
+						     (uint32_t)any(),
+						     any(),
+						     any(),
+						     any(),
+						     any(),
+						     any()};
 		break;
 	case MT_RECORD_ARENAS:
 		rec.arenas = (struct mt_record_arenas){any(), any(), any(), any(),
-						       any(), any(), any(), any()};
+						       any(), any(), any(), any(),
+						       any(), any(), any()};
 		break;
 	case MT_RECORD_LOSS:
 		rec.loss = (struct mt_record_loss){(uint32_t)below(256), any()};
