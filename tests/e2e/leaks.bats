@@ -291,6 +291,12 @@ line_of() {
 	[[ $output == *"1 of 3 blocks is held through own+"[1-9]*" "* ]]
 }
 
+@test "why: names the function that called exit, not the one behind it" {
+	memtrace run -q --force --leaks -o exits.mtz -- ./held-c0 exits
+	run -0 memtrace why --function story_block exits.mtz
+	[[ $output == *"the block is held through the stack in exits (held.c:$(grep -n 'exit(held ? 0' held.c | tail -1 | cut -d: -f1)), thread "* ]]
+}
+
 @test "why: memory that is mapped, tracked, or of a parent's blocks is called so, and taken together" {
 	cat >elsewhere.c <<-'END'
 		#include "memtrace.h"

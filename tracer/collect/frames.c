@@ -59,6 +59,9 @@ static int read_register(unw_addr_space_t space, unw_regnum_t number, unw_word_t
 	if (is_write || number < 0 || number >= MT_STOP_REGISTERS)
 		return -UNW_EBADREG;
 	*value = current.thread->registers[number];
+	/* Behind a call that never comes back there may be another function, with other rules. */
+	if (number == MT_STOP_PC && current.thread->is_in_call)
+		--*value;
 	return 0;
 }
 
@@ -149,13 +152,18 @@ void mt_frames_skip(struct mt_memory *memory, const struct mt_objects *objects,
 {
 	struct walk walk;
 	begin(&walk, memory, thread);
-	bool has_moved = false, goes_on = walk.is_ready;
+	bool has_moved = false, is_in_call = false, goes_on = walk.is_ready;
 	while (goes_on && is_skipped(objects, register_of(&walk, UNW_REG_IP), all)) {
+		bool is_call = unw_is_signal_frame(&walk.cursor) <= 0;
 		goes_on = unw_step(&walk.cursor) > 0;
+		if (goes_on)
+			is_in_call = is_call;
 		has_moved |= goes_on;
 	}
-	if (has_moved)
+	if (has_moved) {
 		take_registers(&walk, thread);
+		thread->is_in_call = is_in_call;
+	}
 	end(&walk);
 }
 
@@ -182,6 +190,8 @@ void mt_frames_walk(struct mt_memory *memory, const struct mt_stop_thread *threa
 	while (walk.is_ready && frames->count < MT_FRAMES_MAX) {
 		struct mt_frame *frame = &frames->list[frames->count++];
 		frame->pc = register_of(&walk, UNW_REG_IP);
+		if (frame == frames->list && thread->is_in_call)
+			frame->pc++;
 		frame->start = register_of(&walk, UNW_REG_SP);
 		frame->end = UINT64_MAX;
 		if (unw_step(&walk.cursor) <= 0)

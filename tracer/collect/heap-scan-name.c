@@ -45,6 +45,7 @@ static void name_place(struct naming *naming, uint32_t root, size_t thread,
 			       naming->frames);
 	naming->walked = thread + 1;
 	const struct mt_frames *frames = naming->frames;
+	bool is_in_call = scan->stop.threads[thread].is_in_call;
 	size_t i = 0;
 	while (place && i < frames->count && *place >= frames->list[i].end)
 		i++;
@@ -53,7 +54,7 @@ static void name_place(struct naming *naming, uint32_t root, size_t thread,
 		return;
 	add_frame(scan, (struct mt_heap_scan_frame){
 				.root = root,
-				.is_innermost = i == 0,
+				.is_innermost = i == 0 && !is_in_call,
 				.pc = frames->list[i].pc,
 				.offset = place ? *place - frames->list[i].start : 0});
 }

@@ -20,7 +20,8 @@ struct mt_stop_thread {
 	uint32_t tid;
 	bool is_held; /* by ptrace, to be let go */
 	bool is_known;
-	int signal; /* that was on its way to it; 0: none */
+	bool is_in_call; /* the instruction pointer is a return address */
+	int signal;      /* that was on its way to it; 0: none */
 	uint64_t registers[MT_STOP_REGISTERS];
 	uint64_t thread_pointer; /* 0: not known */
 	uint64_t stack_from;     /* what lies below on its stack is nothing */
