@@ -129,6 +129,10 @@ stories() {
 	stories held key,late-key
 }
 
+@test "stories: what a thread returned is held until it is joined" {
+	stories held not-joined
+}
+
 @test "stories: exit() within main leaves its frame alive; what atexit frees is no leak" {
 	stories held exits,freed-at-exit
 }

@@ -22,8 +22,11 @@ enum {
 	SELF_AT = 16,
 	DTV_AT = 8,
 	TID_AT = 720,
-	JOINED_AT = 1576,
-	RESULT_AT = 1584,
+	/* The function that it was started with; glibc 2.36 has it first, later ones last. */
+	FUNCTION_LEAST_AT = 1592,
+	FUNCTION_MOST_AT = 1600,
+	JOINED_BEFORE = 24, /* the function, and what it returned */
+	RESULT_BEFORE = 16,
 	DTV_MAX = 4096, /* entries that are looked at */
 };
 
@@ -275,7 +278,7 @@ static uint64_t stack_start(const struct search *s, uint64_t pointer, uint64_t f
 	uint64_t words[MT_ROOTS_THREAD_BYTES / 8];
 	size_t count = mt_memory_read_some(s->q->memory, pointer, words, sizeof words) /
 		       sizeof *words;
-	for (size_t i = RESULT_AT / 8; i + 1 < count; i++) {
+	for (size_t i = FUNCTION_LEAST_AT / 8; i + 1 < count; i++) {
 		uint64_t end = words[i] + words[i + 1];
 		if (words[i] < pointer && end > pointer && end - pointer < SEARCHED_BYTES)
 			return words[i];
@@ -374,6 +377,19 @@ static uint64_t find_thread_struct(const struct search *s,
 	return 0;
 }
 
+/* 0: not found. */
+static uint64_t thread_function_at(const struct search *s, uint64_t thread)
+{
+	uint64_t at = thread + FUNCTION_LEAST_AT;
+	for (; at <= thread + FUNCTION_MOST_AT; at += 8) {
+		uint64_t function = mt_memory_word(s->q->memory, at);
+		const struct mt_mapping *mapping = mapping_at(s, function);
+		if (mapping && mapping->flags & MT_MAPPING_EXECUTE)
+			return at;
+	}
+	return 0;
+}
+
 /*
  * Stacks that the C library keeps for later threads. What is left in them is nothing, but
  * that the dtv is kept as well, and the result of a thread that nobody has joined.
@@ -390,8 +406,9 @@ static void take_unused_stack(struct search *s, const struct mt_mapping *mapping
 	struct mt_root_range range = {
 		.start = at + DTV_AT, .end = at + DTV_AT + 8, .kind = MT_HELD_LIBC};
 	find(s, range);
-	range.start = at + RESULT_AT, range.end = range.start + 8;
-	if (tid == 0 && !mt_memory_word(s->q->memory, at + JOINED_AT))
+	uint64_t function_at = tid == 0 ? thread_function_at(s, at) : 0;
+	range.start = function_at - RESULT_BEFORE, range.end = range.start + 8;
+	if (function_at && !mt_memory_word(s->q->memory, function_at - JOINED_BEFORE))
 		find(s, range);
 }
 

@@ -616,6 +616,27 @@ static NOINLINE void late_key(void)
 	expect("reachable", 1, 40);
 }
 
+static volatile long ended_tid;
+
+static void *end_with_block(void *unused)
+{
+	(void)unused;
+	void *block = story_block(88);
+	ended_tid = syscall(SYS_gettid);
+	return block;
+}
+
+/* What a thread returned is there for the one that will join it. */
+static NOINLINE void not_joined(void)
+{
+	pthread_t thread;
+	if (pthread_create(&thread, NULL, end_with_block, NULL))
+		abort();
+	while (!ended_tid || !syscall(SYS_tgkill, getpid(), ended_tid, 0))
+		sched_yield();
+	expect("reachable", 1, 88);
+}
+
 static void free_slot(void)
 {
 	free(slot);
@@ -682,6 +703,7 @@ int main(int argc, char **argv)
 		{"threads-on-coroutines", threads_on_coroutines},
 		{"key", key},
 		{"late-key", late_key},
+		{"not-joined", not_joined},
 		{"freed-at-exit", freed_at_exit},
 		{"exits", exits},
 		{"environment", environment},
