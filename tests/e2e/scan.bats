@@ -70,6 +70,8 @@ pid_of_scanned() {
 	[[ $stderr == *"leaks: not searched: a signal ended the program"* ]]
 	run -3 memtrace leaks u.mtz
 	[[ $output == *"u.mtz: no scan of the heap: a signal ended the program; "* ]]
+	run -0 --separate-stderr memtrace run --leaks -o d.mtz -- "$scanned" ends-itself
+	[[ $stderr == *"leaks: not searched: it ended by a system call of its own, or in the C library, as in daemon()"* ]]
 	run -0 --separate-stderr memtrace run -o v.mtz -- "$scanned" exits
 	[[ $stderr != *leaks:* ]]
 }
