@@ -12,6 +12,7 @@
 #include <dlfcn.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <linux/sched.h>
 #include <stddef.h>
 #include <sys/socket.h>
 #include <sys/un.h>
@@ -164,7 +165,10 @@ become_collector(int fd, const char *pid, const struct places *places, char **en
 	exit_now(127);
 }
 
-/* exit signal 0: only a wait with __WALL or __WCLONE can see this child. */
+/*
+ * exit signal 0: only a wait with __WALL or __WCLONE can see this child. Untraced: a debugger
+ * would take a child without signal for a thread, and its exec for the program's.
+ */
 static bool fork_unseen(int fd, char **environment)
 {
 	char pid[24];
@@ -174,7 +178,7 @@ static bool fork_unseen(int fd, char **environment)
 	if (!places)
 		return false;
 	find_places(places);
-	long child = mt_syscall6(SYS_clone, 0, 0, 0, 0, 0, 0);
+	long child = mt_syscall6(SYS_clone, CLONE_UNTRACED, 0, 0, 0, 0, 0);
 	if (!child)
 		become_collector(fd, pid, places, environment);
 	if (child > 0)

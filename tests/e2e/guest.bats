@@ -145,3 +145,15 @@ report() {
 	grep -qx 'Complete: yes' info.txt
 	grep -qx 'Exit status: 0' info.txt
 }
+
+@test "guest: a debugger that starts the program keeps it, the collector is none of its threads" {
+	command -v gdb || skip "gdb is not installed"
+	[ "$BUILD" != build/asan ] || skip "AddressSanitizer wants to be the first library"
+	gdb -nx -q -batch -ex run "$(command -v true)" | grep "exited normally" ||
+		skip "no tracing here"
+	run -0 gdb -nx -q -batch -ex 'set startup-with-shell off' \
+		-ex "set environment LD_PRELOAD=$build/libmemtrace.so" \
+		-ex "set environment MEMTRACE_OUTPUT=$PWD/t.mtz" -ex run "$(command -v true)"
+	[[ $output == *"exited normally"* && $output != *"executing new program"* ]]
+	run -0 memtrace info t.mtz
+}
