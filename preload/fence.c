@@ -287,10 +287,15 @@ static bool close_pages(unsigned char *first, size_t bytes)
 /* Of a small block all pages are written to at once: present ones save it the faults. */
 static bool open_pages(const struct fence_block *block, size_t bytes)
 {
-	unsigned char *first = fence_cell_start(fence_cell_of(block));
-	if (atomic_load_explicit(&fence_range.was_opened, memory_order_relaxed) &&
-	    !close_pages(first, (size_t)block->cells * FENCE_CELL_BYTES))
-		return false;
+	uint32_t cell = fence_cell_of(block);
+	unsigned char *first = fence_cell_start(cell);
+	if (atomic_load_explicit(&fence_range.was_opened, memory_order_relaxed)) {
+		/* And the fence of the block before, which is this one's too. */
+		size_t before = cell ? MT_PAGE_BYTES : 0;
+		size_t own = (size_t)block->cells * FENCE_CELL_BYTES;
+		if (!close_pages(first - before, before + own))
+			return false;
+	}
 	if (bytes <= MOST_PRESENT_BYTES)
 		return replace_pages(first, bytes, PROT_READ | PROT_WRITE, MAP_POPULATE);
 	return mt_pages_commit(first, bytes);

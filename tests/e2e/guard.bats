@@ -37,6 +37,13 @@ compile() {
 		-o "$1" -pthread
 }
 
+@test "guard: the fence between two blocks is closed again for the second, with continue" {
+	cd "$BATS_TEST_TMPDIR"
+	compile fence-twice
+	MEMTRACE_DEBUG=continue run -0 --separate-stderr memtrace run -q --malloc guard -- ./fence-twice
+	(($(grep -c "^Memory error" <<<"$stderr") == 2))
+}
+
 # guarded: how many blocks of t.mtz were guarded.
 guarded() {
 	memtrace info --json t.mtz | jq '.guarded_blocks'
