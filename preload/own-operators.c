@@ -5,6 +5,7 @@
  */
 #include "preload/own-operators.h"
 
+#include "preload/text.h"
 #include "tracer/record/recorder.h"
 
 #include <dlfcn.h>
@@ -43,13 +44,6 @@ static uint32_t hash_of(const char *name)
 	return hash;
 }
 
-static bool is_same(const char *a, const char *b)
-{
-	while (*a && *a == *b)
-		a++, b++;
-	return *a == *b;
-}
-
 /* The symbol of that name which the module defines, or NULL. */
 static const ElfW(Sym) * find(const struct exports *exports, const char *name)
 {
@@ -70,7 +64,7 @@ static const ElfW(Sym) * find(const struct exports *exports, const char *name)
 		uint32_t known = chains[i - table[FIRST]];
 		const ElfW(Sym) *symbol = &exports->symbols[i];
 		if ((known | 1) == (hash | 1) && symbol->st_shndx != SHN_UNDEF &&
-		    is_same(exports->names + symbol->st_name, name))
+		    text_is_same(exports->names + symbol->st_name, name))
 			return symbol;
 		if (known & 1) /* the last of its bucket */
 			return NULL;

@@ -131,8 +131,8 @@ void serve_free_by(void *p, struct release release, const uintptr_t *slot,
 		   uintptr_t frame_pointer);
 
 /*
- * The same with the guard up: small, modern geometry. The
- * caller's frame pointer is in thread->recorder.
+ * The same with the guard up: small, modern geometry. The caller's frame pointer is in
+ * thread->recorder.
  */
 void *serve_alloc_unpassed(struct thread *thread, const uintptr_t *slot,
 			   struct small_request request);

@@ -87,15 +87,6 @@ static bool is_digit(char c)
 	return c >= '0' && c <= '9';
 }
 
-static bool is_same(const char *a, const char *b)
-{
-	while (*a && *a == *b) {
-		a++;
-		b++;
-	}
-	return *a == *b;
-}
-
 /* Decimal digits; *text is then what follows them. False: none, or too many. */
 static bool read_digits(const char **text, uint64_t *number)
 {
@@ -138,7 +129,7 @@ static bool read_scaled(const char *text, const struct unit *units, size_t unit_
 	for (size_t i = 0; i < unit_count; i++) {
 		uint64_t factor = units[i].factor;
 		uint64_t rest = (part * factor + whole / 2) / whole;
-		if (is_same(text, units[i].name))
+		if (text_is_same(text, units[i].name))
 			return !__builtin_mul_overflow(*value, factor, value) &&
 			       !__builtin_add_overflow(*value, rest, value);
 	}
@@ -155,7 +146,7 @@ int setting_choice(char *const *environment, const char *variable,
 {
 	const char *value = value_of(environment, variable);
 	for (int i = 0; value && names[i]; i++)
-		if (is_same(value, names[i]))
+		if (text_is_same(value, names[i]))
 			return i;
 	if (value)
 		remember((struct misunderstood){.form = FORM_CHOICE,

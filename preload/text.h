@@ -1,12 +1,22 @@
 /*
- * text.h - words into a buffer: no stdio, no locale.
+ * text.h - words compared, and put into a buffer: no stdio, no locale.
  * Inside the traced process. What does not fit is cut; the text always ends with a NUL.
  */
 #ifndef MT_PRELOAD_TEXT_H
 #define MT_PRELOAD_TEXT_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+
+static inline bool text_is_same(const char *a, const char *b)
+{
+	while (*a && *a == *b) {
+		a++;
+		b++;
+	}
+	return *a == *b;
+}
 
 struct text {
 	char *bytes;

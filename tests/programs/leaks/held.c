@@ -234,13 +234,20 @@ static NOINLINE void stack_in_heap(void)
 	expect("reachable", 1, 80);
 }
 
+/* Side by side. */
+static char *map_stacks(size_t count)
+{
+	void *memory = mmap(NULL, count * OWN_STACK_BYTES, PROT_READ | PROT_WRITE,
+			    MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	if (memory == MAP_FAILED)
+		abort();
+	return (char *)memory;
+}
+
 /* No guard keeps it apart from what the program has mapped beneath. */
 static NOINLINE void stack_in_mapping(void)
 {
-	char *memory = (char *)mmap(NULL, 2 * OWN_STACK_BYTES, PROT_READ | PROT_WRITE,
-				    MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	if (memory == MAP_FAILED)
-		abort();
+	char *memory = map_stacks(2);
 	((void **)memory)[100] = story_block(40);
 	start_on(memory + OWN_STACK_BYTES);
 	expect("reachable", 2, 120);
@@ -279,10 +286,7 @@ static void start_on_alternate(void *stack)
 /* What is beside it in the mapping counts. */
 static NOINLINE void alternate_stack_in_mapping(void)
 {
-	char *memory = (char *)mmap(NULL, 3 * OWN_STACK_BYTES, PROT_READ | PROT_WRITE,
-				    MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	if (memory == MAP_FAILED)
-		abort();
+	char *memory = map_stacks(3);
 	((void **)memory)[100] = story_block(40);
 	((void **)(memory + 2 * OWN_STACK_BYTES))[0] = story_block(48);
 	start_on_alternate(memory + OWN_STACK_BYTES);
@@ -333,10 +337,7 @@ static void leave_something(int signal)
 
 static NOINLINE void left_on_signal_stack(void)
 {
-	char *memory = (char *)mmap(NULL, 2 * OWN_STACK_BYTES, PROT_READ | PROT_WRITE,
-				    MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	if (memory == MAP_FAILED)
-		abort();
+	char *memory = map_stacks(2);
 	((void **)memory)[100] = story_block(40);
 	name_signal_stack(memory + OWN_STACK_BYTES, leave_something);
 	raise(SIGUSR2);
