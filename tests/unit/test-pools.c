@@ -30,7 +30,8 @@ static void add_pool(struct mt_pools *pools, uint32_t index, const uint32_t *blo
 
 static struct mt_record_hold hold_of(const struct mt_pools *pools, uint32_t traceback)
 {
-	return pools->holders.list[traceback].hold;
+	const struct mt_pools_holder *holder = mt_pools_holder(pools, traceback);
+	return holder ? holder->hold : (struct mt_record_hold){0};
 }
 
 TEST(free_blocks_go_to_those_who_hold_the_pool)
@@ -63,7 +64,7 @@ TEST(shares_add_up_whatever_the_numbers)
 	}
 	ok(mt_pools_end_heap(&pools));
 	uint64_t free_sum = 0, empty_sum = 0, used = pools.pools.count;
-	for (size_t i = 0; i < pools.holders.count; i++) {
+	for (size_t i = 0; i < pools.numbers.count; i++) {
 		free_sum += hold_of(&pools, (uint32_t)i).free_bytes;
 		empty_sum += hold_of(&pools, (uint32_t)i).empty_bytes;
 	}

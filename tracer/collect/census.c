@@ -28,8 +28,7 @@ static int no_memory(struct mt_error *err)
 	return mt_fail(err, MT_ERR_NO_MEMORY, "out of memory");
 }
 
-/* Rows up to traceback's exist. */
-static bool reserve_row(struct mt_census *census, uint32_t traceback)
+bool mt_census_prepare(struct mt_census *census, uint32_t traceback)
 {
 	if (traceback < census->row_count)
 		return true;
@@ -61,7 +60,7 @@ static int traceback_of(struct work *work, mt_traceback_id id, uint32_t *traceba
 	int rc = mt_dictionary_traceback(work->dictionary, id, traceback, err);
 	if (rc < 0)
 		return rc;
-	if (!reserve_row(work->census, *traceback))
+	if (!mt_census_prepare(work->census, *traceback))
 		return no_memory(err);
 	if (id < work->known_count)
 		work->known[id] = *traceback;
@@ -165,7 +164,7 @@ static int waiting_traceback_of(struct work *work, mt_traceback_id id,
 				    err);
 	if (rc < 0)
 		return rc;
-	return reserve_row(work->census, *traceback) ? 0 : no_memory(err);
+	return mt_census_prepare(work->census, *traceback) ? 0 : no_memory(err);
 }
 
 static int count_small(struct work *work, const struct mt_state_pool *pool,
@@ -457,7 +456,7 @@ static int count_inherited(struct work *work, struct mt_error *err)
 				    err);
 	if (rc < 0)
 		return rc;
-	if (!reserve_row(work->census, traceback))
+	if (!mt_census_prepare(work->census, traceback))
 		return no_memory(err);
 	struct mt_record_counter *row = &work->census->rows[traceback];
 	row->alloc_count += header->arenas.inherited_total_count;
@@ -490,10 +489,23 @@ static void reconcile_peak(struct mt_census *census)
 	}
 }
 
+/* All but the memory of the rows, which are zero again. */
+static void forget(struct mt_census *census)
+{
+	struct mt_record_counter *rows = census->rows;
+	size_t count = census->row_count, used = census->rows_used;
+	census->rows = NULL;
+	mt_census_deinit(census);
+	for (size_t i = 0; i < used; i++)
+		rows[i] = (struct mt_record_counter){.traceback = (uint32_t)i};
+	census->rows = rows;
+	census->row_count = count;
+}
+
 static void begin(struct mt_census *census, const struct mt_image *image)
 {
 	const struct mt_state_header *header = &image->header;
-	mt_census_deinit(census);
+	forget(census);
 	census->class_count = header->geometry.class_count;
 	for (uint32_t i = 0; i < census->class_count; i++)
 		census->classes[i] = (struct mt_record_class){
@@ -521,7 +533,7 @@ int mt_census_take(struct mt_census *census, const struct mt_image *image,
 	census->has_places = with_places;
 	census->has_inherited = image->header.arenas.inherited_total_count != 0;
 	work.known = calloc(work.known_count + 1, sizeof *work.known);
-	if (!work.known || !reserve_row(census, mt_dictionary_count(dictionary))) {
+	if (!work.known || !mt_census_prepare(census, mt_dictionary_count(dictionary))) {
 		free(work.known);
 		return no_memory(err);
 	}
@@ -532,6 +544,7 @@ int mt_census_take(struct mt_census *census, const struct mt_image *image,
 		rc = count_blocks(&work, err);
 	if (rc == 0)
 		rc = count_inherited(&work, err);
+	census->rows_used = census->row_count;
 	reconcile_peak(census);
 	mt_cells_sort(&census->cells);
 	free(work.known);

@@ -15,6 +15,7 @@
 struct mt_census {
 	struct mt_record_counter *rows; /* by traceback in the file; [0] not used */
 	size_t row_count;
+	size_t rows_used;      /* of these, by the last count */
 	struct mt_cells cells; /* sorted */
 	struct mt_record_class classes[MT_MAX_CLASSES];
 	uint32_t class_count;
@@ -25,6 +26,12 @@ struct mt_census {
 	struct mt_pools pools;
 	struct mt_beneath beneath;
 };
+
+/*
+ * Rows up to traceback's, ahead of the count that needs them: a process that has ended
+ * waits for its trace, and memory that was never touched is what it would wait for most. false: no memory.
+ */
+bool mt_census_prepare(struct mt_census *census, uint32_t traceback);
 
 /*
  * Count image anew into *census (zeroed, or of an earlier snapshot). The image was

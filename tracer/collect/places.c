@@ -61,10 +61,12 @@ static int write_holds(struct mt_writer *writer, const struct mt_pools *pools,
 {
 	struct mt_record record = {.kind = MT_RECORD_HOLD};
 	int rc = 0;
-	for (size_t i = 0; rc == 0 && i < pools->holders.count; i++) {
-		record.hold = pools->holders.list[i].hold;
-		if (has_losses(&record.hold))
-			rc = mt_writer_put(writer, &record, err);
+	for (size_t i = 0; rc == 0 && i < pools->numbers.count; i++) {
+		const struct mt_pools_holder *holder = mt_pools_holder(pools, i);
+		if (!holder || !has_losses(&holder->hold))
+			continue;
+		record.hold = holder->hold;
+		rc = mt_writer_put(writer, &record, err);
 	}
 	return rc;
 }

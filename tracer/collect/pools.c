@@ -46,26 +46,46 @@ void mt_pools_deinit(struct mt_pools *pools)
 	free(pools->pins.list);
 	free(pools->arenas.list);
 	free(pools->holders.list);
+	free(pools->numbers.list);
 	free(pools->arena_pins.list);
 	mt_cells_deinit(&pools->borders);
 	mt_cells_deinit(&pools->waiting);
 	*pools = (struct mt_pools){0};
 }
 
+struct mt_pools_holder *mt_pools_holder(const struct mt_pools *pools, size_t traceback)
+{
+	uint32_t number =
+		traceback < pools->numbers.count ? pools->numbers.list[traceback] : 0;
+	return number ? &pools->holders.list[number - 1] : NULL;
+}
+
+/* Numbers up to traceback's exist. */
+static bool reserve_number(struct mt_pools *pools, uint32_t traceback)
+{
+	while (pools->numbers.count <= traceback) {
+		size_t from = pools->numbers.count;
+		if (!RESERVE(pools->numbers))
+			return false;
+		pools->numbers.count = pools->numbers.capacity;
+		memset(pools->numbers.list + from, 0,
+		       (pools->numbers.count - from) * sizeof *pools->numbers.list);
+	}
+	return true;
+}
+
 /* NULL: no memory. */
 static struct mt_pools_holder *holder_of(struct mt_pools *pools, uint32_t traceback)
 {
-	while (pools->holders.count <= traceback) {
-		if (!RESERVE(pools->holders))
-			return NULL;
-		size_t from = pools->holders.count;
-		memset(pools->holders.list + from, 0,
-		       (pools->holders.capacity - from) * sizeof *pools->holders.list);
-		for (size_t i = from; i < pools->holders.capacity; i++)
-			pools->holders.list[i].hold.traceback = (uint32_t)i;
-		pools->holders.count = pools->holders.capacity;
-	}
-	return &pools->holders.list[traceback];
+	struct mt_pools_holder *holder = mt_pools_holder(pools, traceback);
+	if (holder)
+		return holder;
+	if (!reserve_number(pools, traceback) || !RESERVE(pools->holders))
+		return NULL;
+	holder = &pools->holders.list[pools->holders.count++];
+	*holder = (struct mt_pools_holder){.hold.traceback = traceback};
+	pools->numbers.list[traceback] = (uint32_t)pools->holders.count;
+	return holder;
 }
 
 bool mt_pools_add_block(struct mt_pools *pools, uint32_t traceback, uint32_t count,
@@ -109,7 +129,8 @@ static void share_out(struct mt_pools *pools, const struct mt_pools_used *used,
 	for (uint32_t i = 0; i < used->count; i++) {
 		const struct mt_record_pin *pin =
 			&pools->arena_pins.list[used->first + i];
-		struct mt_record_hold *hold = &pools->holders.list[pin->traceback].hold;
+		struct mt_record_hold *hold =
+			&mt_pools_holder(pools, pin->traceback)->hold;
 		sum += pin->count;
 		uint64_t free_now = free_bytes * sum / used->blocks;
 		uint64_t empty_now = empty_bytes * sum / used->blocks;

@@ -52,8 +52,11 @@ struct mt_pools {
 	struct mt_geometry geometry;
 	MT_POOLS_LIST(struct mt_record_pool) pools;
 	MT_POOLS_LIST(struct mt_record_pin) pins;
-	MT_POOLS_LIST(struct mt_pools_arena) arenas;   /* those with pins */
-	MT_POOLS_LIST(struct mt_pools_holder) holders; /* by traceback; [0]: nobody */
+	MT_POOLS_LIST(struct mt_pools_arena) arenas; /* those with pins */
+	MT_POOLS_LIST(struct mt_pools_holder)
+	holders; /* in the order of their first blocks */
+	MT_POOLS_LIST(uint32_t)
+	numbers;                 /* by traceback; [0]: nobody's: holder + 1, or 0 */
 	bool has_borders;        /* smaller requests would make smaller blocks */
 	struct mt_cells borders; /* keys: traceback, excess in the slot's place, class */
 	struct mt_cells waiting; /* keys: traceback, class */
@@ -85,6 +88,9 @@ bool mt_pools_add_waiting(struct mt_pools *pools, uint32_t traceback, uint8_t cl
 			  uint64_t block_bytes);
 bool mt_pools_end_pool(struct mt_pools *pools, const struct mt_state_pool *pool,
 		       uint32_t used);
+
+/* What traceback lost, 0: what nobody did; NULL: nothing was told of it. Until the next call. */
+struct mt_pools_holder *mt_pools_holder(const struct mt_pools *pools, size_t traceback);
 
 /* After the last pool; arenas are then in order of their blocks, fewest first. */
 bool mt_pools_end_heap(struct mt_pools *pools);

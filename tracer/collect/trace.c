@@ -24,6 +24,7 @@ struct mt_trace_file {
 	struct mt_writer *writer;
 	struct mt_dictionary *dictionary;
 	struct mt_census last; /* of the snapshot before */
+	struct mt_census next; /* its rows are made ready while the process runs */
 	uint32_t next_index;
 	uint32_t deltas;                  /* since the last full snapshot */
 	uint64_t delta_rows;              /* in them */
@@ -69,6 +70,7 @@ int mt_trace_file_close(struct mt_trace_file *trace, struct mt_error *err)
 	int rc = mt_writer_close(trace->writer, err);
 	mt_dictionary_destroy(trace->dictionary);
 	mt_census_deinit(&trace->last);
+	mt_census_deinit(&trace->next);
 	free(trace->threads);
 	free(trace->names);
 	free(trace);
@@ -503,14 +505,14 @@ int mt_trace_file_snapshot(struct mt_trace_file *trace,
 {
 	struct mt_image *image = trace->image;
 	uint64_t began = request->now_ns ? request->now_ns : mt_clock_ns();
-	struct mt_census census = {0};
+	struct mt_census *census = &trace->next;
 	if (!mt_image_refresh(image))
 		return mt_fail(err, MT_ERR_DAMAGED, "state: its header cannot be read");
 	int rc = mt_dictionary_update(trace->dictionary, err);
 	if (rc == 0)
 		rc = write_threads(trace, request->thread_name, err);
 	if (rc == 0)
-		rc = mt_census_take(&census, image, trace->dictionary,
+		rc = mt_census_take(census, image, trace->dictionary,
 				    request->kind != MT_SNAPSHOT_PERIODIC, err);
 	if (rc == 0) {
 		const char *label = label_of(request);
@@ -524,11 +526,12 @@ int mt_trace_file_snapshot(struct mt_trace_file *trace,
 			.time_ns = began > start ? began - start : 0,
 			.span_ns = is_still ? 0 : end - began + 1,
 			.peak_bound_bytes = image->header.totals.peak_bound_bytes};
-		rc = put_census(trace, &census, &snapshot, request, err);
+		rc = put_census(trace, census, &snapshot, request, err);
 	}
-	mt_census_drop_places(&census);
-	mt_census_deinit(&trace->last);
-	trace->last = census;
+	mt_census_drop_places(census);
+	struct mt_census last = trace->last;
+	trace->last = trace->next;
+	trace->next = last;
 	return rc;
 }
 
@@ -552,6 +555,8 @@ int mt_trace_file_sample(struct mt_trace_file *trace, uint64_t now_ns,
 	trace->sample = record.sample;
 	trace->has_sample = true;
 	int rc = mt_dictionary_follow(trace->dictionary, err);
+	if (rc == 0)
+		mt_census_prepare(&trace->next, mt_dictionary_count(trace->dictionary));
 	if (rc == 0)
 		rc = mt_writer_put(trace->writer, &record, err);
 	return rc < 0 ? rc : 1;
