@@ -118,6 +118,34 @@ TEST(stacks_that_alternate_are_walked_until_one_stays)
 	ok(recorder.shared->walks - walks < 2 * MT_SPARED);
 }
 
+/* The same two return addresses, as far in as asked. */
+__attribute__((noinline)) static void event_below(size_t bytes)
+{
+	volatile char *room = alloca(bytes);
+	room[0] = 0;
+	event_without_oracle();
+	__asm__ volatile("");
+}
+
+/* Many of them meet in the places of their predictions, two by two or more. */
+TEST(events_that_take_turns_are_all_predicted)
+{
+	enum {
+		EVENTS = 128,
+		ROUNDS = 200
+	};
+	test_state_open(1 << 20, 1 << 16, 1 << 10);
+	test_recorder_open(&recorder);
+	uint64_t walks = 0;
+	for (int i = 0; i < EVENTS * ROUNDS; i++) {
+		__asm__("" : "+r"(i)); /* one call site */
+		event_below(16 + (size_t)(i % EVENTS) * 48);
+		if (i == EVENTS * ROUNDS / 2)
+			walks = recorder.shared->walks;
+	}
+	ok(recorder.shared->walks - walks < EVENTS * ROUNDS / 2 / 8);
+}
+
 static void call_event(void)
 {
 	event_without_oracle();

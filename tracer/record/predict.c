@@ -38,11 +38,17 @@ first_difference(const struct mt_unwinder *u, const struct mt_prediction *p,
 	return find_frame(u, word, near);
 }
 
+static inline bool is_proven(const struct mt_prediction *p)
+{
+	return p->slot && p->rights >= WORTH_MAKING;
+}
+
 /*
  * The place for a prediction of the remembered stack. Two stacks that end in the same
  * frame at the same place may meet in one: then a sign leads, by a return address in which they
  * differ, to a place for each. Where a third has no return address there, the sign is moved
- * to the next one, which all have that come by.
+ * to the next one, which all have that come by. A sign also leads away from the place of
+ * another event that is predicted well: where both alternate, neither would leave it.
  */
 static inline uint32_t make_place(const struct mt_unwinder *u, const uintptr_t *slot,
 				  uint64_t mixed, mt_traceback_id id)
@@ -60,10 +66,11 @@ static inline uint32_t make_place(const struct mt_unwinder *u, const uintptr_t *
 		} else {
 			struct mt_prediction *p =
 				&u->predictions[mt_unwind_place(u, mixed)];
-			if (!mt_unwind_begins(p, (uintptr_t)slot, *slot) ||
-			    p->traceback == id)
+			bool begins = mt_unwind_begins(p, (uintptr_t)slot, *slot);
+			if (begins ? p->traceback == id : !is_proven(p))
 				break;
-			next = first_difference(u, p, slot, word, near);
+			next = begins ? first_difference(u, p, slot, word, near)
+				      : find_frame(u, word, near);
 		}
 		if (!next || next->slot - slot >= MOST_OFFSET)
 			break;
@@ -134,22 +141,32 @@ static bool is_more_needed(struct mt_unwinder *u)
 	return true;
 }
 
-/*
- * The prediction is to make room: was it worth making? False: nor is another, for a while, after
- * which the place is empty.
- */
-static bool judge(const struct mt_unwinder *u, struct mt_prediction *p)
+/* Was it worth making? False: nor is another, for a while, after which the place is empty. */
+static bool judge(struct mt_unwinder *u, struct mt_prediction *p)
 {
 	int8_t *worth = &u->worth[p - u->predictions];
-	if (!p->slot)
-		return true;
 	if (p->rights >= WORTH_MAKING)
 		*worth = 0;
 	else if (++*worth >= MT_STRIKES) {
 		*worth = -MT_SPARED;
+		u->missed += MT_SPARED;
 		p->slot = 0;
 	}
 	return *worth >= 0;
+}
+
+/*
+ * Whether what is predicted there makes room. One that was right often stays for a while; the
+ * last is best of stacks that begin alike.
+ */
+static bool gives_way(struct mt_unwinder *u, struct mt_prediction *p,
+		      struct mt_caller caller)
+{
+	if (p->rights && !mt_unwind_begins(p, (uintptr_t)caller.slot, *caller.slot)) {
+		p->rights /= 4;
+		return false;
+	}
+	return !u->span || judge(u, p);
 }
 
 /* What rbp has to be, behind the checks. The frames of a node say whether the join needs it,
@@ -206,15 +223,12 @@ MT_HOT void mt_predict(struct mt_recorder *recorder, struct mt_caller caller,
 {
 	struct mt_unwinder *u = recorder->unwinder;
 	struct mt_prediction *p = place_for(u, caller.slot, id);
-	/* One that was right often stays for a while; the last is best of stacks that begin alike. */
-	if (p->slot && p->rights &&
-	    !mt_unwind_begins(p, (uintptr_t)caller.slot, *caller.slot)) {
-		p->rights /= 4;
-		return;
-	}
-	if (u->span && !judge(u, p))
-		return;
-	if (p->slot && is_more_needed(u))
+	bool is_taken = p->slot != 0;
+	bool is_ours = !is_taken || gives_way(u, p, caller);
+	if (is_taken && is_more_needed(u)) {
 		p = place_for(u, caller.slot, id);
-	fill(recorder, caller, p, choose_place(u, join), id);
+		is_ours = true;
+	}
+	if (is_ours)
+		fill(recorder, caller, p, choose_place(u, join), id);
 }
