@@ -9,6 +9,7 @@
 enum {
 	MOST_OFFSET = (1 << MT_SIGN_OFFSET_BITS) - 1,
 	WORTH_MAKING = 0xf, /* right four times */
+	MOST_COMPARED = 64, /* frames */
 };
 
 /* The first remembered return address, from this word outward, that lies no nearer than this. */
@@ -19,6 +20,32 @@ find_frame(const struct mt_unwinder *u, const struct mt_word *word, const uintpt
 		if (--word < u->first_word)
 			return NULL;
 	return word;
+}
+
+/*
+ * The innermost frame in which another traceback differs, if it lies no nearer than this. NULL:
+ * it does not, or the frame is far out.
+ */
+static const struct mt_word *first_other_frame(const struct mt_unwinder *u,
+					       mt_traceback_id other,
+					       const uintptr_t *near)
+{
+	const struct mt_word *word = u->words + u->count - 1;
+	mt_node_id node = atomic_load_explicit(&mt_state.tracebacks[other],
+					       memory_order_relaxed);
+	for (int left = MOST_COMPARED; left; left--) {
+		mt_node_id own = mt_level_node(mt_unwind_level(u, word));
+		if (own == node || own < MT_FIRST_NODE || node < MT_FIRST_NODE)
+			return NULL;
+		const struct mt_twig *twig = mt_twig_of(node);
+		if (twig->key != mt_twig_of(own)->key)
+			return word->slot >= near ? word : NULL;
+		node = twig->parent;
+		word = find_frame(u, word - 1, NULL);
+		if (!word)
+			return NULL;
+	}
+	return NULL;
 }
 
 /* Where the stack of a prediction that begins as this one first differs from it. */
@@ -35,7 +62,8 @@ first_difference(const struct mt_unwinder *u, const struct mt_prediction *p,
 		if (at && at->slot == other)
 			return at;
 	}
-	return find_frame(u, word, near);
+	at = first_other_frame(u, p->traceback, near);
+	return at ? at : find_frame(u, word, near);
 }
 
 static inline bool is_proven(const struct mt_prediction *p)
