@@ -115,7 +115,7 @@ TEST(stacks_that_alternate_are_walked_until_one_stays)
 	is_int(differing, 0);
 	ok(spared > EVENTS / 2);
 	ok(walks > EVENTS * 9 / 10);
-	ok(recorder.shared->walks - walks < 2 * MT_SPARED);
+	ok(recorder.shared->walks - walks < (MT_MOST_SIGNS + 1) * MT_SPARED);
 }
 
 /* The same two return addresses, as far in as asked. */
@@ -144,6 +144,28 @@ TEST(events_that_take_turns_are_all_predicted)
 			walks = recorder.shared->walks;
 	}
 	ok(recorder.shared->walks - walks < EVENTS * ROUNDS / 2 / 8);
+}
+
+/* Before each of them the remembered stack is another one, from far out. */
+TEST(a_stack_is_predicted_from_twice_as_many_words_where_it_has_to_be)
+{
+	enum {
+		DEPTH = 12,
+		EVENTS = 200,
+		LEARNT = 20
+	};
+	test_state_open(1 << 20, 1 << 16, 1 << 10);
+	test_recorder_open(&recorder);
+	uint64_t walks = 0;
+	for (int i = 0; i < EVENTS; i++) {
+		__asm__("" : "+r"(i)); /* one call site */
+		event_below(16 + (size_t)i * 48);
+		uint64_t before = recorder.shared->walks;
+		descend((1 << DEPTH) - 1, DEPTH);
+		walks += i < LEARNT ? 0 : recorder.shared->walks - before;
+	}
+	ok(recorder.shared->walks > EVENTS);
+	ok(walks < EVENTS / 10);
 }
 
 static void call_event(void)

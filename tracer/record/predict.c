@@ -31,8 +31,8 @@ static const struct mt_word *first_other_frame(const struct mt_unwinder *u,
 					       const uintptr_t *near)
 {
 	const struct mt_word *word = u->words + u->count - 1;
-	mt_node_id node = atomic_load_explicit(&mt_state.tracebacks[other],
-					       memory_order_relaxed);
+	mt_node_id node =
+		atomic_load_explicit(&mt_state.tracebacks[other], memory_order_relaxed);
 	for (int left = MOST_COMPARED; left; left--) {
 		mt_node_id own = mt_level_node(mt_unwind_level(u, word));
 		if (own == node || own < MT_FIRST_NODE || node < MT_FIRST_NODE)
@@ -66,9 +66,16 @@ first_difference(const struct mt_unwinder *u, const struct mt_prediction *p,
 	return at ? at : find_frame(u, word, near);
 }
 
-static inline bool is_proven(const struct mt_prediction *p)
+/* The prediction that has the place, if that is not free: a twin counts as its own. */
+static inline struct mt_prediction *holder_of(const struct mt_unwinder *u,
+					      struct mt_prediction *p)
 {
-	return p->slot && p->rights >= WORTH_MAKING;
+	return p->slot == MT_PREDICTION_IS_TWIN ? mt_unwind_twin(u, p) : p;
+}
+
+static inline bool is_proven(const struct mt_unwinder *u, struct mt_prediction *p)
+{
+	return p->slot && holder_of(u, p)->rights >= WORTH_MAKING;
 }
 
 /*
@@ -95,7 +102,7 @@ static inline uint32_t make_place(const struct mt_unwinder *u, const uintptr_t *
 			struct mt_prediction *p =
 				&u->predictions[mt_unwind_place(u, mixed)];
 			bool begins = mt_unwind_begins(p, (uintptr_t)slot, *slot);
-			if (begins ? p->traceback == id : !is_proven(p))
+			if (begins ? p->traceback == id : !is_proven(u, p))
 				break;
 			next = begins ? first_difference(u, p, slot, word, near)
 				      : find_frame(u, word, near);
@@ -135,11 +142,12 @@ static uint32_t choose_join(const struct mt_unwinder *u, uint32_t join, uint32_t
 	return join;
 }
 
+/* For the words from the one at `from` outward, as far as the one before `join`. */
 static bool fill_checks(const struct mt_unwinder *u, struct mt_prediction *p,
-			const uintptr_t *slot, uint32_t join)
+			const uintptr_t *slot, uint32_t from, uint32_t join)
 {
 	uint32_t n = 0;
-	for (uint32_t i = u->count - 2; i > join; i--, n++) {
+	for (uint32_t i = from; i > join; i--, n++) {
 		intptr_t offset = u->words[i].slot - slot;
 		if (offset < 0 || offset > UINT16_MAX)
 			return false;
@@ -148,7 +156,7 @@ static bool fill_checks(const struct mt_unwinder *u, struct mt_prediction *p,
 	}
 	for (; n % 4; n++) {
 		p->offsets[n] = 0;
-		p->values[n] = p->pc;
+		p->values[n] = *slot;
 	}
 	p->checks = (uint8_t)n;
 	return true;
@@ -169,6 +177,15 @@ static bool is_more_needed(struct mt_unwinder *u)
 	return true;
 }
 
+/* Free, and so is the place of its twin. */
+static void vacate(const struct mt_unwinder *u, struct mt_prediction *p)
+{
+	if (p->slot == MT_PREDICTION_IS_TWIN ||
+	    (p->slot && p->extra & MT_PREDICTION_IS_LONG))
+		mt_unwind_twin(u, p)->slot = 0;
+	p->slot = 0;
+}
+
 /* Was it worth making? False: nor is another, for a while, after which the place is empty. */
 static bool judge(struct mt_unwinder *u, struct mt_prediction *p)
 {
@@ -178,7 +195,7 @@ static bool judge(struct mt_unwinder *u, struct mt_prediction *p)
 	else if (++*worth >= MT_STRIKES) {
 		*worth = -MT_SPARED;
 		u->missed += MT_SPARED;
-		p->slot = 0;
+		vacate(u, p);
 	}
 	return *worth >= 0;
 }
@@ -190,8 +207,10 @@ static bool judge(struct mt_unwinder *u, struct mt_prediction *p)
 static bool gives_way(struct mt_unwinder *u, struct mt_prediction *p,
 		      struct mt_caller caller)
 {
-	if (p->rights && !mt_unwind_begins(p, (uintptr_t)caller.slot, *caller.slot)) {
-		p->rights /= 4;
+	struct mt_prediction *holder = holder_of(u, p);
+	if (holder->rights &&
+	    !mt_unwind_begins(p, (uintptr_t)caller.slot, *caller.slot)) {
+		holder->rights /= 4;
 		return false;
 	}
 	return !u->span || judge(u, p);
@@ -213,22 +232,51 @@ static void fill_bp(const struct mt_unwinder *u, struct mt_prediction *p, uint32
 }
 
 /* Where rbp matters it takes the place of half of the checks. */
-static uint32_t choose_place(const struct mt_unwinder *u, uint32_t walked_to)
+static uint32_t checks_for(const struct mt_unwinder *u, uint32_t join)
 {
-	uint32_t join = choose_join(u, walked_to, MT_PREDICTION_CHECKS);
 	uint32_t states = u->states[u->count - 1] | u->states[join];
-	return states & MT_LEVEL_NEEDS_BP || u->cut
-		       ? choose_join(u, walked_to, MT_PREDICTION_CHECKS / 2)
-		       : join;
+	return states & MT_LEVEL_NEEDS_BP || u->cut ? MT_PREDICTION_CHECKS / 2
+						    : MT_PREDICTION_CHECKS;
 }
 
+/* more: checks beyond its own. */
+static uint32_t choose_place(const struct mt_unwinder *u, uint32_t walked_to,
+			     uint32_t more)
+{
+	uint32_t join = choose_join(u, walked_to, MT_PREDICTION_CHECKS + more);
+	uint32_t checks = checks_for(u, join);
+	return checks < MT_PREDICTION_CHECKS ? choose_join(u, walked_to, checks + more)
+					     : join;
+}
+
+static bool fill_all_checks(const struct mt_unwinder *u, struct mt_prediction *p,
+			    const uintptr_t *slot, uint32_t join)
+{
+	uint32_t from = u->count - 2, checks = checks_for(u, join);
+	bool is_long = from > join + checks;
+	if (!fill_checks(u, p, slot, from, is_long ? from - checks : join))
+		return false;
+	if (!is_long)
+		return true;
+	struct mt_prediction *twin = mt_unwind_twin(u, p);
+	vacate(u, twin);
+	if (!fill_checks(u, twin, slot, from - checks, join))
+		return false;
+	p->extra |= MT_PREDICTION_IS_LONG;
+	twin->slot = MT_PREDICTION_IS_TWIN;
+	return true;
+}
+
+/* A traceback that was predicted there, and had to be walked, gets twice as many checks. */
 static void fill(struct mt_recorder *recorder, struct mt_caller caller,
-		 struct mt_prediction *p, uint32_t join, mt_traceback_id id)
+		 struct mt_prediction *p, uint32_t walked_to, mt_traceback_id id)
 {
 	const struct mt_unwinder *u = recorder->unwinder;
 	bool is_own_only = u->span != 0;
+	bool needs_more = is_own_only && p->traceback == id;
+	uint32_t join = choose_place(u, walked_to, needs_more ? MT_PREDICTION_CHECKS : 0);
 	mt_node_id node = mt_level_node(&u->levels[join]);
-	p->slot = 0;
+	vacate(u, p);
 	p->pc = *caller.slot;
 	p->join = &u->words[join];
 	p->join_place = u->levels[join].place;
@@ -239,11 +287,11 @@ static void fill(struct mt_recorder *recorder, struct mt_caller caller,
 	else
 		p->join_slot = u->words[join].slot;
 	bool is_cut_frame = join >= MT_UNWIND_FIRST && node < MT_FIRST_NODE;
-	if ((!p->counter && is_own_only) || is_cut_frame ||
-	    !fill_checks(u, p, caller.slot, join))
+	if ((!p->counter && is_own_only) || is_cut_frame)
 		return;
 	fill_bp(u, p, join, caller.frame_pointer);
-	p->slot = (uintptr_t)caller.slot | !is_own_only;
+	if (fill_all_checks(u, p, caller.slot, join))
+		p->slot = (uintptr_t)caller.slot | !is_own_only;
 }
 
 MT_HOT void mt_predict(struct mt_recorder *recorder, struct mt_caller caller,
@@ -258,5 +306,5 @@ MT_HOT void mt_predict(struct mt_recorder *recorder, struct mt_caller caller,
 		is_ours = true;
 	}
 	if (is_ours)
-		fill(recorder, caller, p, choose_place(u, join), id);
+		fill(recorder, caller, p, join, id);
 }

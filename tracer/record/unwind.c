@@ -551,7 +551,7 @@ static mt_traceback_id predicted_elsewhere(const struct mt_unwinder *u,
 	uint64_t mixed = mt_unwind_mix(*caller.slot, caller.slot);
 	const struct mt_prediction *p = &u->predictions[mt_unwind_place(u, mixed)];
 	bool is_right = mt_unwind_begins(p, (uintptr_t)caller.slot | 1, *caller.slot) &&
-			mt_unwind_has_bp(u, p, caller) && mt_unwind_joins(u, p) &&
+			mt_unwind_has_extra(u, p, caller) && mt_unwind_joins(u, p) &&
 			p->join->slot == p->join_slot &&
 			mt_unwind_holds_inside(p, caller.slot) &&
 			mt_unwind_holds_outside(u, p);

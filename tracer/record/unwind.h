@@ -73,9 +73,11 @@ static inline mt_node_id mt_level_node(const struct mt_level *level)
 }
 
 enum {
+	MT_PREDICTION_IS_TWIN = 2, /* as mt_prediction.slot, of no event */
 	/* In mt_prediction.extra: rbp matters at the event, at the join. */
 	MT_PREDICTION_NEEDS_BP = 1 << 0,
 	MT_PREDICTION_JOIN_NEEDS_BP = 1 << 1,
+	MT_PREDICTION_IS_LONG = 1 << 2, /* its twin has more checks */
 	/* What rbp has to be takes the place of a check. */
 	MT_PREDICTION_BP = MT_PREDICTION_CHECKS - 1,
 	MT_PREDICTION_JOIN_BP = MT_PREDICTION_CHECKS - 2,
@@ -83,7 +85,8 @@ enum {
 
 /*
  * 128 bytes; the first line decides whether the second is worth a look. Checks are compared four
- * at a time: what is left over repeats the return address.
+ * at a time: what is left over repeats the return address. Where they are not enough, the prediction in the
+ * place beside it, its twin, gives its own for them.
  */
 struct mt_prediction {
 	_Alignas(64) uintptr_t slot; /* | 1: only from the inside out; 0: none */
@@ -95,7 +98,7 @@ struct mt_prediction {
 		const uintptr_t *join_slot; /* whole, where other stacks take part */
 	};
 	mt_traceback_id traceback;
-	uint16_t extra; /* MT_PREDICTION_*; 0: neither */
+	uint16_t extra; /* MT_PREDICTION_*; 0: none */
 	uint8_t checks; /* a multiple of 4 */
 	uint8_t rights; /* how often right: mt_unwind_count_right */
 	uint16_t offsets[MT_PREDICTION_CHECKS]; /* in words from slot */
@@ -254,15 +257,36 @@ static inline bool mt_unwind_joins(const struct mt_unwinder *u,
 	return mt_unwind_level(u, p->join)->place == p->join_place;
 }
 
-/* Whether rbp is right where it matters. */
-static inline bool mt_unwind_has_bp(const struct mt_unwinder *u,
-				    const struct mt_prediction *p,
-				    struct mt_caller caller)
+static inline struct mt_prediction *mt_unwind_twin(const struct mt_unwinder *u,
+						   const struct mt_prediction *p)
+{
+	return u->predictions + ((p - u->predictions) ^ 1);
+}
+
+/* Whether the words of its own are as they were. */
+static inline __attribute__((always_inline)) bool
+mt_unwind_holds_inside(const struct mt_prediction *p, const uintptr_t *slot)
+{
+	for (uint32_t i = 0; i < p->checks; i += 4)
+		if (slot[p->offsets[i]] != p->values[i] ||
+		    slot[p->offsets[i + 1]] != p->values[i + 1] ||
+		    slot[p->offsets[i + 2]] != p->values[i + 2] ||
+		    slot[p->offsets[i + 3]] != p->values[i + 3])
+			return false;
+	return true;
+}
+
+/* Whether rbp is right where it matters, and so are the words of the twin. */
+static inline bool mt_unwind_has_extra(const struct mt_unwinder *u,
+				       const struct mt_prediction *p,
+				       struct mt_caller caller)
 {
 	return (!(p->extra & MT_PREDICTION_NEEDS_BP) ||
 		p->values[MT_PREDICTION_BP] == caller.frame_pointer) &&
 	       (!(p->extra & MT_PREDICTION_JOIN_NEEDS_BP) ||
-		p->values[MT_PREDICTION_JOIN_BP] == mt_unwind_level(u, p->join)->bp);
+		p->values[MT_PREDICTION_JOIN_BP] == mt_unwind_level(u, p->join)->bp) &&
+	       (!(p->extra & MT_PREDICTION_IS_LONG) ||
+		mt_unwind_holds_inside(mt_unwind_twin(u, p), caller.slot));
 }
 
 /* Along signs, of which this is the first, to where the prediction is, if there is one. */
@@ -287,28 +311,16 @@ static inline uint32_t mt_unwind_find(const struct mt_unwinder *u, const uintptr
 					   : mt_unwind_place(u, mixed);
 }
 
-/* Whether the prediction begins with the caller's frame, and has its rbp where that matters. */
+/* Whether the prediction begins with the caller's frame, and what is extra holds. */
 static inline __attribute__((always_inline)) bool
 mt_unwind_is_for(const struct mt_unwinder *u, const struct mt_prediction *p,
 		 struct mt_caller caller)
 {
 	return mt_unwind_begins(p, (uintptr_t)caller.slot, *caller.slot) &&
-	       (__builtin_expect(!p->extra, 1) || mt_unwind_has_bp(u, p, caller));
+	       (__builtin_expect(!p->extra, 1) || mt_unwind_has_extra(u, p, caller));
 }
 
-/* Whether the words of its own, and the remembered ones, are as they were. */
-static inline __attribute__((always_inline)) bool
-mt_unwind_holds_inside(const struct mt_prediction *p, const uintptr_t *slot)
-{
-	for (uint32_t i = 0; i < p->checks; i += 4)
-		if (slot[p->offsets[i]] != p->values[i] ||
-		    slot[p->offsets[i + 1]] != p->values[i + 1] ||
-		    slot[p->offsets[i + 2]] != p->values[i + 2] ||
-		    slot[p->offsets[i + 3]] != p->values[i + 3])
-			return false;
-	return true;
-}
-
+/* Whether the remembered words are as they were. */
 static inline __attribute__((always_inline)) bool
 mt_unwind_holds_outside(const struct mt_unwinder *u, const struct mt_prediction *p)
 {
