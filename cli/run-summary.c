@@ -127,10 +127,7 @@ static void say_leaks(const struct mt_run_result *result)
 	if (!scanned.is_there) {
 		fprintf(stderr, "memtrace: leaks: not searched: %s\n",
 			scanned.failure[0] ? scanned.failure
-			: WIFSIGNALED(result->status)
-				? "a signal ended the program"
-				: "it ended by a system call of its own, or "
-				  "in the C library, as in daemon()");
+					   : "a signal ended the program");
 		return;
 	}
 	fputs("memtrace: leaks: ", stderr);

@@ -370,7 +370,7 @@ struct mt_state_header {
 	uint32_t nframe;         /* frames kept per traceback when the trace is written */
 	uint32_t has_own_malloc; /* 1: the program defines one, which comes before ours */
 	uint32_t check_mode;     /* enum mt_check_mode */
-	uint32_t reserved;
+	uint32_t wants_scan;     /* 1: at its end, for leaks */
 	uint64_t start_realtime_ns;  /* CLOCK_REALTIME when the state was made */
 	uint64_t start_monotonic_ns; /* CLOCK_MONOTONIC then; time_ns counts from here */
 	uint64_t heap_base;          /* address of the small-object heap */

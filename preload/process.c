@@ -100,6 +100,7 @@ bool process_start(void)
 		return false;
 	const struct mt_state_options options = {.malloc_mode = config.malloc_mode,
 						 .check_mode = config.check_mode,
+						 .wants_scan = config.finds_leaks,
 						 .geometry = config.geometry,
 						 .nframe = config.nframe};
 	is_recorded =

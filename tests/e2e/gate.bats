@@ -60,7 +60,7 @@ record() {
 	run -3 memtrace gate a.mtz
 	[[ $output == *"could not judge: nothing to judge by"* ]]
 	run -3 memtrace gate --max-leaked 0 a.mtz
-	[[ $output == *"max-leaked: could not judge: this trace has no scan"* ]]
+	[[ $output == *"max-leaked: could not judge: "*"a.mtz: no scan of the heap: record with 'memtrace run --leaks'"* ]]
 	run -3 memtrace gate --max-leaked 0 --max-live 1M a.mtz
 	run -1 memtrace gate --max-leaked 0 --max-live 1 a.mtz
 }

@@ -72,8 +72,16 @@ pid_of_scanned() {
 	[[ $output == *"u.mtz: no scan of the heap: a signal ended the program; "* ]]
 	run -0 --separate-stderr memtrace run --leaks -o d.mtz -- "$scanned" ends-itself
 	[[ $stderr == *"leaks: not searched: it ended by a system call of its own, or in the C library, as in daemon()"* ]]
+	run -3 memtrace leaks d.mtz
+	[[ $output == *"d.mtz: the heap was not scanned: it ended by a system call of its own, "* ]]
+	run -3 memtrace gate --max-leaked 0 d.mtz
+	[[ $output == *"could not judge: "*"d.mtz: the heap was not scanned: it ended by a system call"* ]]
+	run -125 memtrace run --leaks --gate -o g.mtz -- "$scanned" ends-itself
+	[[ $output == *"could not judge: "*"g.mtz: the heap was not scanned: it ended by a system call"* ]]
 	run -0 --separate-stderr memtrace run -o v.mtz -- "$scanned" exits
 	[[ $stderr != *leaks:* ]]
+	run -3 memtrace leaks v.mtz
+	[[ $output == *"v.mtz: no scan of the heap: record with 'memtrace run --leaks'"* ]]
 }
 
 @test "scan: what threads hold on their stacks and in thread-locals counts" {

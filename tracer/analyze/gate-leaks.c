@@ -171,23 +171,20 @@ int mt_gate_judge_leaks(struct mt_judging *j, struct mt_error *err)
 {
 	struct mt_error why = {0};
 	int rc = probe(j, &why);
-	bool is_asked = j->asked->max_leaked.is_given;
+	bool has_limit = j->asked->max_leaked.is_given;
+	bool is_asked = has_limit || j->asked->finds_leaks;
 	if (rc >= 0)
 		return judge_scan(j, err);
-	if (rc == MT_ERR_MISSING && (is_asked || j->asked->finds_leaks) && is_replaced(j))
+	if (rc == MT_ERR_MISSING && is_asked && is_replaced(j))
 		return pass_replaced(j, err);
 	if (!is_asked)
 		return 0;
 	if (mt_gate_is_fatal(rc))
 		return mt_fail(err, rc, "--max-leaked: %s", why.message);
-	const char *doubt =
-		j->trouble.code ? j->trouble.message
-		: rc == MT_ERR_MISSING
-			? "this trace has no scan; 'memtrace run --leaks' makes one"
-			: why.message;
+	const char *doubt = j->trouble.code ? j->trouble.message : why.message;
 	struct mt_check check = {.name = MT_GATE_LEAKED,
 				 .state = MT_GATE_UNJUDGED,
-				 .has_limit = true,
+				 .has_limit = has_limit,
 				 .limit = (int64_t)j->asked->max_leaked.value};
 	return mt_gate_add_check(j, check, err, "%s", doubt);
 }

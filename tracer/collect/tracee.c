@@ -357,6 +357,7 @@ static int answer_leaks(struct mt_tracee *tracee, bool is_at_end)
 {
 	struct mt_scan_result result;
 	struct mt_control_thread asking = tracee->control->asking;
+	tracee->has_asked_for_scan |= is_at_end;
 	struct mt_heap_scan_request request = {.pid = tracee->pid,
 					       .image = &tracee->image,
 					       .control = tracee->control,
@@ -552,6 +553,18 @@ static int write_walks(struct mt_tracee *tracee, struct mt_error *err)
 					      err);
 }
 
+/* It was to be searched at its end, which came by no door of ours. */
+static int write_unsearched(struct mt_tracee *tracee, struct mt_error *err)
+{
+	if (!tracee->image.header.wants_scan || tracee->has_asked_for_scan ||
+	    strcmp(tracee->end, "exit") != 0)
+		return 0;
+	return mt_trace_file_meta_text(tracee->trace, "scan_failure",
+				       "it ended by a system call of its own, or in the "
+				       "C library, as in daemon()",
+				       err);
+}
+
 static int write_end(struct mt_tracee *tracee, struct mt_error *err)
 {
 	struct mt_trace_file *trace = tracee->trace;
@@ -564,6 +577,8 @@ static int write_end(struct mt_tracee *tracee, struct mt_error *err)
 	if (rc == 0)
 		rc = mt_trace_file_meta_number(trace, "peak_bound_bytes",
 					       header->totals.peak_bound_bytes, err);
+	if (rc == 0)
+		rc = write_unsearched(tracee, err);
 	if (rc == 0 && tracee->has_last_layers)
 		rc = mt_trace_file_meta_number(trace, "layers_at_end", 1, err);
 	if (rc == 0 && header->check_mode == MT_CHECK_GUARD)

@@ -63,6 +63,7 @@ struct mt_tracee {
 	int64_t periodic_live_bytes;
 	struct mt_layers layers;   /* as the kernel showed them last */
 	struct mt_heap_scan *scan; /* made when it was about to end; NULL: none */
+	bool has_asked_for_scan;   /* then, whatever came of it */
 	uint64_t next_layers_ns;
 	bool has_last_layers; /* it asked for them itself, at its end */
 };

@@ -391,6 +391,7 @@ static void fill_header(void)
 	header->geometry = own.geometry;
 	header->heap_pools_reserved = own.layout.pools;
 	header->nframe = own.options.nframe;
+	header->wants_scan = own.options.wants_scan;
 	header->start_realtime_ns = clock_ns(CLOCK_REALTIME);
 	header->start_monotonic_ns = clock_ns(CLOCK_MONOTONIC);
 	header->heap_base = (uint64_t)mt_state.heap;

@@ -54,6 +54,7 @@ struct mt_state_options {
 	enum mt_check_mode check_mode;
 	enum mt_geometry_kind geometry;
 	uint32_t nframe;
+	bool wants_scan;
 };
 
 /*
