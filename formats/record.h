@@ -67,7 +67,8 @@ struct mt_bytes {
  * pymalloc_debug, malloc_debug, guard),
  * "geometry" (modern, classic), "alignment", "pool_bytes", "arena_bytes", "threshold",
  * "python" (none, ours, own), "nframe", "memtrace_version", "start_realtime_ns",
- * "scan_failure" (why a search for leaks was not possible),
+ * "scan_failure" (why a search for leaks was not possible), "thread.TID" (the name of a
+ * thread that such a search met),
  * and, written at the end, "end" (exit, signal, exec, unknown), "exit_status", "signal",
  * "peak_bound_bytes", "guarded_blocks", "recorder_bytes", "walked_tracebacks",
  * "walked_frames", "collector_cpu_ns", "layers_at_end" (1: the LAYER rows of `exit` are what

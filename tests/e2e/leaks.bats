@@ -13,6 +13,7 @@ setup_file() {
 	${CC:-cc} -std=gnu11 $flags -O1 -shared -fPIC plugin.c -o plugin.so
 	${CC:-cc} -std=gnu11 $flags -O1 cache.c -o cache
 	${CC:-cc} -std=gnu11 -D_GNU_SOURCE $flags -O1 workers.c -o workers -ldl
+	${CC:-cc} -std=gnu11 -D_GNU_SOURCE $flags -O1 keeper.c -o keeper
 	for level in 0 2; do
 		for name in lost held child; do
 			${CC:-cc} -std=gnu11 $flags -O$level $name.c -o $name-c$level -ldl
@@ -278,6 +279,14 @@ line_of() {
 		memtrace why --json --function story_block one.mtz |
 			jq -e '.paths[0] | .root_thread == "held-c2" and .root_tid > 1'
 	done
+}
+
+@test "why: names a thread that never allocated" {
+	memtrace run -q --leaks -o keeper.mtz -- ./keeper
+	run -0 memtrace why --at "keeper.c:$(line_of keeper.c kept)" keeper.mtz
+	[[ $output == *" is held through the stack in keep (keeper.c:"*"), thread keeper ("*") "* ]]
+	memtrace why --json --at "keeper.c:$(line_of keeper.c kept)" keeper.mtz |
+		jq -e '[.paths[] | select(.root_thread == "keeper" and .root_tid > 1)] | length == 1'
 }
 
 @test "why: names alternate stacks, and the function whose frame holds" {

@@ -6,6 +6,7 @@
 #include "tracer/analyze/vector.h"
 
 #include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 
 static bool is_path(const void *owner, uint32_t id, const void *wanted)
@@ -243,6 +244,15 @@ const char *mt_why_root(const struct mt_why *why, uint32_t first)
 	return holder->has_offsets ? holder->root : why->roots.labels[root];
 }
 
+/* Of a thread that the scan met and that had no heap. */
+static const char *scanned_name(const struct mt_trace *trace, uint32_t tid)
+{
+	char key[32];
+	snprintf(key, sizeof key, "thread.%" PRIu32, tid);
+	const struct mt_trace_meta *name = mt_trace_meta(trace, key);
+	return name && *name->value ? name->value : NULL;
+}
+
 const char *mt_why_thread(const struct mt_why *why, uint32_t tid)
 {
 	const struct mt_trace *trace = mt_why_heap(why)->trace;
@@ -250,5 +260,5 @@ const char *mt_why_thread(const struct mt_why *why, uint32_t tid)
 	for (size_t i = 0; i < trace->threads.count; i++)
 		if (trace->threads.list[i].tid == tid)
 			name = trace->threads.list[i].name;
-	return name && *name ? name : NULL;
+	return name && *name ? name : scanned_name(trace, tid);
 }

@@ -4,6 +4,7 @@
 #include "tracer/collect/heap-scan-name.h"
 
 #include "tracer/collect/frames.h"
+#include "tracer/collect/kernel.h"
 
 #include <stdlib.h>
 
@@ -88,6 +89,15 @@ static void name_root(struct naming *naming, uint32_t root)
 		name_place(naming, root, thread, &place->address);
 }
 
+/* By what the kernel calls them: those without a heap of ours have no other name. */
+static void name_threads(struct mt_heap_scan *scan)
+{
+	for (size_t i = 0; i < scan->stop.count; i++) {
+		struct mt_stop_thread *thread = &scan->stop.threads[i];
+		mt_kernel_thread_name(scan->pid, thread->tid, thread->name);
+	}
+}
+
 /* In the order of the roots, so that each thread is walked once or a few times. */
 void mt_heap_scan_name(struct mt_heap_scan *scan)
 {
@@ -103,4 +113,5 @@ void mt_heap_scan_name(struct mt_heap_scan *scan)
 			name_root(&naming, i);
 	free(is_holding);
 	free(naming.frames);
+	name_threads(scan);
 }

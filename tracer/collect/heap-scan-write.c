@@ -7,6 +7,8 @@
 #include "tracer/collect/bits.h"
 #include "tracer/collect/room.h"
 
+#include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -414,6 +416,23 @@ static int write_beginnings(struct writing *w, struct mt_error *err)
 	return rc;
 }
 
+static int write_thread_names(struct writing *w, struct mt_error *err)
+{
+	int rc = 0;
+	for (size_t i = 0; rc == 0 && i < w->scan->stop.count; i++) {
+		const struct mt_stop_thread *thread = &w->scan->stop.threads[i];
+		char key[32];
+		int length = snprintf(key, sizeof key, "thread.%" PRIu32, thread->tid);
+		struct mt_record record = {.kind = MT_RECORD_META};
+		record.meta = (struct mt_record_meta){
+			.key = {key, (size_t)length},
+			.value = {thread->name, strlen(thread->name)}};
+		if (*thread->name)
+			rc = mt_writer_put(w->writer, &record, err);
+	}
+	return rc;
+}
+
 static int write_all(struct writing *w, struct mt_error *err)
 {
 	int rc = find_sources(w, err);
@@ -427,8 +446,10 @@ static int write_all(struct writing *w, struct mt_error *err)
 	w->is_counting = true;
 	write_edges(w, NULL);
 	w->is_counting = false;
+	rc = write_thread_names(w, err);
 	struct mt_record record = {.kind = MT_RECORD_SCAN, .scan = w->scan->sums};
-	rc = mt_writer_put(w->writer, &record, err);
+	if (rc == 0)
+		rc = mt_writer_put(w->writer, &record, err);
 	if (rc == 0)
 		rc = write_roots(w, err);
 	if (rc == 0)

@@ -5,6 +5,7 @@
 #define MT_TRACER_COLLECT_STOP_H
 
 #include "formats/error.h"
+#include "formats/state.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -27,6 +28,7 @@ struct mt_stop_thread {
 	uint64_t stack_from;     /* what lies below on its stack is nothing */
 	uint8_t *kept;           /* of its stack: see frames.h; NULL: nothing */
 	uint64_t kept_from, kept_bytes;
+	char name[MT_NAME_BYTES]; /* empty: not known */
 };
 
 /* Zeroed is empty. */
