@@ -129,7 +129,8 @@ def all_workloads(work):
     yield Workload("python", python)
     yield Workload("sqlite3", ["sqlite3", ":memory:"], stdin=sqlite_input(work))
     yield Workload("cc1", [cc1(), "-quiet", "-O2", preprocessed(work), "-o", "/dev/null"])
-    yield Workload("perl", ["perl", HERE / "munge.pl"], env={"PERL_HASH_SEED": "0"})
+    for name, script in ("perl", "records.pl"), ("perl-words", "munge.pl"):
+        yield Workload(name, ["perl", HERE / script], env={"PERL_HASH_SEED": "0"})
     yield Workload("jq", ["jq", "group_by(.name) | map({n: .[0].name, v: map(.value) | add})"
                           " | sort_by(.v) | .[-3:]", json_input(work)])
     yield Workload("git-log", ["git", "-P", "log", "--stat"], cwd=git_repository(work))
