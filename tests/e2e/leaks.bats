@@ -463,6 +463,21 @@ line_of() {
 		[.rows[].type] | index("string of 6") != null'
 }
 
+@test "top --by type: classes of C++ where there are no symbols, by their own information" {
+	local way flags="-Wall -Wextra -g -O2 -fno-builtin -pthread"
+	for way in "-fPIE -pie" "-fno-PIE -no-pie"; do
+		${CXX:-c++} $flags $way -s objects.cc -o stripped
+		memtrace run -q --force --leaks -o stripped.mtz -- ./stripped types
+		memtrace top --json --by type stripped.mtz | jq -e '
+			(.rows[] | select(.type == "shapes::Circle") | .count == 5 and .size == 80) and
+			(.rows[] | select(.type == "shapes::Square") | .count == 3 and .size == 96)'
+	done
+	${CXX:-c++} $flags -fno-rtti -s objects.cc -o stripped
+	memtrace run -q --force --leaks -o stripped.mtz -- ./stripped types
+	memtrace top --json --by type stripped.mtz |
+		jq -e '[.rows[] | select(.type | startswith("object (stripped+0x"))] | length == 2'
+}
+
 @test "gate: what leaked fails a scanned trace, without any limit" {
 	run -1 --separate-stderr memtrace gate cache.mtz
 	[[ $output == *"  max-leaked: failed: 144 B leaked in 4 blocks, more than 0 B"* ]]

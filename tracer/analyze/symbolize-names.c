@@ -4,6 +4,7 @@
 #include "tracer/analyze/symbolize-names.h"
 
 #include "tracer/analyze/symbolize-demangle.h"
+#include "tracer/analyze/symbolize-rtti.h"
 
 #include <dwarf.h>
 #include <inttypes.h>
@@ -53,6 +54,28 @@ uint32_t mt_symbol_names_at(struct mt_symbol_names *names, uint64_t pc)
 	return function_text(names, symbol_at(names, pc));
 }
 
+static uint32_t text_behind(struct mt_symbol_names *names, const char *name,
+			    uint64_t behind)
+{
+	char *plain = mt_demangle(name), *text;
+	uint32_t found = 0;
+	if (asprintf(&text, "%s+%" PRIu64, plain ? plain : name, behind) >= 0) {
+		found = mt_resolved_text(names->resolved, text);
+		free(text);
+	}
+	free(plain);
+	return found;
+}
+
+/* Where no symbol is, an object's class may say of itself which it is. */
+static uint32_t vtable_text(struct mt_symbol_names *names, uint64_t offset)
+{
+	char *name = mt_rtti_vtable_name(names->files, offset);
+	uint32_t text = name ? text_behind(names, name, MT_RTTI_POINT_BYTES) : 0;
+	free(name);
+	return text;
+}
+
 uint32_t mt_symbol_names_variable(struct mt_symbol_names *names, uint64_t offset,
 				  bool is_thread_local)
 {
@@ -65,16 +88,9 @@ uint32_t mt_symbol_names_variable(struct mt_symbol_names *names, uint64_t offset
 	uint64_t behind;
 	const char *name = mt_symtab_find(
 		is_thread_local ? &names->thread_locals : &names->data, offset, &behind);
-	if (!name || !behind)
-		return function_text(names, name);
-	char *plain = mt_demangle(name), *text;
-	uint32_t found = 0;
-	if (asprintf(&text, "%s+%" PRIu64, plain ? plain : name, behind) >= 0) {
-		found = mt_resolved_text(names->resolved, text);
-		free(text);
-	}
-	free(plain);
-	return found;
+	if (!name)
+		return is_thread_local ? 0 : vtable_text(names, offset);
+	return behind ? text_behind(names, name, behind) : function_text(names, name);
 }
 
 static const char *string_of(Dwarf_Die *die, unsigned name)
