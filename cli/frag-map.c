@@ -49,19 +49,20 @@ static struct arena arena_at(const struct mt_places *places, size_t first)
 	return arena;
 }
 
+/* 79 columns: a terminal of 80 does not break the lines. */
 static void put_arena(FILE *out, const struct mt_places *places,
 		      const struct arena *arena, const char *const *shades)
 {
 	uint32_t per_arena = mt_places_pools_per_arena(places);
 	const struct mt_record_pool *pool = &places->pools.list[arena->first];
 	const struct mt_record_pool *end = pool + arena->count;
-	fprintf(out, "%6" PRIu32 " |", arena->index);
+	fprintf(out, "%5" PRIu32 " |", arena->index);
 	for (uint32_t i = 0; i < per_arena; i++) {
 		bool is_there = pool < end && pool->index % per_arena == i;
 		fputs(shades[is_there ? shade_of(places, pool) : 0], out);
 		pool += is_there;
 	}
-	fprintf(out, "| %5.1f %%\n",
+	fprintf(out, "|%5.1f %%\n",
 		100.0 * (double)arena->used_bytes / places->geometry.arena_bytes);
 }
 
@@ -94,9 +95,9 @@ static size_t choose(struct arena *arenas, size_t count, size_t limit)
 static void put_legend(FILE *out, const char *const *shades)
 {
 	fprintf(out,
-		"        one cell a pool: '%s' never used  '%s' empty  '%s' less than a third "
-		"in use\n        '%s' less than two thirds  '%s' more  '%s' full; at the right: "
-		"bytes in blocks\n",
+		"       one cell a pool: '%s' never used  '%s' empty  '%s' less than a third "
+		"in use\n       '%s' less than two thirds  '%s' more  '%s' full; right: bytes "
+		"in blocks\n",
 		shades[0], shades[1], shades[2], shades[3], shades[4], shades[5]);
 }
 
@@ -120,7 +121,7 @@ void frag_text_map(FILE *out, const struct mt_frag *frag, const struct frag_text
 	for (size_t i = 0; i < count; i++)
 		put_arena(out, places, &arenas[i], shades);
 	if (count < all)
-		fprintf(out, "        and %zu more arena%s\n", all - count,
+		fprintf(out, "       and %zu more arena%s\n", all - count,
 			all - count == 1 ? "" : "s");
 	put_legend(out, shades);
 	free(arenas);

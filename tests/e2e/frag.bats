@@ -202,6 +202,10 @@ prepare() {
 		            assert cell == shades[expected], (arena, pool, cell, here)
 		assert sum(p["capacity"] == p["used"] for p in pools) >= 12 * 64 - 2
 	EOF
+	for name in ascii blocks; do
+		run -0 python3 -c 'import sys; print(max(len(l.rstrip("\n")) for l in sys.stdin))' <"$name"
+		[ "$output" -lt 80 ] # a terminal of 80 columns does not break the lines
+	done
 }
 
 @test "frag: -n limits the lists and says how many more there are" {
