@@ -4,6 +4,7 @@
 #include "cli/run-summary.h"
 
 #include "cli/unrecorded.h"
+#include "tracer/analyze/losses.h"
 #include "tracer/analyze/scanned.h"
 #include "tracer/analyze/statistic.h"
 #include "tracer/analyze/summary.h"
@@ -36,25 +37,33 @@ static const char *loss_name(int loss)
 		[MT_LOSS_CHILD_NO_HANDOVER] = "children not recorded",
 		[MT_LOSS_CHILD_NO_ENVIRONMENT] = "programs started without environment",
 		[MT_LOSS_SNAPSHOT] = "snapshots not taken",
-		[MT_LOSS_GUARD_BUDGET] = "not guarded: budget",
-		[MT_LOSS_GUARD_MAPPINGS] = "not guarded: mappings",
+		[MT_LOSS_GUARD_BUDGET] = "beyond the budget",
+		[MT_LOSS_GUARD_MAPPINGS] = "beyond the kernel's mappings",
 	};
 	return names[loss];
 }
 
+/* The losses of one kind: what is not guarded is recorded nevertheless. */
+static void say_losses_of(const struct mt_summary *summary, const char *kind,
+			  bool unguarded)
+{
+	const char *separator = NULL;
+	for (int i = 0; i < MT_LOSS_COUNT; i++) {
+		if (!summary->losses[i] ||
+		    mt_loss_is_unguarded((enum mt_loss)i) != unguarded)
+			continue;
+		fprintf(stderr, "%s%s%" PRIu64 " (%s)", separator ? "" : kind,
+			separator ? separator : " ", summary->losses[i], loss_name(i));
+		separator = ", ";
+	}
+	if (separator)
+		fputc('\n', stderr);
+}
+
 static void say_losses(const struct mt_summary *summary)
 {
-	if (!summary->loss_count)
-		return;
-	fputs("memtrace: lost:", stderr);
-	const char *separator = " ";
-	for (int i = 0; i < MT_LOSS_COUNT; i++)
-		if (summary->losses[i]) {
-			fprintf(stderr, "%s%" PRIu64 " (%s)", separator,
-				summary->losses[i], loss_name(i));
-			separator = ", ";
-		}
-	fputc('\n', stderr);
+	say_losses_of(summary, "memtrace: lost:", false);
+	say_losses_of(summary, "memtrace: blocks not guarded:", true);
 }
 
 static void say_totals(const struct mt_run_result *result,

@@ -142,10 +142,16 @@ is_told_once() {
 
 @test "guard: beyond the budget blocks are served as ever, and counted" {
 	compile many-blocks
-	memtrace run -q -o t.mtz --malloc guard --guard-budget 4MiB -- ./many-blocks 3000
+	memtrace run -o t.mtz --malloc guard --guard-budget 4MiB -- ./many-blocks 3000 2>err.txt
 	count=$(guarded) lost=$(lost guard_budget)
 	[ "$count" -gt 900 ] && [ "$count" -le 1024 ]
 	[ $((count + lost)) -ge 3001 ]
+	# They are recorded nevertheless.
+	grep -qx "memtrace: blocks not guarded: $lost (beyond the budget)" err.txt
+	run ! grep lost err.txt
+	[ "$(memtrace info --json t.mtz | jq .lost)" = 0 ]
+	memtrace info t.mtz | grep -qx "Events not recorded: 0"
+	memtrace info t.mtz | grep -qx "Not recorded, or not guarded:"
 }
 
 @test "guard: freed blocks take no mapping of the kernel's" {

@@ -48,3 +48,8 @@ const char *mt_loss_text(enum mt_loss reason)
 {
 	return words[reason].text;
 }
+
+bool mt_loss_is_unguarded(enum mt_loss reason)
+{
+	return reason == MT_LOSS_GUARD_BUDGET || reason == MT_LOSS_GUARD_MAPPINGS;
+}

@@ -378,7 +378,10 @@ static int add_losses(struct mt_report *report, struct mt_trace *trace,
 		return MT_ERR_NO_MEMORY;
 	table->title = "Not recorded";
 	for (int i = 0; i < MT_LOSS_COUNT; i++) {
-		sum += losses[i];
+		if (mt_loss_is_unguarded((enum mt_loss)i) && losses[i])
+			table->title = "Not recorded, or not guarded";
+		else
+			sum += losses[i];
 		struct mt_value *values = losses[i] ? mt_table_add_row(table, err) : NULL;
 		if (losses[i] && !values)
 			return MT_ERR_NO_MEMORY;

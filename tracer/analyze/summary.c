@@ -40,10 +40,7 @@ static int summarize(struct mt_summary *summary, const struct mt_answer *answer,
 		mt_counts_add(&summary->total, profile->rows[i].total);
 	}
 	summary->peak_bound_bytes = profile->moment.rows->record.peak_bound_bytes;
-	for (int i = 0; i < MT_LOSS_COUNT; i++) {
-		summary->losses[i] = profile->losses[i];
-		summary->loss_count += profile->losses[i];
-	}
+	memcpy(summary->losses, profile->losses, sizeof summary->losses);
 	const struct mt_trace *trace = answer->subjects[0].trace;
 	summary->program = copy_meta(trace, "program");
 	summary->unrecorded = copy_meta(trace, "unrecorded");

@@ -13,7 +13,6 @@ struct mt_summary {
 	size_t line_count;
 	size_t more_rows;               /* call sites beyond these */
 	uint64_t losses[MT_LOSS_COUNT]; /* enum mt_loss */
-	uint64_t loss_count;            /* their sum */
 	char *program;                  /* of the image; NULL: the trace does not say */
 	char *unrecorded; /* what it executed then and was not recorded; NULL: nothing */
 	bool has_no_environment; /* why: without LD_PRELOAD */
