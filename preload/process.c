@@ -239,6 +239,20 @@ __attribute__((destructor)) static void process_destruct(void)
 		control_request_layers();
 }
 
+static void process_end_quickly(void *unused)
+{
+	(void)unused;
+	process_destruct();
+}
+
+int __cxa_at_quick_exit(void (*function)(void *), void *library);
+
+/* quick_exit runs no destructors. It calls last what was registered first. */
+__attribute__((constructor(102))) static void process_await_quick_exit(void)
+{
+	__cxa_at_quick_exit(process_end_quickly, NULL);
+}
+
 static int (*real_main)(int, char **, char **);
 
 /* The frame of main's caller is as it would be without us: this one is left by a jump. */
