@@ -181,8 +181,11 @@ static void put_pins(FILE *out, const struct mt_frag *frag,
 						    : "");
 	if (pins->free_arenas)
 		fprintf(out,
-			"  %" PRIu64 " arena%s wholly free: the allocator keeps one\n",
-			pins->free_arenas, pins->free_arenas == 1 ? " is" : "s are");
+			"  %" PRIu64 " arena%s wholly free: the allocator keeps one%s\n",
+			pins->free_arenas, pins->free_arenas == 1 ? " is" : "s are",
+			pins->free_arenas == 1
+				? ""
+				: ", the others go back when their threads allocate more");
 }
 
 static void put_borders(FILE *out, const struct mt_frag *frag,

@@ -208,6 +208,20 @@ prepare() {
 	done
 }
 
+@test "frag: arenas that another thread emptied go back when their own allocates more" {
+	cp "$BATS_TEST_DIRNAME/../programs/frees-from-afar.c" .
+	${CC:-cc} -std=gnu11 -g -O1 -fno-builtin -I "$BATS_TEST_DIRNAME/../../preload" \
+		frees-from-afar.c -o frees-from-afar -pthread
+	memtrace run -q -o afar.mtz -- ./frees-from-afar
+	run -0 memtrace frag afar.mtz@emptied
+	[[ $output =~ "  "([0-9]+)" arenas are wholly free: the allocator keeps one, the others go \
+back when their threads allocate more" ]]
+	[ "${BASH_REMATCH[1]}" -ge 9 ]
+	[ "$(memtrace frag --json afar.mtz@more | jq .arenas.wholly_free)" -le 1 ]
+	run -0 memtrace frag afar.mtz@more
+	[[ $output != *"the others"* ]]
+}
+
 @test "frag: -n limits the lists and says how many more there are" {
 	run -0 memtrace frag -n 1 plain.mtz@pinned
 	[[ $output == *"  and "*" more"* ]]

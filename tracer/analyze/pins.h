@@ -32,8 +32,8 @@ struct mt_pin {
 
 struct mt_pins {
 	MT_LIST(struct mt_pin) list; /* arenas first, then the fewest blocks for a byte */
-	uint64_t free_arenas;        /* wholly free, kept by the allocator */
-	uint64_t other_arenas;       /* held by more sites, or not listed in the trace */
+	uint64_t free_arenas;  /* wholly free: one is kept, more are to go back yet */
+	uint64_t other_arenas; /* held by more sites, or not listed in the trace */
 };
 
 /* Of the arenas of a pin: the allocator keeps one that is wholly free, and has none yet. */
