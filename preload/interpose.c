@@ -130,9 +130,9 @@ DOOR int posix_memalign(void **result, size_t alignment, size_t size)
 		return EINVAL;
 	int before = errno;
 	void *p = align(MT_CALLER(), alignment, size);
-	errno = before;
 	if (!p)
-		return ENOMEM;
+		return ENOMEM; /* and so is errno, as with the C library */
+	errno = before;
 	*result = p;
 	return 0;
 }

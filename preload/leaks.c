@@ -1,5 +1,5 @@
 /*
- * leaks.c - ask for a scan as late as possible.
+ * leaks.c - ask for a scan as late as possible, and let debug modes look where no destructor runs.
  * Inside the traced process.
  *
  * What exit calls last was registered first: before main, and before the loader's own
@@ -67,6 +67,8 @@ void leaks_start_child(void)
 
 __attribute__((noreturn)) static void end_process(int status)
 {
+	if (is_own_process())
+		process_look("_exit");
 	scan_at_end(NULL);
 	for (;;)
 		mt_syscall3(SYS_exit_group, status, 0, 0);

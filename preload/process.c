@@ -211,7 +211,7 @@ static uint64_t age_ns(void)
 	       mt_state.header->start_monotonic_ns;
 }
 
-static void look_at_blocks(const char *call)
+void process_look(const char *call)
 {
 	struct thread *thread =
 		mt_state.header->check_mode != MT_CHECK_NONE ? thread_enter() : NULL;
@@ -230,7 +230,7 @@ __attribute__((destructor)) static void process_destruct(void)
 	/* A forked child that has had no event is not recorded, unless it has to tell. */
 	if (process_is_child() && !look_would_find())
 		return;
-	look_at_blocks("exit");
+	process_look("exit");
 	if (!mt_state_is_handed_over())
 		return;
 	if (!control_is_collector_alive())

@@ -32,6 +32,9 @@ static inline bool process_is_child(void)
  */
 void process_enter_child(struct thread *thread);
 
+/* In a debug mode: look at all blocks, for the trace and the report by the name of this call. */
+void process_look(const char *call);
+
 /* A filter of system calls may be in place: make only those that malloc makes too. */
 void process_note_filter(void);
 
