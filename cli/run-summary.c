@@ -15,7 +15,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 enum {
@@ -136,7 +135,7 @@ static void say_leaks(const struct mt_run_result *result)
 	if (!scanned.is_there) {
 		fprintf(stderr, "memtrace: leaks: not searched: %s\n",
 			scanned.failure[0] ? scanned.failure
-					   : "a signal ended the program");
+					   : "how it ended is not known");
 		return;
 	}
 	fputs("memtrace: leaks: ", stderr);

@@ -78,6 +78,8 @@ pid_of_scanned() {
 	[[ $output == *"could not judge: "*"d.mtz: the heap was not scanned: it ended by a system call"* ]]
 	run -125 memtrace run --leaks --gate -o g.mtz -- "$scanned" ends-itself
 	[[ $output == *"could not judge: "*"g.mtz: the heap was not scanned: it ended by a system call"* ]]
+	run -0 --separate-stderr memtrace run --leaks -o e.mtz -- env -i true
+	[[ $stderr == *"leaks: not searched: the process went on as another program"* ]]
 	run -0 --separate-stderr memtrace run -o v.mtz -- "$scanned" exits
 	[[ $stderr != *leaks:* ]]
 	run -3 memtrace leaks v.mtz

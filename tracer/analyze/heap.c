@@ -3,6 +3,7 @@
  */
 #include "tracer/analyze/heap.h"
 
+#include "tracer/analyze/scanned.h"
 #include "tracer/analyze/vector.h"
 
 #include <inttypes.h>
@@ -361,17 +362,6 @@ static void find_other_scan(struct mt_trace *trace, char *name, size_t bytes)
 		put_name(trace, last, name, bytes);
 }
 
-/* Ends at which nothing is searched, asked for or not; NULL: another. */
-static const char *unsearched_end(const struct mt_trace *trace)
-{
-	const struct mt_trace_meta *end = mt_trace_meta(trace, "end");
-	if (end && !strcmp(end->value, "signal"))
-		return "a signal ended the program";
-	if (end && !strcmp(end->value, "exec"))
-		return "the process went on as another program";
-	return NULL;
-}
-
 static int say_missing(const struct mt_heap *heap, struct mt_error *err)
 {
 	char name[512], other[512];
@@ -387,12 +377,13 @@ static int say_missing(const struct mt_heap *heap, struct mt_error *err)
 	if (failure && *failure->value)
 		return mt_fail(err, MT_ERR_MISSING, "%s: the heap was not scanned: %s",
 			       heap->trace->path, failure->value);
-	const char *end = unsearched_end(heap->trace);
-	if (end)
+	const struct mt_trace_meta *end = mt_trace_meta(heap->trace, "end");
+	const char *why = end ? mt_scanned_unsearched(end->value) : NULL;
+	if (why)
 		return mt_fail(err, MT_ERR_MISSING,
 			       "%s: no scan of the heap: %s; 'memtrace snapshot --leaks "
 			       "PID' takes one before",
-			       heap->trace->path, end);
+			       heap->trace->path, why);
 	return mt_fail(err, MT_ERR_MISSING,
 		       "%s: no scan of the heap: record with 'memtrace run --leaks', or "
 		       "take one with 'memtrace snapshot --leaks PID'",

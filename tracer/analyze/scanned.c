@@ -8,13 +8,32 @@
 #include <stdio.h>
 #include <string.h>
 
+const char *mt_scanned_unsearched(const char *end)
+{
+	if (!strcmp(end, "signal"))
+		return "a signal ended the program";
+	if (!strcmp(end, "exec"))
+		return "the process went on as another program";
+	return NULL;
+}
+
+static bool is_key(const struct mt_record_meta *meta, const char *key)
+{
+	return meta->key.size == strlen(key) &&
+	       !memcmp(meta->key.data, key, meta->key.size);
+}
+
 static void note_failure(struct mt_scanned *scanned, const struct mt_record_meta *meta)
 {
-	static const char key[] = "scan_failure";
-	if (meta->key.size == sizeof key - 1 &&
-	    !memcmp(meta->key.data, key, sizeof key - 1))
-		snprintf(scanned->failure, sizeof scanned->failure, "%.*s",
-			 (int)meta->value.size, meta->value.data);
+	char value[sizeof scanned->failure];
+	snprintf(value, sizeof value, "%.*s", (int)meta->value.size, meta->value.data);
+	const char *why = NULL;
+	if (is_key(meta, "scan_failure"))
+		why = value;
+	else if (is_key(meta, "end") && !scanned->failure[0])
+		why = mt_scanned_unsearched(value);
+	if (why)
+		snprintf(scanned->failure, sizeof scanned->failure, "%s", why);
 }
 
 int mt_scanned_read(struct mt_scanned *scanned, const char *path, struct mt_error *err)

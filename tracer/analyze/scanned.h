@@ -12,8 +12,11 @@
 struct mt_scanned {
 	bool is_there;
 	struct mt_record_scan scan;
-	char failure[256]; /* why there was none; empty: it was not tried */
+	char failure[256]; /* why there was none; empty: it was not tried, and could be */
 };
+
+/* Of a value of the key "end": why nothing is searched then, asked for or not; NULL: it is. */
+const char *mt_scanned_unsearched(const char *end);
 
 int mt_scanned_read(struct mt_scanned *scanned, const char *path, struct mt_error *err);
 
