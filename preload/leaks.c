@@ -1,5 +1,6 @@
 /*
- * leaks.c - ask for a scan as late as possible, and let debug modes look where no destructor runs.
+ * leaks.c - ask for a scan as late as possible. The debug modes look before _exit ends
+ * the process, which runs no destructor.
  * Inside the traced process.
  *
  * What exit calls last was registered first: before main, and before the loader's own
@@ -13,6 +14,7 @@
 #include "preload/control.h"
 #include "preload/door.h"
 #include "preload/halt.h"
+#include "preload/libc.h"
 #include "preload/process.h"
 #include "tracer/record/state.h"
 #include "tracer/record/syscall.h"
@@ -20,9 +22,6 @@
 #include <stddef.h>
 #include <sys/prctl.h>
 #include <unistd.h>
-
-int __cxa_atexit(void (*function)(void *), void *argument, void *library);
-int __cxa_at_quick_exit(void (*function)(void *), void *library);
 
 /* A child of vfork has its parent's memory, and is not the one that is recorded. */
 static bool is_own_process(void)

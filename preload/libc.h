@@ -1,5 +1,6 @@
 /*
- * libc.h - the C library's own allocator, by the names that nobody interposes.
+ * libc.h - the C library's own allocator, by the names that nobody interposes, and its lists of
+ * what is called at the end.
  * Inside the traced process; called under the guard.
  */
 #ifndef MT_PRELOAD_LIBC_H
@@ -14,6 +15,10 @@ void *__libc_realloc(void *p, size_t size);
 void *__libc_memalign(size_t alignment, size_t size);
 void __libc_free(void *p);
 int __libc_mallopt(int parameter, int value);
+
+/* What was registered first is called last. library NULL: with the destructors of none. */
+int __cxa_atexit(void (*function)(void *), void *argument, void *library);
+int __cxa_at_quick_exit(void (*function)(void *), void *library);
 
 /*
  * Does aligned_alloc refuse an alignment that is no power of two, as C17 has it? In an older

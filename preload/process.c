@@ -169,6 +169,8 @@ static void look_around(void)
 	mt_recorder_set_tracing(!config.is_tracing_off);
 }
 
+static void end_quickly(void *unused);
+
 __attribute__((constructor(101))) static void process_construct(void)
 {
 	bool is_recorded = process_start();
@@ -192,6 +194,7 @@ __attribute__((constructor(101))) static void process_construct(void)
 	mt_state.header->ready = 1;
 	if (reach_collector())
 		leaks_start();
+	__cxa_at_quick_exit(end_quickly, NULL);
 	if (!mt_state_is_handed_over()) {
 		mt_state_close_fds();
 		process_give_up("not recorded: no collector can be reached");
@@ -239,18 +242,11 @@ __attribute__((destructor)) static void process_destruct(void)
 		control_request_layers();
 }
 
-static void process_end_quickly(void *unused)
+/* quick_exit runs no destructors. */
+static void end_quickly(void *unused)
 {
 	(void)unused;
 	process_destruct();
-}
-
-int __cxa_at_quick_exit(void (*function)(void *), void *library);
-
-/* quick_exit runs no destructors. It calls last what was registered first. */
-__attribute__((constructor(102))) static void process_await_quick_exit(void)
-{
-	__cxa_at_quick_exit(process_end_quickly, NULL);
 }
 
 static int (*real_main)(int, char **, char **);

@@ -28,8 +28,9 @@ struct mt_census {
 };
 
 /*
- * Rows up to traceback's, ahead of the count that needs them: a process that has ended
- * waits for its trace, and memory that was never touched is what it would wait for most. false: no memory.
+ * Rows up to traceback's, ahead of the count that needs them: whoever waits for the trace of a
+ * process that has ended would wait most for memory that was never touched. False: no
+ * memory.
  */
 bool mt_census_prepare(struct mt_census *census, uint32_t traceback);
 

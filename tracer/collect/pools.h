@@ -53,11 +53,9 @@ struct mt_pools {
 	MT_POOLS_LIST(struct mt_record_pool) pools;
 	MT_POOLS_LIST(struct mt_record_pin) pins;
 	MT_POOLS_LIST(struct mt_pools_arena) arenas; /* those with pins */
-	MT_POOLS_LIST(struct mt_pools_holder)
-	holders; /* in the order of their first blocks */
-	MT_POOLS_LIST(uint32_t)
-	numbers;                 /* by traceback; [0]: nobody's: holder + 1, or 0 */
-	bool has_borders;        /* smaller requests would make smaller blocks */
+	MT_POOLS_LIST(struct mt_pools_holder) holders;
+	MT_POOLS_LIST(uint32_t) numbers; /* by traceback, 0: nobody's: holder + 1 or 0 */
+	bool has_borders;                /* smaller requests would make smaller blocks */
 	struct mt_cells borders; /* keys: traceback, excess in the slot's place, class */
 	struct mt_cells waiting; /* keys: traceback, class */
 

@@ -85,8 +85,8 @@ enum {
 
 /*
  * 128 bytes; the first line decides whether the second is worth a look. Checks are compared four
- * at a time: what is left over repeats the return address. Where they are not enough, the prediction in the
- * place beside it, its twin, gives its own for them.
+ * at a time: what is left over repeats the return address. Where they are not enough, the
+ * prediction in the place beside it, its twin, gives its own for them.
  */
 struct mt_prediction {
 	_Alignas(64) uintptr_t slot; /* | 1: only from the inside out; 0: none */

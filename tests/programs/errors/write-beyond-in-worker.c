@@ -32,7 +32,6 @@ int main(int argc, char **argv)
 		fill(kept, 29 + !is_right);
 		_exit(0);
 	}
-	int status = 0;
-	waitpid(child, &status, 0);
+	waitpid(child, NULL, 0);
 	return 0;
 }
