@@ -118,9 +118,12 @@ static void put_rounding_row(FILE *out, const char *class, uint64_t blocks,
 static void put_rounding(FILE *out, const struct mt_stats *stats)
 {
 	const struct mt_record_arenas *arenas = &stats->places->arenas;
-	uint64_t blocks = arenas->large_blocks + arenas->guarded_blocks;
-	uint64_t requested = arenas->large_bytes + arenas->guarded_bytes;
-	uint64_t in_blocks = arenas->large_block_bytes + arenas->guarded_block_bytes;
+	uint64_t inherited = stats->inherited_bytes;
+	uint64_t blocks =
+		arenas->large_blocks + arenas->guarded_blocks + stats->inherited_blocks;
+	uint64_t requested = arenas->large_bytes + arenas->guarded_bytes + inherited;
+	uint64_t in_blocks =
+		arenas->large_block_bytes + arenas->guarded_block_bytes + inherited;
 	fprintf(out, "%-12s %15s %19s %19s %19s\n", "blocks of", "in use",
 		"bytes requested", "bytes in blocks", "lost to rounding");
 	for (size_t i = 0; i < stats->class_count; i++) {
@@ -142,6 +145,9 @@ static void put_rounding(FILE *out, const struct mt_stats *stats)
 	if (arenas->guarded_blocks)
 		put_rounding_row(out, "guarded", arenas->guarded_blocks,
 				 arenas->guarded_bytes, arenas->guarded_block_bytes);
+	if (stats->inherited_blocks)
+		put_rounding_row(out, "inherited", stats->inherited_blocks, inherited,
+				 inherited);
 	put_rounding_row(out, "Total", blocks, requested, in_blocks);
 	putc('\n', out);
 }

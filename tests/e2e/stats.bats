@@ -174,6 +174,41 @@ layout() {
 	! memtrace stats plain.mtz | grep guarded
 }
 
+@test "stats: of a forked child, all that it inherited is in the total" {
+	cat >child.c <<-'EOF'
+		#include <stdlib.h>
+		#include <sys/wait.h>
+		#include <unistd.h>
+		int main(void)
+		{
+			static void *volatile blocks[102];
+			for (int i = 0; i < 100; i++)
+				blocks[i] = malloc(100);
+			blocks[100] = malloc(5000);
+			blocks[101] = malloc(200000);
+			if (fork() == 0) {
+				free(blocks[0]);
+				blocks[0] = malloc(3000);
+				exit(0);
+			}
+			wait(NULL);
+		}
+	EOF
+	${CC:-cc} -g -O0 child.c -o child
+	for mode in pymalloc malloc debug guard; do
+		memtrace run -q --force -o child.mtz --malloc $mode -- ./child
+		memtrace stats child.mtz.1 >got
+		blocks=$(memtrace top --json child.mtz.1 | jq .totals.count)
+		[ "$blocks" -eq 102 ]
+		grep -Eq "^Total +$blocks " got
+		small=$(memtrace stats --json child.mtz.1 | jq '[.classes[].inherited] | add // 0')
+		memtrace stats --json child.mtz.1 | jq -e ".inherited.blocks == 101 - $small"
+		grep -Eq "^inherited +$((101 - small)) +[0-9,]+ +[0-9,]+ +0\$" got
+		! memtrace stats child.mtz | grep '^inherited'
+		memtrace stats --json child.mtz | jq -e '.inherited == {blocks: 0, requested_bytes: 0}'
+	done
+}
+
 @test "stats: of a running program, by memtrace snapshot" {
 	${CC:-cc} -std=gnu11 -g -O1 -fno-builtin waits.c -o waits
 	mkfifo in

@@ -291,6 +291,28 @@ static int add_guarded(struct mt_stats *stats, struct mt_error *err)
 		       : 0;
 }
 
+/*
+ * What a forked child inherited is in one row, the small blocks among it in the classes too:
+ * the rest is the C library's, or guarded, and was never seen block by block.
+ */
+static void add_inherited(struct mt_stats *stats, const struct mt_profile *rows)
+{
+	struct mt_counts rest = {0};
+	for (size_t i = 0; i < rows->row_count; i++)
+		if (rows->trace->nodes.list[rows->rows[i].node].root ==
+		    MT_TRACEBACK_INHERITED)
+			mt_counts_add(&rest, rows->rows[i].live);
+	for (size_t i = 0; i < stats->class_count; i++) {
+		const struct mt_stats_class *class = &stats->classes[i];
+		rest.count -= (int64_t) class->inherited;
+		rest.bytes -= (int64_t)(class->inherited * class->size);
+	}
+	if (rest.count <= 0 || rest.bytes < 0)
+		return;
+	stats->inherited_blocks = (uint64_t)rest.count;
+	stats->inherited_bytes = (uint64_t)rest.bytes;
+}
+
 /* Domains. */
 
 struct domain {
@@ -384,6 +406,7 @@ int mt_stats_init(struct mt_stats *stats, const struct mt_places *places,
 	stats->unused_pool_count = all > used_pools ? all - used_pools : 0;
 	stats->bytes.unused_pools =
 		stats->unused_pool_count * places->geometry.pool_bytes;
+	add_inherited(stats, rows);
 	int rc = add_layers(stats, rows, err);
 	if (rc < 0)
 		mt_stats_deinit(stats);
@@ -442,6 +465,8 @@ static int add_numbers(const struct mt_stats *stats, struct mt_report *report,
 		{"guarded", "blocks", arenas->guarded_blocks},
 		{"guarded", "requested_bytes", arenas->guarded_bytes},
 		{"guarded", "block_bytes", arenas->guarded_block_bytes},
+		{"inherited", "blocks", stats->inherited_blocks},
+		{"inherited", "requested_bytes", stats->inherited_bytes},
 	};
 	int rc = 0;
 	for (size_t i = 0; rc >= 0 && i < sizeof numbers / sizeof *numbers; i++)

@@ -51,6 +51,8 @@ struct mt_stats {
 	struct mt_stats_bytes bytes;
 	MT_LIST(struct mt_stats_layer) layers;
 	uint64_t layers_time_ns; /* when the kernel was asked */
+	/* From before a fork, and live: those that the classes do not count. */
+	uint64_t inherited_blocks, inherited_bytes;
 	char (*domain_names)[MT_STATS_NAME_BYTES];
 };
 
