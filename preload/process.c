@@ -19,6 +19,7 @@
 #include "preload/libc.h"
 #include "preload/look.h"
 #include "preload/python.h"
+#include "preload/report.h"
 #include "preload/setting.h"
 #include "preload/thread.h"
 #include "tracer/record/modules.h"
@@ -320,6 +321,7 @@ void process_enter_child(struct thread *thread)
 		mt_state_detach();
 	begin_child(thread);
 	fault_after_fork();
+	report_after_fork();
 	bool is_recorded = false;
 	if (has_state) {
 		breaks_introduce();

@@ -164,6 +164,11 @@ void report_fault(const struct report *report)
 	mt_lock_give(&lock);
 }
 
+void report_after_fork(void)
+{
+	lock = (struct mt_lock){MT_LOCK_FREE};
+}
+
 void report_error(const struct report *report)
 {
 	report_fault(report);

@@ -40,4 +40,7 @@ void report_error(const struct report *report);
 /* The same for an access, whose consequences the program has to bear: always returns. */
 void report_fault(const struct report *report);
 
+/* In a forked child: what another thread of the parent was telling is not the child's. */
+void report_after_fork(void);
+
 #endif

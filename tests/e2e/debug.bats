@@ -71,3 +71,47 @@ each() {
 	[ "$(memtrace info --errors --json t.mtz | jq -c '[.errors[].kind]')" = \
 		'["write-beyond","write-beyond","double-free"]' ]
 }
+
+@test "debug: a child that is forked while another thread's error is told can tell its own" {
+	prepare
+	cat >forks.c <<-'END'
+		#include <pthread.h>
+		#include <stdlib.h>
+		#include <sys/wait.h>
+		#include <unistd.h>
+		static volatile int is_over;
+		static void err(void)
+		{
+			char *p = malloc(24);
+			p[24] = 1;
+			free(p);
+		}
+		static void *errs(void *unused)
+		{
+			while (!is_over)
+				err();
+			return unused;
+		}
+		int main(void)
+		{
+			pthread_t other;
+			pthread_create(&other, NULL, errs, NULL);
+			for (int i = 0; i < 20; i++) {
+				pid_t child = fork();
+				if (child == 0) {
+					err();
+					_exit(0);
+				}
+				waitpid(child, NULL, 0);
+			}
+			is_over = 1;
+			return pthread_join(other, NULL);
+		}
+	END
+	${CC:-cc} -g -O0 -w -fno-builtin forks.c -o forks -lpthread
+	MEMTRACE_DEBUG=continue timeout -k 1 30 \
+		memtrace run -q --force -o forks.mtz --malloc debug ./forks 2>err.txt
+	for child in forks.mtz.*; do
+		[ "$(memtrace info --json "$child" | jq .errors_found)" -eq 1 ]
+	done
+}
