@@ -14,15 +14,20 @@
 #include "tracer/record/state.h"
 
 #include <stdlib.h>
+#include <time.h>
 
 enum {
 	TEXT_BYTES = 8192,
 	MAX_FRAMES = 64, /* where nobody names them */
+	END_STEPS = 100, /* of a hundredth of a second */
 };
 
 /* One report at a time; kept out of the stack, of which little may be left. */
 static struct mt_lock lock;
 static char bytes[TEXT_BYTES];
+
+/* The thread that aborts the program; 0: none does. */
+static _Atomic uint32_t ending;
 
 static const char *const sentences[MT_ERROR_KIND_COUNT] = {
 	[MT_ERROR_DOUBLE_FREE] = "double free: the block was freed before",
@@ -129,11 +134,35 @@ static void say_tracebacks(const struct report *report, bool is_answered)
 	say_addresses("This call (most recent call first):\n", report->here);
 }
 
+static uint32_t own_tid(void)
+{
+	return (uint32_t)mt_syscall3(SYS_gettid, 0, 0, 0);
+}
+
+/*
+ * Nobody begins a report while another thread ends the program: it would break off in the
+ * middle. With a limit, for a handler of SIGABRT may save the program.
+ */
+static void begin_report(void)
+{
+	struct timespec step = {.tv_nsec = 10000000};
+	for (int i = 0; i < END_STEPS; i++) {
+		mt_lock_take(&lock);
+		uint32_t tid = atomic_load(&ending);
+		if (!tid || tid == own_tid())
+			return;
+		mt_lock_give(&lock);
+		mt_syscall3(SYS_nanosleep, (long)&step, 0, 0);
+	}
+	mt_lock_take(&lock);
+	atomic_store(&ending, 0);
+}
+
 static struct mt_state_error facts_of(const struct report *report)
 {
 	struct mt_state_error error = {
 		.kind = report->kind,
-		.tid = (uint32_t)mt_syscall3(SYS_gettid, 0, 0, 0),
+		.tid = own_tid(),
 		.address = (uintptr_t)report->address,
 		.block = (uintptr_t)report->block,
 		.block_bytes = report->block_bytes,
@@ -149,10 +178,10 @@ static struct mt_state_error facts_of(const struct report *report)
 	return error;
 }
 
-void report_fault(const struct report *report)
+/* Under the lock. */
+static void tell(const struct report *report)
 {
 	const struct mt_state_error error = facts_of(report);
-	mt_lock_take(&lock);
 	struct text text = text_over(bytes, sizeof bytes);
 	put_headline(&text, report);
 	put_meaning(&text, report);
@@ -161,20 +190,31 @@ void report_fault(const struct report *report)
 	say_words(bytes);
 	say_words("\n");
 	say_tracebacks(report, control_request_error(&error, bytes));
+}
+
+void report_fault(const struct report *report)
+{
+	begin_report();
+	tell(report);
 	mt_lock_give(&lock);
 }
 
 void report_after_fork(void)
 {
 	lock = (struct mt_lock){MT_LOCK_FREE};
+	atomic_store(&ending, 0);
 }
 
 void report_error(const struct report *report)
 {
-	report_fault(report);
-	if (config.goes_on)
-		return;
-	say_words("memtrace: the program is aborted; with MEMTRACE_DEBUG=continue it "
-		  "would go on\n");
-	abort();
+	begin_report();
+	tell(report);
+	if (!config.goes_on) {
+		say_words("memtrace: the program is aborted; with "
+			  "MEMTRACE_DEBUG=continue it would go on\n");
+		atomic_store(&ending, own_tid());
+	}
+	mt_lock_give(&lock);
+	if (!config.goes_on)
+		abort();
 }

@@ -115,3 +115,46 @@ each() {
 		[ "$(memtrace info --json "$child" | jq .errors_found)" -eq 1 ]
 	done
 }
+
+@test "debug: of threads that err at once, the one that ends the program is heard alone" {
+	prepare
+	cat >together.c <<-'END'
+		#include <pthread.h>
+		#include <signal.h>
+		#include <stdlib.h>
+		#include <unistd.h>
+		static pthread_barrier_t all;
+		static void dump(int number)
+		{
+			(void)number;
+			usleep(200000); /* as one that writes a core */
+		}
+		static void *err(void *unused)
+		{
+			char *p = malloc(24);
+			p[24] = 1;
+			pthread_barrier_wait(&all);
+			free(p);
+			return unused;
+		}
+		int main(void)
+		{
+			pthread_t threads[8];
+			signal(SIGABRT, dump);
+			pthread_barrier_init(&all, NULL, 8);
+			for (int i = 0; i < 8; i++)
+				pthread_create(&threads[i], NULL, err, NULL);
+			for (int i = 0; i < 8; i++)
+				pthread_join(threads[i], NULL);
+		}
+	END
+	${CC:-cc} -g -O0 -w -fno-builtin together.c -o together -lpthread
+	run -134 --separate-stderr \
+		memtrace run -q --force -o together.mtz --malloc debug ./together
+	[ "$(grep -c '^Memory error: ' <<<"$stderr")" -eq 1 ]
+	[ "$(grep -c '^This call ' <<<"$stderr")" -eq 1 ]
+	[ "$(memtrace info --json together.mtz | jq .errors_found)" -eq 1 ]
+	export MEMTRACE_DEBUG=continue
+	memtrace run -q --force -o together.mtz --malloc debug ./together
+	[ "$(memtrace info --json together.mtz | jq .errors_found)" -eq 8 ]
+}
