@@ -204,6 +204,7 @@ __attribute__((unused)) static void describe(struct mt_symbols symbols, char *te
 
 struct agreement {
 	size_t asked, same, same_lines; /* all the chain; all but the names */
+	size_t alike; /* all but what the C library puts before names of its own */
 	size_t frames;
 	size_t shown;
 };
@@ -243,6 +244,21 @@ static void only_lines(const char *chain, char *lines)
 	}
 }
 
+/* "__GI___poll" is "poll", in each frame of the chain. */
+static void without_prefixes(const char *chain, char *bare)
+{
+	for (bool is_begin = true; *chain;) {
+		size_t prefix = strspn(chain, "_");
+		if (is_begin && !strncmp(chain + prefix, "GI_", 3))
+			prefix += 3 + strspn(chain + prefix + 3, "_");
+		chain += is_begin ? prefix : 0;
+		is_begin = !strncmp(chain, "< ", 2);
+		for (int i = 0; i <= is_begin && *chain; i++)
+			*bare++ = *chain++;
+	}
+	*bare = '\0';
+}
+
 static void compare(struct agreement *agreement, const struct mt_symbolizer *symbolizer,
 		    uint64_t pc, const char *expected)
 {
@@ -255,6 +271,9 @@ static void compare(struct agreement *agreement, const struct mt_symbolizer *sym
 	agreement->frames += symbols.count;
 	agreement->same += !strcmp(got, expected);
 	agreement->same_lines += !strcmp(a, b);
+	without_prefixes(got, a);
+	without_prefixes(expected, b);
+	agreement->alike += !strcmp(a, b);
 	if (getenv("SHOW") && strcmp(got, expected) &&
 	    agreement->shown++ < strtoul(getenv("SHOW"), NULL, 10))
 		printf("# 0x%" PRIx64 "\n#      got %s\n# expected %s\n", pc, got,
@@ -265,9 +284,10 @@ static void compare(struct agreement *agreement, const struct mt_symbolizer *sym
 static void say_agreement(const struct agreement *agreement, const char *path)
 {
 	if (getenv("SHOW"))
-		printf("# %s: %zu addresses, %zu frames, %zu same, %zu same lines\n",
+		printf("# %s: %zu addresses, %zu frames, %zu same, %zu alike, %zu same "
+		       "lines\n",
 		       path, agreement->asked, agreement->frames, agreement->same,
-		       agreement->same_lines);
+		       agreement->alike, agreement->same_lines);
 }
 
 /* Ask us about one file and addr2line about another (or the same) one. */

@@ -175,6 +175,37 @@ TEST(symbol_tables_give_functions_without_lines)
 	is_int(told.lines, 0);
 }
 
+/* As the C library does: it has a name of its own for what others call otherwise. */
+static void check_public_name(const char *flags, const char *expected)
+{
+	ok(shell(
+		"printf '%%s\\n' 'static int ___wait(int a) { return a * 7; }' "
+		"'int __attribute__((alias(\"___wait\"))) __wait(int);' "
+		"'int __attribute__((weak, alias(\"___wait\"))) wait_for(int);' >named.c && "
+		"gcc %s -shared -fPIC named.c -o named",
+		flags));
+	struct binary binary = look_at(in_work("named"));
+	struct mt_symbolizer *symbolizer = symbolizer_of(&binary, options_here());
+	struct pcs *pcs = pcs_of(binary.path, STEP);
+	int named = 0;
+	ask(symbolizer, pcs);
+	for (size_t i = 0; i < pcs->count; i++) {
+		struct mt_symbols symbols =
+			mt_symbolizer_find(symbolizer, 7, pcs->list[i], false);
+		const char *function = symbols.list[0].function;
+		named += function && !strcmp(function, expected);
+		ok(!function || function[0] != '_' || !strstr(function, "wait"));
+	}
+	ok(named > 0);
+	mt_symbolizer_destroy(symbolizer);
+}
+
+TEST(a_function_has_the_name_that_others_call_it_by)
+{
+	check_public_name("-g", "wait_for");
+	check_public_name("-g0", "wait_for");
+}
+
 TEST(dynamic_symbols_are_better_than_none)
 {
 	build_apart("-g -O2 -rdynamic");

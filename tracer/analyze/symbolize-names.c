@@ -105,19 +105,34 @@ static const char *linker_name(Dwarf_Die *die)
 	return name ? name : string_of(die, DW_AT_MIPS_linkage_name);
 }
 
+/* A library's own name for what it calls otherwise to others: "___pthread_cond_wait". */
+static const char *public_name(struct mt_symbol_names *names, const char *name,
+			       uint64_t pc)
+{
+	bool may_be = name && *name == '_' && name[1] != 'Z' && name[1] != 'R';
+	const char *symbol = may_be ? symbol_at(names, pc) : NULL;
+	bool is_public =
+		symbol && mt_symtab_underscores(symbol) < mt_symtab_underscores(name);
+	return is_public ? symbol : name;
+}
+
 uint32_t mt_symbol_names_function(struct mt_symbol_names *names, Dwarf_Die *die,
-				  bool wants_symtab, uint64_t pc)
+				  enum mt_symbol_wish wish, uint64_t pc)
 {
 	uint32_t text;
 	if (mt_memo_find(&names->functions, die->addr, &text))
 		return text;
 	const char *name = linker_name(die);
-	if (!name && wants_symtab) {
+	if (!name && wish == MT_SYMBOL_FIRST) {
 		text = mt_symbol_names_at(names, pc);
 		if (text)
 			return text;
 	}
-	text = function_text(names, name ? name : string_of(die, DW_AT_name));
+	if (!name)
+		name = string_of(die, DW_AT_name);
+	if (wish == MT_SYMBOL_IF_PUBLIC)
+		name = public_name(names, name, pc);
+	text = function_text(names, name);
 	mt_memo_put(&names->functions, die->addr, text);
 	return text;
 }

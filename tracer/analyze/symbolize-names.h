@@ -31,13 +31,18 @@ uint32_t mt_symbol_names_at(struct mt_symbol_names *names, uint64_t pc);
 uint32_t mt_symbol_names_variable(struct mt_symbol_names *names, uint64_t offset,
 				  bool is_thread_local);
 
-/*
- * The function of a subprogram or inlined subroutine. With wants_symtab, one without a
- * linker name takes that of the symbol at pc: debug information often has none for
- * lambdas and the like.
- */
+/* Whether the symbol at pc tells what a function is called. */
+enum mt_symbol_wish {
+	MT_SYMBOL_NOT, /* it is another's: this one was inlined */
+	/* Without a linker name: debug information often has none for lambdas and the like. */
+	MT_SYMBOL_FIRST,
+	/* Where the library's name for itself is another than the one for others. */
+	MT_SYMBOL_IF_PUBLIC,
+};
+
+/* The function of a subprogram or inlined subroutine. */
 uint32_t mt_symbol_names_function(struct mt_symbol_names *names, Dwarf_Die *die,
-				  bool wants_symtab, uint64_t pc);
+				  enum mt_symbol_wish wish, uint64_t pc);
 
 /* A file of a line table; a relative one lies beneath directory (NULL: unknown). */
 uint32_t mt_symbol_names_source(struct mt_symbol_names *names, const char *path,

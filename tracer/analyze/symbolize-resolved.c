@@ -10,7 +10,7 @@
 #include <zlib.h>
 
 enum {
-	IMAGE_VERSION = 2, /* to be raised with any change of what is found, or how */
+	IMAGE_VERSION = 3, /* to be raised with any change of what is found, or how */
 	FIRST_SLOTS = 1024,
 	MAX_TEXT_BYTES = 1 << 30,
 	MAX_PROBES = 4096 /* more would take longer to check than to ask again */

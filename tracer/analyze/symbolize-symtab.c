@@ -22,20 +22,23 @@ enum {
 	MAX_NESTED = 64
 };
 
-static unsigned underscores(const char *name)
+unsigned mt_symtab_underscores(const char *name)
 {
 	return (unsigned)strspn(name, "_");
 }
 
-/* Functions before labels, global before weak before local, `malloc` before `__malloc`. */
+/*
+ * Functions before labels, others before local ones, `poll` before `__poll`, which may be
+ * the weaker of the two, global before weak.
+ */
 static uint8_t rank_of(const GElf_Sym *symbol, const char *name)
 {
 	unsigned binding = GELF_ST_BIND(symbol->st_info);
-	unsigned rank = binding == STB_GLOBAL ? 0 : binding == STB_WEAK ? 1 : 2;
-	if (GELF_ST_TYPE(symbol->st_info) == STT_NOTYPE)
-		rank += 4;
-	unsigned lead = underscores(name);
-	return (uint8_t)(rank << 4 | (lead < 15 ? lead : 15));
+	bool is_label = GELF_ST_TYPE(symbol->st_info) == STT_NOTYPE;
+	bool is_local = binding != STB_GLOBAL && binding != STB_WEAK;
+	unsigned lead = mt_symtab_underscores(name);
+	return (uint8_t)(is_label << 6 | is_local << 5 | (lead < 15 ? lead : 15) << 1 |
+			 (binding == STB_WEAK));
 }
 
 static bool is_code(const GElf_Sym *symbol, const GElf_Shdr *section)

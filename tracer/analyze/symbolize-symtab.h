@@ -36,4 +36,7 @@ void mt_symtab_deinit(struct mt_symtab *symtab);
 /* The linker name of what is at pc, and how far behind its beginning pc is; or NULL. */
 const char *mt_symtab_find(const struct mt_symtab *symtab, uint64_t pc, uint64_t *behind);
 
+/* How many a name begins with: a library has fewer in the names that it gives to others. */
+unsigned mt_symtab_underscores(const char *name);
+
 #endif

@@ -265,8 +265,11 @@ static void add_frames(const struct unit *unit, struct walk *walk, size_t i)
 	while (link) {
 		struct link *at = &walk->links[link - 1];
 		bool is_outermost = !at->outer;
-		frame.function = mt_symbol_names_function(
-			unit->names, &at->die, is_outermost && unit->is_cplusplus, pc);
+		enum mt_symbol_wish wish = !is_outermost        ? MT_SYMBOL_NOT
+					   : unit->is_cplusplus ? MT_SYMBOL_FIRST
+								: MT_SYMBOL_IF_PUBLIC;
+		frame.function =
+			mt_symbol_names_function(unit->names, &at->die, wish, pc);
 		frame.is_inlined = !is_outermost;
 		mt_resolved_add_frame(resolved, frame);
 		set_call(unit, &at->die, &frame);
