@@ -105,6 +105,10 @@ static const char *scan_fault(const struct mt_record *rec)
 		if (!rec->root.id || rec->root.id == UINT32_MAX)
 			return "a root's id is out of range";
 		return rec->root.kind <= HELD_MAX ? NULL : "a root's kind is not known";
+	case MT_RECORD_CALLER:
+		return rec->caller.root && rec->caller.frame
+			       ? NULL
+			       : "a caller has no root or no frame";
 	case MT_RECORD_BLOCK:
 		return block_fault(&rec->block);
 	case MT_RECORD_EDGE:
@@ -207,6 +211,9 @@ bool mt_record_lacks(const struct mt_record *rec, const struct mt_defined *defin
 	case MT_RECORD_ROOT:
 		needs->modules = rec->root.module;
 		needs->frames = rec->root.frame;
+		break;
+	case MT_RECORD_CALLER:
+		needs->frames = rec->caller.frame;
 		break;
 	case MT_RECORD_BLOCK:
 		needs->tracebacks = rec->block.traceback;

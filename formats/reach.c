@@ -25,7 +25,8 @@ enum held {
 bool mt_reach_is_packed(enum mt_record_kind kind)
 {
 	return kind == MT_RECORD_ROOT || kind == MT_RECORD_BLOCK ||
-	       kind == MT_RECORD_EDGE || kind == MT_RECORD_CONTENTS;
+	       kind == MT_RECORD_EDGE || kind == MT_RECORD_CONTENTS ||
+	       kind == MT_RECORD_CALLER;
 }
 
 static void encode_scan(struct mt_output *out, const struct mt_record_scan *scan)
@@ -125,6 +126,24 @@ static void decode_root(struct mt_cursor *in, struct mt_record_context *context,
 	last->frame = mt_cursor_varint32(in);
 	last->number = mt_cursor_varint32(in);
 	*root = *last;
+}
+
+static void encode_caller(struct mt_output *out, struct mt_record_context *context,
+			  const struct mt_record_caller *caller)
+{
+	mt_output_signed(out, (int64_t)caller->root - context->id);
+	mt_output_signed(out, (int64_t)caller->frame - context->frame);
+	context->id = caller->root;
+	context->frame = caller->frame;
+}
+
+static void decode_caller(struct mt_cursor *in, struct mt_record_context *context,
+			  struct mt_record_caller *caller)
+{
+	caller->root = add_near(in, context->id, mt_cursor_signed(in));
+	caller->frame = add_near(in, context->frame, mt_cursor_signed(in));
+	context->id = caller->root;
+	context->frame = caller->frame;
 }
 
 static bool retains_itself(const struct mt_record_block *block)
@@ -309,6 +328,9 @@ void mt_reach_encode(struct mt_output *out, struct mt_record_context *context,
 	case MT_RECORD_ROOT:
 		encode_root(out, context, &rec->root);
 		break;
+	case MT_RECORD_CALLER:
+		encode_caller(out, context, &rec->caller);
+		break;
 	case MT_RECORD_BLOCK:
 		encode_block(out, context, &rec->block);
 		break;
@@ -332,6 +354,9 @@ void mt_reach_decode(struct mt_cursor *in, struct mt_record_context *context,
 		break;
 	case MT_RECORD_ROOT:
 		decode_root(in, context, &rec->root);
+		break;
+	case MT_RECORD_CALLER:
+		decode_caller(in, context, &rec->caller);
 		break;
 	case MT_RECORD_BLOCK:
 		decode_block(in, context, &rec->block);

@@ -1,5 +1,5 @@
 /*
- * reach.h - the records of a scan: SCAN, ROOT, BLOCK, EDGE and CONTENTS. Outside. For
+ * reach.h - the records of a scan: SCAN, ROOT, CALLER, BLOCK, EDGE and CONTENTS. Outside. For
  * record.c, which knows all kinds.
  */
 #ifndef MT_FORMATS_REACH_H

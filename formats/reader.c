@@ -500,7 +500,8 @@ void mt_reader_want(struct mt_reader *reader, uint32_t kinds)
 	uint32_t rows = holders | bit(MT_RECORD_CLASS) | bit(MT_RECORD_ARENAS) |
 			bit(MT_RECORD_LOSS) | bit(MT_RECORD_POOL) | bit(MT_RECORD_LAYER) |
 			bit(MT_RECORD_SCAN) | bit(MT_RECORD_ROOT) | bit(MT_RECORD_EDGE) |
-			bit(MT_RECORD_CONTENTS) | bit(MT_RECORD_SNAPSHOT_END);
+			bit(MT_RECORD_CONTENTS) | bit(MT_RECORD_CALLER) |
+			bit(MT_RECORD_SNAPSHOT_END);
 	reader->wanted = kinds;
 	if (kinds & rows)
 		kinds |= bit(MT_RECORD_SNAPSHOT);
@@ -508,7 +509,7 @@ void mt_reader_want(struct mt_reader *reader, uint32_t kinds)
 		kinds |= bit(MT_RECORD_THREAD);
 	if (kinds & holders)
 		kinds |= bit(MT_RECORD_TRACEBACK);
-	if (kinds & bit(MT_RECORD_ROOT))
+	if (kinds & (bit(MT_RECORD_ROOT) | bit(MT_RECORD_CALLER)))
 		kinds |= bit(MT_RECORD_FRAME);
 	if (kinds & bit(MT_RECORD_TRACEBACK))
 		kinds |= bit(MT_RECORD_FRAME);

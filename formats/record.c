@@ -74,6 +74,7 @@ uint16_t mt_record_chunk_type(uint64_t kind)
 		[MT_RECORD_ERROR] = MT_CHUNK_ERRORS,
 		[MT_RECORD_CONTENTS] = MT_CHUNK_SCAN,
 		[MT_RECORD_WAITING] = MT_CHUNK_OCCUPANCY,
+		[MT_RECORD_CALLER] = MT_CHUNK_SCAN,
 	};
 	return kind < MT_RECORD_KIND_COUNT ? types[kind] : 0;
 }

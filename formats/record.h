@@ -6,8 +6,8 @@
  * in the order of their records. A snapshot is a SNAPSHOT record followed by its COUNTER,
  * CELL, CLASS, ARENAS and LOSS rows, up to SNAPSHOT_END. Those that say where blocks lie
  * (all but the periodic ones) have POOL, PIN, HOLD, BORDER, LAYER and WAITING rows too,
- * and always all of them: no delta. One whose heap was scanned has a SCAN record, and ROOT, BLOCK,
- * EDGE and CONTENTS rows after it.
+ * and always all of them: no delta. One whose heap was scanned has a SCAN record, and ROOT,
+ * CALLER, BLOCK, EDGE and CONTENTS rows after it.
  */
 #ifndef MT_FORMATS_RECORD_H
 #define MT_FORMATS_RECORD_H
@@ -43,6 +43,7 @@ enum mt_record_kind {
 	MT_RECORD_ERROR,        /* what the program did wrong with its memory */
 	MT_RECORD_CONTENTS,     /* how a block's contents begin */
 	MT_RECORD_WAITING,      /* freed blocks in the quarantine of the debug modes */
+	MT_RECORD_CALLER,       /* a frame that called the one that holds a block */
 	MT_RECORD_KIND_COUNT
 };
 
@@ -356,6 +357,12 @@ struct mt_record_root {
 			    mapping: MT_MAPPING_UNRECORDED or 0 */
 };
 
+/* Around the frame of a root, in their order: who called it, who called that one, and so on. */
+struct mt_record_caller {
+	uint32_t root; /* id; not checked by the reader */
+	uint32_t frame;
+};
+
 /* Memory of malloc whose blocks are not known, as those of a fork's parent are not. */
 #define MT_MAPPING_UNRECORDED 1
 
@@ -442,6 +449,7 @@ struct mt_record {
 		struct mt_record_layer layer;
 		struct mt_record_scan scan;
 		struct mt_record_root root;
+		struct mt_record_caller caller;
 		struct mt_record_block block;
 		struct mt_record_edge edge;
 		struct mt_record_contents contents;

@@ -14,6 +14,7 @@ setup_file() {
 	${CC:-cc} -std=gnu11 $flags -O1 cache.c -o cache
 	${CC:-cc} -std=gnu11 -D_GNU_SOURCE $flags -O1 workers.c -o workers -ldl
 	${CC:-cc} -std=gnu11 -D_GNU_SOURCE $flags -O1 keeper.c -o keeper
+	${CC:-cc} -std=gnu11 $flags -O1 waiter.c -o waiter
 	for level in 0 2; do
 		for name in lost held child; do
 			${CC:-cc} -std=gnu11 $flags -O$level $name.c -o $name-c$level -ldl
@@ -287,6 +288,21 @@ line_of() {
 	[[ $output == *" is held through the stack in keep (keeper.c:"*"), thread keeper ("*") "* ]]
 	memtrace why --json --at "keeper.c:$(line_of keeper.c kept)" keeper.mtz |
 		jq -e '[.paths[] | select(.root_thread == "keeper" and .root_tid > 1)] | length == 1'
+}
+
+@test "why: where the C library's frame holds, who called it" {
+	local called site
+	memtrace run -q --leaks -o waiter.mtz -- ./waiter
+	called=$(line_of waiter.c called) site=$(line_of waiter.c waited)
+	run -0 memtrace why --at "waiter.c:$site" waiter.mtz
+	[[ $output =~ "the block is held through "(the stack|register r..)" in "[a-z_0-9]+", called by wait_in_library (waiter.c:$called), thread waiter (" ]]
+	[[ $output != *" in ___"* ]]
+	memtrace why --json --at "waiter.c:$site" waiter.mtz | jq -e ".paths[0].root_frames |
+		length == 2 and .[0].function == \"wait_in_library\" and .[0].line == $called"
+	memtrace why --json waiter.mtz "0x$(<waiter.address)" |
+		jq -e '.root_frames[0].function == "wait_in_library"'
+	run -0 memtrace why --raw-frames --at "waiter.c:$site" waiter.mtz
+	[[ $output != *"called by"* ]]
 }
 
 @test "why: names alternate stacks, and the function whose frame holds" {

@@ -263,6 +263,11 @@ static struct mt_record make_record(const struct mt_defined *defined)
 						   (uint32_t)below(defined->frames + 1),
 						   (uint32_t)any()};
 		break;
+	case MT_RECORD_CALLER:
+		rec.caller =
+			(struct mt_record_caller){1 + (uint32_t)below(UINT32_MAX),
+						  (uint32_t)(1 + below(defined->frames))};
+		break;
 	case MT_RECORD_BLOCK:
 		make_block(&rec.block, defined);
 		break;

@@ -132,6 +132,15 @@ static int look_in_frame(struct mt_callsites *callsites, uint32_t frame,
 	return 0;
 }
 
+int mt_callsites_look_in(struct mt_callsites *callsites, uint32_t frame,
+			 mt_location_id *id, bool *found, struct mt_error *err)
+{
+	*found = false;
+	return is_passed_over(callsites, frame)
+		       ? 0
+		       : look_in_frame(callsites, frame, id, found, err);
+}
+
 static bool is_nameless(const struct mt_location *location)
 {
 	return !location->function && !location->file;

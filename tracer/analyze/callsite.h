@@ -37,6 +37,13 @@ static inline mt_location_id mt_callsites_get(const struct mt_callsites *callsit
 }
 
 /*
+ * The users' innermost location in a frame that is resolved; *found: there is one, the
+ * frame is not passed over as a whole.
+ */
+int mt_callsites_look_in(struct mt_callsites *callsites, uint32_t frame,
+			 mt_location_id *id, bool *found, struct mt_error *err);
+
+/*
  * Go over the locations of a traceback, innermost first, whose frames are resolved. One
  * without frames has one location: <unknown> or [inherited].
  *

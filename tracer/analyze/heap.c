@@ -100,6 +100,16 @@ static int take_root(struct mt_heap *heap, const struct mt_record_root *rec,
 	return MT_LIST_ADD(heap->roots, root, err);
 }
 
+static int take_caller(struct mt_heap *heap, const struct mt_record_caller *rec,
+		       struct mt_error *err)
+{
+	struct mt_heap_caller caller = {
+		.root = rec->root,
+		.frame = index_of(&heap->trace->frame_ids, rec->frame, MT_NO_FRAME),
+	};
+	return MT_LIST_ADD(heap->callers, caller, err);
+}
+
 static int take_contents(struct mt_heap *heap, const struct mt_record_contents *rec,
 			 struct mt_error *err)
 {
@@ -129,6 +139,8 @@ static int take(struct mt_heap *heap, const struct mt_record *rec, bool *has_sca
 		return 0;
 	case MT_RECORD_ROOT:
 		return take_root(heap, &rec->root, err);
+	case MT_RECORD_CALLER:
+		return take_caller(heap, &rec->caller, err);
 	case MT_RECORD_BLOCK:
 		return take_block(heap, &rec->block, err);
 	case MT_RECORD_EDGE:
@@ -149,7 +161,7 @@ static int read_rows(struct mt_heap *heap, bool *has_scan, struct mt_error *err)
 		       1u << MT_RECORD_SNAPSHOT | 1u << MT_RECORD_SNAPSHOT_END |
 			       1u << MT_RECORD_SCAN | 1u << MT_RECORD_ROOT |
 			       1u << MT_RECORD_BLOCK | 1u << MT_RECORD_EDGE |
-			       1u << MT_RECORD_CONTENTS);
+			       1u << MT_RECORD_CALLER | 1u << MT_RECORD_CONTENTS);
 	bool has_begun = false;
 	while (rc >= 0) {
 		struct mt_record rec;
@@ -267,6 +279,22 @@ static void find_edges(struct mt_heap *heap)
 	heap->edges.count = kept;
 	if (kept)
 		qsort(heap->edges.list, kept, sizeof *heap->edges.list, compare_edges);
+}
+
+/* Those of a root follow each other. */
+static void find_callers(struct mt_heap *heap)
+{
+	const struct mt_heap_caller *list = heap->callers.list;
+	for (size_t i = 0, end; i < heap->callers.count; i = end) {
+		for (end = i + 1;
+		     end < heap->callers.count && list[end].root == list[i].root;)
+			end++;
+		uint32_t root = find_root(heap, list[i].root);
+		if (root == MT_NO_ROOT)
+			continue;
+		heap->roots.list[root].callers = i;
+		heap->roots.list[root].caller_count = (uint32_t)(end - i);
+	}
 }
 
 static void find_contents(struct mt_heap *heap)
@@ -405,6 +433,7 @@ int mt_heap_init(struct mt_heap *heap, struct mt_trace *trace,
 		sort_by_id(heap);
 		find_holders(heap);
 		find_edges(heap);
+		find_callers(heap);
 		find_contents(heap);
 		rc = open_circles(heap, err);
 		find_leaders(heap);
@@ -420,6 +449,7 @@ int mt_heap_init(struct mt_heap *heap, struct mt_trace *trace,
 void mt_heap_deinit(struct mt_heap *heap)
 {
 	free(heap->roots.list);
+	free(heap->callers.list);
 	free(heap->blocks.list);
 	free(heap->edges.list);
 	free(heap->contents.list);

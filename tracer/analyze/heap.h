@@ -25,6 +25,14 @@ struct mt_heap_root {
 	uint32_t frame; /* index, or MT_NO_FRAME */
 	uint32_t number;
 	uint32_t id;
+	uint32_t caller_count; /* around its frame */
+	size_t callers;        /* the first of them */
+};
+
+/* A frame that called the one that holds something, or that called such a one. */
+struct mt_heap_caller {
+	uint32_t root;  /* its id */
+	uint32_t frame; /* index, or MT_NO_FRAME */
 };
 
 struct mt_heap_block {
@@ -70,8 +78,9 @@ struct mt_heap {
 	struct mt_moment moment;
 	struct mt_record_scan scan;
 	MT_LIST(struct mt_heap_root) roots;
-	MT_LIST(struct mt_heap_block) blocks; /* by address */
-	MT_LIST(struct mt_heap_edge) edges;   /* by from, then offset */
+	MT_LIST(struct mt_heap_caller) callers; /* of a root: from the next one on */
+	MT_LIST(struct mt_heap_block) blocks;   /* by address */
+	MT_LIST(struct mt_heap_edge) edges;     /* by from, then offset */
 	MT_LIST(struct mt_heap_contents) contents;
 	MT_LIST(char) bytes; /* of the contents */
 	MT_LIST(struct mt_heap_type) types;

@@ -58,7 +58,7 @@ enum {
 	PATH_COUNT,
 	PATH_KIND,
 	PATH_ROOT,
-	PATH_COLUMNS = PATH_ROOT + 4
+	PATH_COLUMNS = PATH_ROOT + 5
 };
 
 /* From PATH_ROOT on. */
@@ -67,6 +67,7 @@ enum {
 	ROOT_KIND,
 	ROOT_TID, /* of the thread whose it is; absent: of none, or of several */
 	ROOT_THREAD,
+	ROOT_FRAMES, /* of a stack or register: of the function, and of who called a wrapper */
 	ROOT_COLUMNS,
 };
 
@@ -79,6 +80,7 @@ static const struct mt_column path_columns[PATH_COLUMNS] = {
 	[PATH_ROOT + ROOT_KIND] = {"root_kind", MT_COLUMN_TEXT},
 	[PATH_ROOT + ROOT_TID] = {"root_tid", MT_COLUMN_NUMBER},
 	[PATH_ROOT + ROOT_THREAD] = {"root_thread", MT_COLUMN_TEXT},
+	[PATH_ROOT + ROOT_FRAMES] = {"root_frames", MT_COLUMN_FRAMES},
 };
 
 static void fill_thread(const struct mt_why *why, uint32_t tid, struct mt_value *values)
@@ -87,57 +89,88 @@ static void fill_thread(const struct mt_why *why, uint32_t tid, struct mt_value 
 	values[ROOT_THREAD] = tid ? mt_value_text(mt_why_thread(why, tid)) : absent();
 }
 
-/* What holds the first step of a path. */
-static void fill_root(const struct mt_why *why, uint32_t first, struct mt_value *values)
+/* Oldest first. */
+static int fill_root_frames(struct mt_why *why, uint32_t root, struct mt_value *value,
+			    struct mt_error *err)
+{
+	const struct mt_root_place *place = &why->roots.places[root];
+	const struct mt_location *locations = why->answer.locations.list;
+	*value = absent();
+	if (place->function == MT_NO_LOCATION)
+		return 0;
+	struct mt_frame_list *frames = malloc(sizeof *frames + 2 * sizeof *frames->list);
+	if (mt_report_own(&why->answer.report, (char *)frames, err) < 0)
+		return MT_ERR_NO_MEMORY;
+	frames->count = 0;
+	if (place->caller != MT_NO_LOCATION)
+		frames->list[frames->count++] = &locations[place->caller];
+	frames->list[frames->count++] = &locations[place->function];
+	*value = (struct mt_value){.frames = frames, .state = MT_VALUE_SET};
+	return 0;
+}
+
+static int fill_root(struct mt_why *why, uint32_t root, const char *label, uint32_t tid,
+		     struct mt_value *values, struct mt_error *err)
 {
 	const struct mt_heap *heap = mt_why_heap(why);
+	fill_thread(why, root == MT_NO_ROOT ? 0 : tid, values);
+	values[ROOT_FRAMES] = absent();
+	if (root == MT_NO_ROOT)
+		return 0;
+	values[ROOT_LABEL] = mt_value_text(label);
+	values[ROOT_KIND] = mt_value_text(mt_root_kind_name(heap->roots.list[root].kind));
+	return fill_root_frames(why, root, &values[ROOT_FRAMES], err);
+}
+
+/* What holds the first step of a path. */
+static int fill_path_root(struct mt_why *why, uint32_t first, struct mt_value *values,
+			  struct mt_error *err)
+{
 	const struct mt_holder *holder = &why->holders.list.list[first];
-	uint32_t root = heap->blocks.list[holder->block].root;
-	bool has_root = root != MT_NO_ROOT;
-	if (has_root) {
-		values[ROOT_LABEL] = mt_value_text(mt_why_root(why, first));
-		values[ROOT_KIND] =
-			mt_value_text(mt_root_kind_name(heap->roots.list[root].kind));
-	}
-	fill_thread(why, has_root && !holder->has_threads ? holder->tid : 0, values);
+	return fill_root(why, mt_why_heap(why)->blocks.list[holder->block].root,
+			 mt_why_root(why, first), holder->has_threads ? 0 : holder->tid,
+			 values, err);
 }
 
 /* The same of one block. */
-static void fill_block_root(const struct mt_why *why, uint32_t block,
-			    struct mt_value *values)
+static int fill_block_root(struct mt_why *why, uint32_t block, struct mt_value *values,
+			   struct mt_error *err)
 {
 	const struct mt_heap *heap = mt_why_heap(why);
-	uint32_t number = heap->blocks.list[block].root;
-	const struct mt_heap_root *root = &heap->roots.list[number];
-	if (number == MT_NO_ROOT) {
-		fill_thread(why, 0, values);
-		return;
-	}
-	values[ROOT_LABEL] = mt_value_text(why->roots.labels[number]);
-	values[ROOT_KIND] = mt_value_text(mt_root_kind_name(root->kind));
-	fill_thread(why, root->tid, values);
+	uint32_t root = heap->blocks.list[block].root;
+	if (root == MT_NO_ROOT)
+		return fill_root(why, root, NULL, 0, values, err);
+	return fill_root(why, root, why->roots.labels[root], heap->roots.list[root].tid,
+			 values, err);
+}
+
+static struct mt_value *add_path(struct mt_why *why, struct mt_table *table,
+				 const struct mt_why_path *path, struct mt_error *err)
+{
+	uint32_t steps[MT_MAX_HOLDERS];
+	struct mt_value *row = mt_table_add_row(table, err);
+	if (!row)
+		return NULL;
+	mt_holders_steps(&why->holders, path->last, steps);
+	row[PATH_SIZE] = mt_value_number(path->counts.bytes);
+	row[PATH_COUNT] = mt_value_number(path->counts.count);
+	row[PATH_KIND] =
+		mt_value_text(mt_leak_kind_name(why->holders.list.list[path->last].kind));
+	return fill_path_root(why, steps[0], &row[PATH_ROOT], err) < 0 ? NULL : row;
 }
 
 static int report_paths(struct mt_why *why, size_t limit, struct mt_error *err)
 {
 	struct mt_table *table = mt_report_add_table(&why->answer.report, "paths",
 						     path_columns, PATH_COLUMNS, err);
-	uint32_t steps[MT_MAX_HOLDERS];
 	for (size_t i = 0; table && i < mt_shown(why->sites.count, limit); i++) {
 		const struct mt_why_site *site = &why->sites.list[i];
 		for (size_t k = 0; k < mt_shown(site->path_count, limit); k++) {
-			const struct mt_why_path *path =
-				&why->paths.list[site->first_path + k];
-			struct mt_value *row = mt_table_add_row(table, err);
+			struct mt_value *row = add_path(
+				why, table, &why->paths.list[site->first_path + k], err);
 			if (!row)
 				return MT_ERR_NO_MEMORY;
-			mt_holders_steps(&why->holders, path->last, steps);
 			row[PATH_ROW] = number(i);
-			row[PATH_SIZE] = mt_value_number(path->counts.bytes);
-			row[PATH_COUNT] = mt_value_number(path->counts.count);
-			row[PATH_KIND] = mt_value_text(mt_leak_kind_name(
-				why->holders.list.list[path->last].kind));
-			fill_root(why, steps[0], &row[PATH_ROOT]);
 		}
 	}
 	return table ? 0 : MT_ERR_NO_MEMORY;
@@ -241,8 +274,7 @@ static int report_chain(struct mt_why *why, struct mt_error *err)
 	if (!chain)
 		return mt_fail(err, MT_ERR_NO_MEMORY, "out of memory");
 	mt_why_chain(why, why->block, chain, count);
-	fill_block_root(why, chain[0], root);
-	int rc = 0;
+	int rc = fill_block_root(why, chain[0], root, err);
 	for (int i = 0; rc >= 0 && i < ROOT_COLUMNS; i++) {
 		struct mt_fact fact = {.name = path_columns[PATH_ROOT + i].name,
 				       .kind = path_columns[PATH_ROOT + i].kind,

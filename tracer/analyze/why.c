@@ -183,7 +183,7 @@ static int answer_why(struct mt_why *why, struct mt_why_question *question,
 	if (rc < 0)
 		return rc;
 	struct mt_subject *subject = &answer->subjects[0];
-	rc = mt_roots_init(&why->roots, &subject->heap, subject->frames,
+	rc = mt_roots_init(&why->roots, &subject->heap, &subject->callsites,
 			   question->base.directory, err);
 	if (rc >= 0)
 		rc = mt_holders_init(&why->holders, &subject->heap, &why->roots,

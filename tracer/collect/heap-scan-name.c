@@ -13,6 +13,8 @@ struct naming {
 	struct mt_heap_scan *scan;
 	struct mt_frames *frames;
 	size_t walked; /* index + 1 of the thread; 0: none */
+	/* Whose callers are the last in the scan's list: its place; SIZE_MAX: nobody's. */
+	size_t listed, callers;
 };
 
 static bool find_thread(const struct mt_heap_scan *scan, uint32_t tid, size_t *index)
@@ -36,14 +38,42 @@ static void add_frame(struct mt_heap_scan *scan, struct mt_heap_scan_frame frame
 	scan->frames[scan->frame_count++] = frame;
 }
 
+static void add_caller(struct mt_heap_scan *scan, uint64_t pc)
+{
+	if (scan->caller_count == scan->caller_capacity) {
+		size_t capacity = scan->caller_capacity * 2 + 64;
+		void *callers = reallocarray(scan->callers, capacity, sizeof pc);
+		if (!callers)
+			return;
+		scan->callers = callers;
+		scan->caller_capacity = capacity;
+	}
+	scan->callers[scan->caller_count++] = pc;
+}
+
+/* Those of the thread's frame at this place, once for all that it holds. */
+static void list_callers(struct naming *naming, size_t place)
+{
+	const struct mt_frames *frames = naming->frames;
+	if (naming->listed == place)
+		return;
+	naming->listed = place;
+	naming->callers = naming->scan->caller_count;
+	for (size_t i = place + 1; i < frames->count && i - place <= MT_SCAN_CALLERS_MAX;
+	     i++)
+		add_caller(naming->scan, frames->list[i].pc);
+}
+
 /* place: NULL for a register, which the innermost frame uses. */
 static void name_place(struct naming *naming, uint32_t root, size_t thread,
 		       const uint64_t *place)
 {
 	struct mt_heap_scan *scan = naming->scan;
-	if (naming->walked != thread + 1)
+	if (naming->walked != thread + 1) {
 		mt_frames_walk(&scan->memory, &scan->stop.threads[thread],
 			       naming->frames);
+		naming->listed = SIZE_MAX;
+	}
 	naming->walked = thread + 1;
 	const struct mt_frames *frames = naming->frames;
 	bool is_in_call = scan->stop.threads[thread].is_in_call;
@@ -53,11 +83,15 @@ static void name_place(struct naming *naming, uint32_t root, size_t thread,
 	if (i == frames->count ||
 	    (place && *place + MT_ROOTS_RED_ZONE < frames->list[i].start))
 		return;
+	list_callers(naming, i);
 	add_frame(scan, (struct mt_heap_scan_frame){
 				.root = root,
 				.is_innermost = i == 0 && !is_in_call,
 				.pc = frames->list[i].pc,
-				.offset = place ? *place - frames->list[i].start : 0});
+				.offset = place ? *place - frames->list[i].start : 0,
+				.callers = naming->callers,
+				.caller_count = (uint32_t)(scan->caller_count -
+							   naming->callers)});
 }
 
 static void name_thread_local(struct naming *naming, uint32_t root,

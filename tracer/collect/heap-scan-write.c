@@ -258,6 +258,37 @@ static int write_roots(struct writing *w, struct mt_error *err)
 	return rc;
 }
 
+/* Of the frame that holds it. */
+static int write_callers_of(struct writing *w, uint32_t number, uint32_t id,
+			    struct mt_error *err)
+{
+	const struct mt_heap_scan *scan = w->scan;
+	const struct mt_heap_scan_frame *frame = find_frame(scan, number);
+	struct mt_record record = {.kind = MT_RECORD_CALLER, .caller.root = id};
+	int rc = 0;
+	for (uint32_t i = 0; frame && rc == 0 && i < frame->caller_count; i++) {
+		uint64_t pc = scan->callers[frame->callers + i];
+		const struct mt_object *object = mt_objects_at(&scan->objects, pc - 1);
+		rc = mt_dictionary_frame(w->dictionary, object ? object->index : 0, pc,
+					 false, &record.caller.frame, err);
+		if (rc == 0)
+			rc = mt_writer_put(w->writer, &record, err);
+	}
+	return rc;
+}
+
+static int write_callers(struct writing *w, struct mt_error *err)
+{
+	const struct mt_heap_scan *scan = w->scan;
+	int rc = 0;
+	uint32_t id = 0;
+	for (uint32_t i = 0; rc == 0 && i < scan->live.count; i++)
+		if (is_chosen(w, i) && is_held_by_root(scan, i))
+			rc = write_callers_of(w, scan->reach.holders[i] & ~MT_HOLDER_ROOT,
+					      ++id, err);
+	return rc;
+}
+
 static void describe_contents(struct writing *w, uint32_t number,
 			      struct mt_record_block *block)
 {
@@ -452,6 +483,8 @@ static int write_all(struct writing *w, struct mt_error *err)
 		rc = mt_writer_put(w->writer, &record, err);
 	if (rc == 0)
 		rc = write_roots(w, err);
+	if (rc == 0)
+		rc = write_callers(w, err);
 	if (rc == 0)
 		rc = write_blocks(w, err);
 	if (rc == 0)

@@ -278,6 +278,7 @@ void mt_heap_scan_deinit(struct mt_heap_scan *scan)
 	free(scan->root_targets);
 	free(scan->root_places);
 	free(scan->frames);
+	free(scan->callers);
 	mt_room_free(scan->retained);
 	mt_room_free(scan->retained_count);
 	*scan = (struct mt_heap_scan){

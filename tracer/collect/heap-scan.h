@@ -28,6 +28,7 @@ enum {
 	MT_SCAN_BLOCKS_MAX = 4 << 20,
 	/* Of so many, at most, is kept how they begin; of half as many beyond that. */
 	MT_SCAN_BEGINNINGS_MAX = 1 << 20,
+	MT_SCAN_CALLERS_MAX = 8, /* of a frame that holds something */
 };
 
 /* A pointer outside the heap, by its place. */
@@ -47,6 +48,8 @@ struct mt_heap_scan_frame {
 	uint32_t module; /* thread-local: index in the state's table; 0: see pc */
 	uint64_t pc;
 	uint64_t offset; /* of the place in the frame, or in the module's block */
+	size_t callers;  /* the first in the scan's list; they are return addresses */
+	uint32_t caller_count;
 };
 
 /*
@@ -89,6 +92,8 @@ struct mt_heap_scan {
 	size_t root_count, root_capacity;
 	struct mt_heap_scan_frame *frames;
 	size_t frame_count, frame_capacity;
+	uint64_t *callers; /* of the frames; neighbours may share them */
+	size_t caller_count, caller_capacity;
 	mt_contents_word *words; /* by block */
 	uint8_t *begins; /* by block, while it is read: 2 bits of enum mt_beginning */
 	uint32_t room_blocks; /* that the tables by block have room for */
