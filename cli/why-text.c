@@ -134,6 +134,18 @@ static void put_path_root(FILE *out, const struct mt_why *why, uint32_t step,
 		arrow(options));
 }
 
+/* Of one of the blocks: the nearest pointer to it that is not to be relied on. */
+static void put_doubt(FILE *out, const struct mt_why *why, uint32_t block)
+{
+	const struct mt_heap *heap = mt_why_heap(why);
+	const struct mt_heap_block *list = heap->blocks.list;
+	while (!list[block].is_interior && list[block].holder != MT_NO_BLOCK)
+		block = list[block].holder;
+	fputs(mt_heap_is_unaligned(heap, block) ? ", by an unaligned pointer"
+						: ", by a pointer to the middle",
+	      out);
+}
+
 static void put_path(FILE *out, const struct mt_why *why, const struct mt_why_site *site,
 		     const struct mt_why_path *path, const struct why_text *options)
 {
@@ -157,7 +169,7 @@ static void put_path(FILE *out, const struct mt_why *why, const struct mt_why_si
 	put_path_root(out, why, steps[0], options);
 	put_steps(out, why, steps, count, options);
 	if (kind == MT_LEAK_POSSIBLE)
-		fputs(", by a pointer to the middle", out);
+		put_doubt(out, why, last->block);
 	putc('\n', out);
 }
 
@@ -203,7 +215,7 @@ static void put_root(FILE *out, const struct mt_why *why, uint32_t first,
 	put_bold(out, options, why->roots.labels[block->root]);
 	put_thread(out, why, root->tid);
 	if (block->is_interior)
-		fputs(", by a pointer to the middle", out);
+		put_doubt(out, why, first);
 	putc('\n', out);
 }
 
@@ -214,7 +226,10 @@ static void put_block(FILE *out, const struct mt_why *why, uint32_t block, bool 
 	const struct mt_heap_block *b = &subject->heap.blocks.list[block];
 	if (!is_first)
 		fprintf(out, "  its pointer at +%" PRIu64 "%s\n", b->offset,
-			b->is_interior ? " leads to the middle of" : "");
+			!b->is_interior ? ""
+			: mt_heap_is_unaligned(&subject->heap, block)
+				? ", unaligned, leads to"
+				: " leads to the middle of");
 	fprintf(out, "%s 0x%" PRIx64 ": ", arrow(options), b->address);
 	put_size(out, b->size);
 	fputs(", ", out);

@@ -290,6 +290,15 @@ line_of() {
 		jq -e '[.paths[] | select(.root_thread == "keeper" and .root_tid > 1)] | length == 1'
 }
 
+@test "why: names what is held by an unaligned pointer" {
+	memtrace run -q --force --leaks -o unaligned.mtz -- ./held-c0 unaligned
+	run -0 memtrace why --function story_block unaligned.mtz
+	[[ $output == *" 3 of 20 blocks are held through in_data"*", by an unaligned pointer"* ]]
+	[[ $output == *" 14 of 20 blocks are held through ends "*", by an unaligned pointer"* ]]
+	[[ $output == *", +73 "*", by an unaligned pointer"* ]]
+	[[ $output != *"to the middle"* ]]
+}
+
 @test "why: where the C library's frame holds, who called it" {
 	local called site
 	memtrace run -q --leaks -o waiter.mtz -- ./waiter

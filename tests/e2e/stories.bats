@@ -81,6 +81,10 @@ stories() {
 	stories held middle,below-middle,past-end,tagged
 }
 
+@test "stories: a pointer at an unaligned address leaves a block possible, and what that leads to" {
+	stories held unaligned,unaligned-in-lost
+}
+
 @test "stories: a pointer beyond a block's end is none" {
 	stories held beyond-end
 }

@@ -479,6 +479,12 @@ uint32_t mt_heap_find(const struct mt_heap *heap, uint64_t address)
 	return MT_NO_BLOCK;
 }
 
+bool mt_heap_is_unaligned(const struct mt_heap *heap, uint32_t block)
+{
+	const struct mt_heap_block *b = &heap->blocks.list[block];
+	return (b->root != MT_NO_ROOT ? heap->roots.list[b->root].offset : b->offset) % 8;
+}
+
 const struct mt_heap_edge *mt_heap_edges(const struct mt_heap *heap, uint32_t block,
 					 size_t *count)
 {

@@ -99,6 +99,9 @@ void mt_heap_deinit(struct mt_heap *heap);
 /* The block that address lies in, or MT_NO_BLOCK. */
 uint32_t mt_heap_find(const struct mt_heap *heap, uint64_t address);
 
+/* Whether the pointer that holds the block is at an address that is no multiple of 8. */
+bool mt_heap_is_unaligned(const struct mt_heap *heap, uint32_t block);
+
 /* The edges that begin at a block: *count of them, or NULL. */
 const struct mt_heap_edge *mt_heap_edges(const struct mt_heap *heap, uint32_t block,
 					 size_t *count);

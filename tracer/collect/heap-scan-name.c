@@ -110,6 +110,8 @@ static void name_root(struct naming *naming, uint32_t root)
 	const struct mt_heap_scan_root *place = &scan->root_places[root];
 	size_t thread;
 	bool is_idle = !place->is_register && !place->address;
+	if (place->is_in_block)
+		return;
 	if (place->thread) {
 		if (!is_idle)
 			name_place(naming, root, place->thread - 1, NULL);

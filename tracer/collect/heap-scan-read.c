@@ -200,9 +200,9 @@ static void add_edge(struct reading *r, uint32_t target, uint64_t offset)
 	r->pointers++;
 }
 
-static void add_root(struct reading *r, uint32_t target, struct mt_heap_scan_root place)
+bool mt_heap_scan_add_root(struct mt_heap_scan *scan, uint32_t target,
+			   struct mt_heap_scan_root place)
 {
-	struct mt_heap_scan *scan = r->scan;
 	if (scan->root_count == scan->root_capacity) {
 		size_t capacity = scan->root_capacity * 2 + 4096;
 		void *targets =
@@ -210,14 +210,19 @@ static void add_root(struct reading *r, uint32_t target, struct mt_heap_scan_roo
 		scan->root_targets = targets ? targets : scan->root_targets;
 		void *places = reallocarray(scan->root_places, capacity, sizeof place);
 		scan->root_places = places ? places : scan->root_places;
-		if (!targets || !places || capacity > INT32_MAX) {
-			r->failed = true;
-			return;
-		}
+		if (!targets || !places || capacity > INT32_MAX)
+			return false;
 		scan->root_capacity = capacity;
 	}
 	scan->root_targets[scan->root_count] = target;
 	scan->root_places[scan->root_count++] = place;
+	return true;
+}
+
+static void add_root(struct reading *r, uint32_t target, struct mt_heap_scan_root place)
+{
+	if (!mt_heap_scan_add_root(r->scan, target, place))
+		r->failed = true;
 }
 
 /* Whole words of the block under way, from offset on. */

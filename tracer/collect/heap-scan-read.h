@@ -20,6 +20,10 @@ bool mt_heap_scan_prepare(struct mt_heap_scan *scan,
 int mt_heap_scan_read(struct mt_heap_scan *scan, uint32_t python, uint32_t wishes,
 		      struct mt_error *err);
 
+/* A pointer that no edge stands for. False: no memory. */
+bool mt_heap_scan_add_root(struct mt_heap_scan *scan, uint32_t target,
+			   struct mt_heap_scan_root place);
+
 /* What was taken by block, but for what was found out afterwards. */
 void mt_heap_scan_free_tables(struct mt_heap_scan *scan);
 

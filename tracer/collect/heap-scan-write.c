@@ -48,10 +48,19 @@ static uint32_t id_of(const struct writing *w, uint32_t block)
 	return w->ranks[block / 64] + mt_count_bits(below) + 1;
 }
 
-static bool is_held_by_root(const struct mt_heap_scan *scan, uint32_t block)
+/* By a pointer that is not among the graph's edges; NULL: by another, or by nothing. */
+static const struct mt_heap_scan_root *holding_root(const struct mt_heap_scan *scan,
+						    uint32_t block)
 {
 	uint32_t holder = scan->reach.holders[block];
-	return holder != MT_HOLDER_NONE && holder & MT_HOLDER_ROOT;
+	bool is_root = holder != MT_HOLDER_NONE && holder & MT_HOLDER_ROOT;
+	return is_root ? &scan->root_places[holder & ~MT_HOLDER_ROOT] : NULL;
+}
+
+static bool is_held_by_root(const struct mt_heap_scan *scan, uint32_t block)
+{
+	const struct mt_heap_scan_root *root = holding_root(scan, block);
+	return root && !root->is_in_block;
 }
 
 /* Who holds whom, in one pass over all pointers. */
@@ -61,12 +70,16 @@ static int find_sources(struct writing *w, struct mt_error *err)
 	w->sources = mt_room_take((scan->live.count + 1u) * sizeof *w->sources);
 	if (!w->sources)
 		return no_memory(err);
-	for (uint32_t i = 0; i < scan->live.count; i++)
+	for (uint32_t i = 0; i < scan->live.count; i++) {
+		const struct mt_heap_scan_root *root = holding_root(scan, i);
+		if (root && root->is_in_block)
+			w->sources[i] = root->block;
 		for (uint32_t edge = scan->first[i]; edge < scan->first[i + 1]; edge++) {
 			uint32_t target = mt_graph_target(scan->targets[edge]);
 			if (scan->reach.holders[target] == edge)
 				w->sources[target] = i;
 		}
+	}
 	return 0;
 }
 
@@ -77,7 +90,7 @@ static void select_path(struct writing *w, uint32_t block)
 	while (!is_chosen(w, block)) {
 		uint32_t holder = scan->reach.holders[block];
 		w->chosen[block / 64] |= UINT64_C(1) << block % 64;
-		if (holder == MT_HOLDER_NONE || holder & MT_HOLDER_ROOT)
+		if (holder == MT_HOLDER_NONE || is_held_by_root(scan, block))
 			return;
 		block = w->sources[block];
 	}
@@ -315,16 +328,20 @@ static void describe_holder(struct writing *w, uint32_t number, uint32_t root,
 	uint32_t holder = scan->reach.holders[number];
 	if (holder == MT_HOLDER_NONE)
 		return;
-	if (holder & MT_HOLDER_ROOT) {
-		block->held_by_root = true;
-		block->holder = root;
+	if (holder & MT_HOLDER_ROOT)
 		block->is_interior = mt_graph_is_interior(
 			scan->root_targets[holder & ~MT_HOLDER_ROOT]);
+	if (is_held_by_root(scan, number)) {
+		block->held_by_root = true;
+		block->holder = root;
 		return;
 	}
 	block->holder = id_of(w, w->sources[number]);
-	block->offset = mt_heap_scan_offset(scan, holder);
-	block->is_interior = mt_graph_is_interior(scan->targets[holder]);
+	const struct mt_heap_scan_root *unaligned = holding_root(scan, number);
+	block->offset =
+		unaligned ? unaligned->address : mt_heap_scan_offset(scan, holder);
+	if (!unaligned)
+		block->is_interior = mt_graph_is_interior(scan->targets[holder]);
 }
 
 /* Its place among the lost; they are in order. lost->count: it is not among them. */

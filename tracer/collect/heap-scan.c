@@ -4,6 +4,7 @@
 #include "tracer/collect/heap-scan.h"
 
 #include "tracer/collect/frames.h"
+#include "tracer/collect/heap-scan-again.h"
 #include "tracer/collect/heap-scan-name.h"
 #include "tracer/collect/heap-scan-read.h"
 #include "tracer/collect/kernel.h"
@@ -161,9 +162,10 @@ static int hold_and_read(struct mt_heap_scan *scan,
 	return rc;
 }
 
-static int find_cycles(struct mt_heap_scan *scan, struct mt_error *err)
+static int find_lost(struct mt_heap_scan *scan, struct mt_error *err)
 {
-	return mt_graph_find_lost(&scan->graph, &scan->reach, &scan->lost)
+	return mt_graph_find_lost(&scan->graph, &scan->reach, &scan->lost) &&
+			       mt_heap_scan_look_again(scan)
 		       ? 0
 		       : no_memory(err);
 }
@@ -208,7 +210,7 @@ static int follow(struct mt_heap_scan *scan, struct mt_error *err)
 	mt_room_fit(scan->offsets, scan->edge_count * sizeof *scan->offsets);
 	if (!mt_graph_reach(&scan->graph, &scan->reach))
 		return no_memory(err);
-	int rc = find_cycles(scan, err);
+	int rc = find_lost(scan, err);
 	if (rc == 0)
 		rc = find_retained(scan, err);
 	if (rc < 0)

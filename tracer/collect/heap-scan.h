@@ -2,9 +2,10 @@
  * heap-scan.h - search a process's memory for pointers to its live blocks. Outside.
  *
  * The process stands still while its memory is read; what leads where is found out when
- * it goes on again. Pointers are words at multiples of 8. One into the middle of a block,
- * or to its end where no other block can begin, makes it possible, unless programs are
- * known to keep such ones: see heap-scan-read.c.
+ * it goes on again. Pointers are words at multiples of 8; elsewhere only those to
+ * what would be lost, see heap-scan-again.c. One into the middle of a block, or to its end
+ * where no other block can begin, makes it possible, unless programs are known to keep
+ * such ones: see heap-scan-read.c.
  */
 #ifndef MT_TRACER_COLLECT_HEAP_SCAN_H
 #define MT_TRACER_COLLECT_HEAP_SCAN_H
@@ -31,11 +32,15 @@ enum {
 	MT_SCAN_CALLERS_MAX = 8, /* of a frame that holds something */
 };
 
-/* A pointer outside the heap, by its place. */
+/*
+ * A pointer outside the heap, by its place; or one that lies in a block at an unaligned
+ * address, where the graph has no edge for it.
+ */
 struct mt_heap_scan_root {
-	uint64_t address; /* of a register: its number */
+	uint64_t address; /* of a register: its number; in a block: how far within */
 	uint32_t thread;  /* index + 1 in the stop's list; 0: see the range */
-	bool is_register;
+	uint32_t block;
+	bool is_register, is_in_block;
 };
 
 /*

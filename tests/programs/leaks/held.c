@@ -97,6 +97,41 @@ static NOINLINE void tagged(void)
 	expect("possible", 1, 64);
 }
 
+struct __attribute__((packed)) entry {
+	char mark;
+	void *block;
+};
+
+/* In data, in a block, in a huge one, and in what only such a pointer leads to. */
+static NOINLINE void unaligned(void)
+{
+	static struct entry in_data __attribute__((used));
+	struct entry *table = (struct entry *)story_block(20 * sizeof *table);
+	struct entry *huge = (struct entry *)story_block(100000 * sizeof *huge);
+	void **next = (void **)story_block(48);
+	struct entry *last = (struct entry *)story_block(2 * sizeof *last);
+	slot = table;
+	ends[0] = huge;
+	table[8].block = story_block(80);
+	for (int i = 8; i < 100000; i += 8000)
+		huge[i].block = story_block(96);
+	/* One byte before 512 KiB: what is read at once ends there. */
+	huge[58254].block = story_block(96);
+	in_data.block = next;
+	next[2] = last;
+	last[1].block = story_block(112);
+	expect("reachable", 2, 100020 * (long)sizeof *table);
+	expect("possible", 1 + 14 + 3, 80 + 14 * 96 + 48 + 18 + 112);
+}
+
+/* What nothing else leads to is no better for the unaligned pointers in it. */
+static NOINLINE void unaligned_in_lost(void)
+{
+	struct entry *entry = (struct entry *)story_block(5 * sizeof *entry);
+	entry[3].block = entry;
+	expect("definite", 1, 5 * (long)sizeof *entry);
+}
+
 __thread void *volatile thread_local_slot;
 
 static NOINLINE void thread_local_of_main(void)
@@ -681,6 +716,8 @@ int main(int argc, char **argv)
 		{"past-end", past_end},
 		{"beyond-end", beyond_end},
 		{"tagged", tagged},
+		{"unaligned", unaligned},
+		{"unaligned-in-lost", unaligned_in_lost},
 		{"thread-local", thread_local_of_main},
 		{"thread-local-of-other", thread_local_of_other},
 		{"stack-of-other", stack_of_other},
