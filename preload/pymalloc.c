@@ -16,7 +16,6 @@
 #include "preload/heaps.h"
 
 struct pymalloc pymalloc;
-struct pool pymalloc_no_pool;
 
 bool pymalloc_start(void)
 {
@@ -37,45 +36,28 @@ bool pymalloc_start(void)
 void pymalloc_heap_init(struct heap *heap, uint32_t slot)
 {
 	for (int i = 0; i < MT_MAX_CLASSES; i++)
-		heap->front[i] = &pymalloc_no_pool;
+		heap->front[i] = &heap->none;
 	heap->slot = slot;
-}
-
-static struct mt_state_pool *published(const struct pool *pool)
-{
-	return &mt_state.pools[pool - pymalloc.pools];
-}
-
-static void link_front(struct heap *heap, struct pool *pool)
-{
-	struct pool *front = heap->front[pool->class_index];
-	pool->prev = NULL;
-	pool->next = front == &pymalloc_no_pool ? NULL : front;
-	if (pool->next)
-		pool->next->prev = pool;
-	heap->front[pool->class_index] = pool;
 }
 
 static void unlink_pool(struct heap *heap, struct pool *pool)
 {
-	if (pool->next)
-		pool->next->prev = pool->prev;
+	pool->next->prev = pool->prev;
 	if (pool->prev)
 		pool->prev->next = pool->next;
 	else
-		heap->front[pool->class_index] =
-			pool->next ? pool->next : &pymalloc_no_pool;
+		heap->front[pool->class_index] = pool->next;
 }
 
-static bool is_only_pool(const struct pool *pool)
+static bool is_only_pool(const struct heap *heap, const struct pool *pool)
 {
-	return !pool->next && !pool->prev;
+	return pool->next == &heap->none && !pool->prev;
 }
 
 static void put_pool(struct heap *heap, struct pool *pool)
 {
 	unlink_pool(heap, pool);
-	published(pool)->state = MT_POOL_EMPTY;
+	pymalloc_published(pool)->state = MT_POOL_EMPTY;
 	arenas_put_pool(pool);
 }
 
@@ -114,10 +96,11 @@ static void adopt_pool(struct heap *heap, struct pool *pool, uint32_t class_inde
 		(struct pool_tag){.slot = heap->slot,
 				  .block_bytes = pool->block_bytes,
 				  .class_index = pool->class_index};
-	*published(pool) = (struct mt_state_pool){.state = MT_POOL_USED,
-						  .class_index = pool->class_index,
-						  .slot = heap->slot};
-	link_front(heap, pool);
+	*pymalloc_published(pool) =
+		(struct mt_state_pool){.state = MT_POOL_USED,
+				       .class_index = pool->class_index,
+				       .slot = heap->slot};
+	pymalloc_link_front(heap, pool);
 }
 
 /* A pool for the class at the front of its list. False: out of memory. */
@@ -150,27 +133,16 @@ void *pymalloc_alloc_slow(struct heap *heap, uint32_t class_index)
 	return pymalloc_alloc(heap, class_index);
 }
 
-void pymalloc_pool_is_full(struct heap *heap, struct pool *pool)
+void pymalloc_free_last(struct heap *heap, struct pool *pool, void *block)
 {
-	unlink_pool(heap, pool);
-	published(pool)->state = MT_POOL_FULL;
-}
-
-void pymalloc_pool_was_full(struct heap *heap, struct pool *pool)
-{
-	link_front(heap, pool);
-	published(pool)->state = MT_POOL_USED;
-}
-
-void pymalloc_pool_is_empty(struct heap *heap, struct pool *pool)
-{
-	if (heap->parked == pool)
-		return;
-	if (arenas_are_shared() && is_only_pool(pool))
+	*(void **)block = pool->free;
+	pool->free = block;
+	pool->used = 0;
+	if (arenas_are_shared() && is_only_pool(heap, pool))
 		return;
 	bool locked = arenas_lock();
 	settle_parked(heap);
-	if (!locked && is_only_pool(pool) && arenas_would_choose(pool))
+	if (!locked && is_only_pool(heap, pool) && arenas_would_choose(pool))
 		heap->parked = pool;
 	else
 		put_pool(heap, pool);
@@ -180,7 +152,7 @@ void pymalloc_pool_is_empty(struct heap *heap, struct pool *pool)
 static void settle_class(struct heap *heap, uint32_t class_index)
 {
 	struct pool *pool = heap->front[class_index];
-	while (pool && pool != &pymalloc_no_pool) {
+	while (pool != &heap->none) {
 		struct pool *next = pool->next;
 		if (pool->used == 0)
 			put_pool(heap, pool);

@@ -46,7 +46,7 @@ struct pymalloc_geometry {
 /* A pool as its owner sees it. */
 struct pool {
 	void *free;                /* newest free block; NULL: full */
-	struct pool *next;         /* used: in its class; empty: in its arena */
+	struct pool *next;         /* used: in its class, or none; empty: in its arena */
 	struct pool *prev;         /* used only; NULL: front */
 	unsigned char *fresh;      /* next block that was never handed out */
 	unsigned char *fresh_last; /* the last place where one fits */
@@ -83,11 +83,12 @@ struct remote_batch {
 };
 
 struct heap {
-	struct pool
-		*front[MT_MAX_CLASSES]; /* by class; never NULL, see pymalloc_no_pool */
+	struct pool *front[MT_MAX_CLASSES]; /* by class; &none: has no used pool */
 	uint32_t slot;
 	struct pool *parked; /* single-threaded: may be empty but not yet back */
 	struct remote_batch batches[PYMALLOC_BATCHES];
+	_Alignas(64) struct pool
+		none; /* ends each list; without a free block, prev is idle */
 	_Alignas(64) _Atomic(struct pool_remote *) pending; /* pools with remote blocks */
 };
 
@@ -108,8 +109,6 @@ struct pymalloc {
 };
 
 extern __attribute__((visibility("hidden"))) struct pymalloc pymalloc;
-extern __attribute__((visibility("hidden"))) struct pool
-	pymalloc_no_pool; /* front of a class without used pools */
 
 /* Reserve the tables for mt_state.heap. False: no memory, all goes to the C library. */
 bool pymalloc_start(void);
@@ -119,11 +118,9 @@ void pymalloc_heap_init(struct heap *heap, uint32_t slot);
 /* Give empty pools back to their arenas; the heap's thread ends. */
 void pymalloc_heap_settle(struct heap *heap);
 
-/* The slow sides of the two functions below. */
+/* The slow sides of pymalloc_alloc and pymalloc_free. */
 void *pymalloc_alloc_slow(struct heap *heap, uint32_t class_index);
-void pymalloc_pool_is_full(struct heap *heap, struct pool *pool);
-void pymalloc_pool_was_full(struct heap *heap, struct pool *pool);
-void pymalloc_pool_is_empty(struct heap *heap, struct pool *pool);
+void pymalloc_free_last(struct heap *heap, struct pool *pool, void *block);
 
 static inline uint32_t pymalloc_pool_index(struct pymalloc_geometry geometry,
 					   const void *p)
@@ -142,45 +139,43 @@ static inline uint32_t pymalloc_class(struct pymalloc_geometry geometry, size_t 
 	return (uint32_t)((size - 1) >> geometry.class_shift);
 }
 
+static inline struct mt_state_pool *pymalloc_published(const struct pool *pool)
+{
+	return &mt_state.pools[pool - pymalloc.pools];
+}
+
+static inline void pymalloc_link_front(struct heap *heap, struct pool *pool)
+{
+	struct pool **front = &heap->front[pool->class_index];
+	pool->prev = NULL;
+	pool->next = *front;
+	(*front)->prev = pool;
+	*front = pool;
+}
+
+/* The pool at the front of its class is full. */
+static inline void pymalloc_unlink_front(struct heap *heap, struct pool *pool)
+{
+	pool->next->prev = NULL;
+	heap->front[pool->class_index] = pool->next;
+}
+
+/* Carved; NULL: there is no room for one. */
+static inline void *pymalloc_carve(struct pool *pool)
+{
+	unsigned char *fresh = pool->fresh;
+	if (fresh > pool->fresh_last)
+		return NULL;
+	*(void **)fresh = NULL;
+	pool->fresh = fresh + pool->block_bytes;
+	return fresh;
+}
+
 /*
- * The next free block is made ready when the last one goes: either a link leads to it,
- * or it is carved, or the pool is full and leaves its class.
+ * A block of a used pool of the class; NULL: it has none. The next free block is made
+ * ready when the last one goes: either a link leads to it, or it is carved, or the pool is
+ * full and leaves its class.
  */
-static inline void *pymalloc_alloc(struct heap *heap, uint32_t class_index)
-{
-	struct pool *pool = heap->front[class_index];
-	void *block = pool->free;
-	if (__builtin_expect(!block, 0))
-		return pymalloc_alloc_slow(heap, class_index);
-	void *next = *(void **)block;
-	pool->used++;
-	pool->free = next;
-	if (__builtin_expect(!next, 0)) {
-		if (pool->fresh > pool->fresh_last) {
-			pymalloc_pool_is_full(heap, pool);
-		} else {
-			*(void **)pool->fresh = NULL;
-			pool->free = pool->fresh;
-			pool->fresh += pool->block_bytes;
-		}
-	}
-	return block;
-}
-
-/* A block of a pool that this heap owns. */
-static inline void pymalloc_free(struct heap *heap, struct pool *pool, void *block)
-{
-	void *last = pool->free;
-	*(void **)block = last;
-	pool->free = block;
-	uint32_t used = --pool->used;
-	if (__builtin_expect(!last, 0))
-		pymalloc_pool_was_full(heap, pool);
-	else if (__builtin_expect(!used, 0))
-		pymalloc_pool_is_empty(heap, pool);
-}
-
-/* The same two where no pool changes state; else NULL or false, and nothing is done. */
 static inline void *pymalloc_try_alloc(struct heap *heap, uint32_t class_index)
 {
 	struct pool *pool = heap->front[class_index];
@@ -189,28 +184,49 @@ static inline void *pymalloc_try_alloc(struct heap *heap, uint32_t class_index)
 		return NULL;
 	void *next = *(void **)block;
 	if (__builtin_expect(!next, 0)) {
-		next = pool->fresh;
-		if (pool->fresh > pool->fresh_last)
-			return NULL;
-		*(void **)next = NULL;
-		pool->fresh += pool->block_bytes;
+		next = pymalloc_carve(pool);
+		if (!next) {
+			pymalloc_unlink_front(heap, pool);
+			pymalloc_published(pool)->state = MT_POOL_FULL;
+		}
 	}
 	pool->used++;
 	pool->free = next;
 	return block;
 }
 
+static inline void *pymalloc_alloc(struct heap *heap, uint32_t class_index)
+{
+	void *block = pymalloc_try_alloc(heap, class_index);
+	return __builtin_expect(block != NULL, 1)
+		       ? block
+		       : pymalloc_alloc_slow(heap, class_index);
+}
+
+/*
+ * A block of a pool that this heap owns. False, and nothing is done: it is the last one,
+ * whose pool may have to be given back.
+ */
 static inline bool pymalloc_try_free(struct heap *heap, struct pool *pool, void *block)
 {
 	void *last = pool->free;
 	uint32_t used = pool->used - 1;
-	if (__builtin_expect(!last, 0) ||
-	    (__builtin_expect(!used, 0) && heap->parked != pool))
+	if (__builtin_expect(!used, 0) && heap->parked != pool)
 		return false;
 	*(void **)block = last;
 	pool->free = block;
 	pool->used = used;
+	if (__builtin_expect(!last, 0)) {
+		pymalloc_link_front(heap, pool);
+		pymalloc_published(pool)->state = MT_POOL_USED;
+	}
 	return true;
+}
+
+static inline void pymalloc_free(struct heap *heap, struct pool *pool, void *block)
+{
+	if (__builtin_expect(!pymalloc_try_free(heap, pool, block), 0))
+		pymalloc_free_last(heap, pool, block);
 }
 
 #endif
