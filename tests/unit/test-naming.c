@@ -118,6 +118,27 @@ TEST(a_fixed_name_goes_to_the_main_process_s_last_image)
 	leave_directory();
 }
 
+/* A tree of a thousand processes must not ask for half a million names. */
+TEST(a_suffix_that_was_given_out_is_not_asked_for_again)
+{
+	struct mt_naming naming;
+	enter_directory();
+	mt_naming_init(&naming, "t", false);
+	is_str(create(&naming, facts_of("child", 2, 0), NULL), "t.1");
+	is_str(create(&naming, facts_of("child", 3, 1), NULL), "t.2");
+	unlink("t.1");
+	is_str(create(&naming, facts_of("child", 4, 2), NULL), "t.3");
+	is_str(create(&naming, facts_of("sh", 1, 3), NULL), "t");
+	mt_naming_deinit(&naming);
+	mt_naming_init(&naming, "%e", false);
+	is_str(create(&naming, facts_of("a", 2, 0), NULL), "a");
+	is_str(create(&naming, facts_of("a", 3, 1), NULL), "a.1");
+	is_str(create(&naming, facts_of("a.1", 4, 2), NULL), "a.1.1");
+	is_str(create(&naming, facts_of("a", 5, 3), NULL), "a.2");
+	mt_naming_deinit(&naming);
+	leave_directory();
+}
+
 TEST(a_device_is_never_renamed_or_removed)
 {
 	struct mt_naming naming;

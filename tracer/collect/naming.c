@@ -7,6 +7,7 @@
 #include <fcntl.h>
 #include <inttypes.h>
 #include <limits.h>
+#include <search.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -22,15 +23,31 @@ void mt_naming_init(struct mt_naming *naming, const char *template, bool replace
 {
 	*naming = (struct mt_naming){
 		.template = template && *template ? template : MT_NAMING_DEFAULT,
-		.replaces = replaces,
-		.main = SIZE_MAX};
+		.replaces = replaces};
+}
+
+/* A name, and what has been given out beneath it. */
+struct known_name {
+	char *text;
+	unsigned suffix; /* the last that was taken of text.1, text.2 ...; 0: none */
+	bool is_file;    /* of this run */
+};
+
+static int compare_names(const void *a, const void *b)
+{
+	return strcmp(((const struct known_name *)a)->text,
+		      ((const struct known_name *)b)->text);
+}
+
+static void free_name(void *name)
+{
+	free(((struct known_name *)name)->text);
+	free(name);
 }
 
 void mt_naming_deinit(struct mt_naming *naming)
 {
-	for (size_t i = 0; i < naming->own_count; i++)
-		free(naming->own[i]);
-	free(naming->own);
+	tdestroy(naming->known, free_name);
 	*naming = (struct mt_naming){0};
 }
 
@@ -108,12 +125,27 @@ static char *expand(const char *template, const struct mt_naming_facts *facts)
 	return fclose(out) ? NULL : text;
 }
 
-static bool is_own(const struct mt_naming *naming, const char *name)
+/* NULL: no memory. Takes text over. */
+static struct known_name *know(struct mt_naming *naming, char *text)
 {
-	for (size_t i = 0; i < naming->own_count; i++)
-		if (!strcmp(naming->own[i], name))
-			return true;
-	return false;
+	struct known_name *name = malloc(sizeof *name);
+	if (!text || !name) {
+		free(text);
+		free(name);
+		return NULL;
+	}
+	*name = (struct known_name){.text = text};
+	struct known_name **found = tsearch(name, &naming->known, compare_names);
+	if (!found || *found != name)
+		free_name(name);
+	return found ? *found : NULL;
+}
+
+static bool is_own(const struct mt_naming *naming, char *text)
+{
+	struct known_name wanted = {.text = text};
+	struct known_name **found = tfind(&wanted, &naming->known, compare_names);
+	return found && (*found)->is_file;
 }
 
 static bool is_special_file(const char *name)
@@ -143,7 +175,7 @@ static int open_new(const struct mt_naming *naming, const char *name)
 }
 
 /* The same; EEXIST: the name is taken, by an earlier run or by this one. */
-static int create(const struct mt_naming *naming, const char *name)
+static int create(const struct mt_naming *naming, char *name)
 {
 	if (!is_special_file(name) && is_own(naming, name)) {
 		errno = EEXIST;
@@ -152,47 +184,66 @@ static int create(const struct mt_naming *naming, const char *name)
 	return open_new(naming, name);
 }
 
-static bool remember(struct mt_naming *naming, char *name)
-{
-	char **own = realloc(naming->own, (naming->own_count + 1) * sizeof *own);
-	if (!own)
-		return false;
-	naming->own = own;
-	own[naming->own_count++] = name;
-	return true;
-}
-
 static char *with_suffix(const char *name, unsigned suffix)
 {
 	char *text = NULL;
+	if (!suffix)
+		return strdup(name);
 	return asprintf(&text, "%s.%u", name, suffix) < 0 ? NULL : text;
 }
 
-/* name, or the first of name.1, name.2 ... that is free. Takes name over. */
-static int create_free(struct mt_naming *naming, char *name, bool plain, char **created,
-		       struct mt_error *err)
+/* Creates text, which it takes over, and knows it: a descriptor, or -1 with errno. */
+static int create_known(struct mt_naming *naming, char *text, const char **created)
 {
-	for (unsigned suffix = plain ? 0 : 1; suffix < MAX_SUFFIX; suffix++) {
-		char *next = suffix ? with_suffix(name, suffix) : strdup(name);
-		int fd = next ? create(naming, next) : -1;
-		if (fd >= 0) {
-			free(name);
-			*created = next;
-			return fd;
-		}
-		int error = next ? errno : ENOMEM;
-		if (error != EEXIST) {
-			mt_fail(err, error == ENOMEM ? MT_ERR_NO_MEMORY : MT_ERR_SYSTEM,
-				"%s: %s", next ? next : name, strerror(error));
-			free(next);
-			free(name);
-			return MT_ERR_SYSTEM;
-		}
-		free(next);
+	int fd = text ? create(naming, text) : -1;
+	if (fd < 0) {
+		int error = text ? errno : ENOMEM;
+		free(text);
+		errno = error;
+		return -1;
 	}
-	mt_fail(err, MT_ERR_SYSTEM, "%s: too many files of this name", name);
-	free(name);
-	return MT_ERR_SYSTEM;
+	struct known_name *name = know(naming, text);
+	if (!name) {
+		close(fd);
+		errno = ENOMEM;
+		return -1;
+	}
+	name->is_file = true;
+	*created = name->text;
+	return fd;
+}
+
+static int fail_to_create(const char *base, unsigned suffix, int error,
+			  struct mt_error *err)
+{
+	char *text = with_suffix(base, suffix);
+	int rc = mt_fail(err, error == ENOMEM ? MT_ERR_NO_MEMORY : MT_ERR_SYSTEM,
+			 "%s: %s", text ? text : base, strerror(error));
+	free(text);
+	return rc;
+}
+
+/*
+ * base itself where plain, or the first of base.1, base.2 ... that is free; those up to the
+ * last that was given out are not asked for again. Takes base over.
+ */
+static int create_free(struct mt_naming *naming, char *base, bool plain,
+		       const char **created, struct mt_error *err)
+{
+	struct known_name *name = know(naming, base);
+	if (!name)
+		return mt_fail(err, MT_ERR_NO_MEMORY, "out of memory");
+	unsigned suffix = plain && !name->is_file ? 0 : name->suffix + 1;
+	for (; suffix < MAX_SUFFIX; suffix = name->suffix + 1) {
+		int fd = create_known(naming, with_suffix(name->text, suffix), created);
+		if (fd < 0 && errno != EEXIST)
+			return fail_to_create(name->text, suffix, errno, err);
+		if (suffix)
+			name->suffix = suffix;
+		if (fd >= 0)
+			return fd;
+	}
+	return mt_fail(err, MT_ERR_SYSTEM, "%s: too many files of this name", name->text);
 }
 
 /*
@@ -202,25 +253,23 @@ static int create_free(struct mt_naming *naming, char *name, bool plain, char **
 static int yield_main_name(struct mt_naming *naming, char *base, const char **renamed,
 			   struct mt_error *err)
 {
-	const char *plain = naming->own[naming->main];
-	if (is_special_file(plain)) {
+	if (is_special_file(naming->main)) {
 		free(base);
 		return 0;
 	}
-	char *next = NULL;
+	const char *next = NULL;
 	int fd = create_free(naming, base, false, &next, err);
 	if (fd < 0)
 		return fd;
 	close(fd);
-	int error = rename(plain, next) < 0 ? errno : 0;
-	if (!error && remember(naming, next)) {
-		*renamed = next;
-		return 0;
+	if (rename(naming->main, next) < 0) {
+		int rc = mt_fail(err, MT_ERR_SYSTEM, "%s: %s", naming->main,
+				 strerror(errno));
+		unlink(next);
+		return rc;
 	}
-	unlink(next);
-	free(next);
-	return error ? mt_fail(err, MT_ERR_SYSTEM, "%s: %s", plain, strerror(error))
-		     : mt_fail(err, MT_ERR_NO_MEMORY, "out of memory");
+	*renamed = next;
+	return 0;
 }
 
 /* The name that an earlier image of the main process had, for the next one. */
@@ -230,7 +279,7 @@ static int create_main_again(struct mt_naming *naming, char *base, const char **
 	int rc = yield_main_name(naming, base, renamed, err);
 	if (rc < 0)
 		return rc;
-	*name = naming->own[naming->main];
+	*name = naming->main;
 	int fd = open_new(naming, *name);
 	return fd < 0 ? mt_fail(err, MT_ERR_SYSTEM, "%s: %s", *name, strerror(errno))
 		      : fd;
@@ -244,19 +293,10 @@ int mt_naming_create(struct mt_naming *naming, const struct mt_naming_facts *fac
 	if (!base)
 		return mt_fail(err, MT_ERR_NO_MEMORY, "out of memory");
 	bool is_common = is_fixed(naming->template);
-	if (is_common && facts->is_main && naming->main != SIZE_MAX)
+	if (is_common && facts->is_main && naming->main)
 		return create_main_again(naming, base, name, renamed, err);
-	char *created = NULL;
-	int fd = create_free(naming, base, facts->is_main || !is_common, &created, err);
-	if (fd < 0)
-		return fd;
-	if (!remember(naming, created)) {
-		close(fd);
-		free(created);
-		return mt_fail(err, MT_ERR_NO_MEMORY, "out of memory");
-	}
-	if (is_common && facts->is_main)
-		naming->main = naming->own_count - 1;
-	*name = created;
+	int fd = create_free(naming, base, facts->is_main || !is_common, name, err);
+	if (fd >= 0 && is_common && facts->is_main)
+		naming->main = *name;
 	return fd;
 }

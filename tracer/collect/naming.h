@@ -22,9 +22,8 @@ struct mt_naming_facts {
 struct mt_naming {
 	const char *template; /* NULL: the default */
 	bool replaces;        /* --force: files of earlier runs */
-	char **own;           /* names made in this run */
-	size_t own_count;
-	size_t main; /* index in own of the main process's name; SIZE_MAX: none yet */
+	void *known;          /* names of this run; a tree of <search.h> */
+	const char *main;     /* the main process's; NULL: none yet */
 };
 
 #define MT_NAMING_DEFAULT "memtrace.%e.%p.mtz"
