@@ -238,7 +238,7 @@ SERVE_INLINE void *serve_alloc(struct mt_caller caller, struct request request)
 		return serve_alloc_unpassed(thread, caller.slot, small);
 	const struct mt_unwinder *u = thread->recorder.unwinder;
 	uint64_t mixed = mt_unwind_mix(*caller.slot, caller.slot);
-	mt_sign sign = *mt_unwind_sign(u, mixed);
+	mt_sign sign = mt_unwind_sign(u, mixed);
 	if (mt_sign_is_for(sign, mixed))
 		return serve_alloc_led(thread, caller.slot, small, mixed, sign);
 	uint32_t place = mt_unwind_place(u, mixed);

@@ -132,7 +132,7 @@ TEST(events_that_take_turns_are_all_predicted)
 {
 	enum {
 		EVENTS = 128,
-		ROUNDS = 200
+		ROUNDS = 2000
 	};
 	test_state_open(1 << 20, 1 << 16, 1 << 10);
 	test_recorder_open(&recorder);
@@ -144,6 +144,70 @@ TEST(events_that_take_turns_are_all_predicted)
 			walks = recorder.shared->walks;
 	}
 	ok(recorder.shared->walks - walks < EVENTS * ROUNDS / 2 / 8);
+}
+
+__attribute__((noinline)) static void event_below_otherwise(size_t bytes)
+{
+	event_below(bytes);
+	__asm__ volatile("");
+}
+
+__attribute__((noinline)) static void event_below_again(size_t bytes)
+{
+	event_below(bytes);
+	__asm__ volatile("");
+}
+
+/* Where the signs of the event so far in are. */
+static const mt_sign *signs_below(size_t bytes)
+{
+	event_below_otherwise(bytes);
+	return mt_unwind_signs(recorder.unwinder, mt_unwind_mix(*last_slot, last_slot));
+}
+
+/* So far in is the next event after that one whose signs are where this one has its own. */
+static size_t next_that_meets(size_t bytes, size_t after)
+{
+	const mt_sign *wanted = signs_below(bytes);
+	do
+		after += 48;
+	while (signs_below(after) != wanted);
+	return after;
+}
+
+/* Two stacks each at two events. Whether all four come to be predicted. */
+static bool are_followed(size_t first, size_t second)
+{
+	enum {
+		EVENTS = 2000
+	};
+	uint64_t walks = 0;
+	for (int i = 0; i < EVENTS; i++) {
+		size_t bytes = i & 2 ? first : second;
+		event_below_otherwise(bytes);
+		event_below_again(bytes);
+		if (i == EVENTS / 2)
+			walks = recorder.shared->walks;
+	}
+	return recorder.shared->walks - walks < EVENTS / 20;
+}
+
+/* Where the signs of two events meet; now and then it is their predictions that do. */
+TEST(signs_that_meet_are_both_followed)
+{
+	enum {
+		PAIRS = 4
+	};
+	test_state_open(1 << 20, 1 << 16, 1 << 10);
+	test_recorder_open(&recorder);
+	int followed = 0;
+	size_t bytes = 0;
+	for (int i = 0; i < PAIRS; i++) {
+		size_t first = bytes + 48;
+		bytes = next_that_meets(first, first);
+		followed += are_followed(first, bytes);
+	}
+	ok(followed >= PAIRS / 2);
 }
 
 /* Before each of them the remembered stack is another one, from far out. */

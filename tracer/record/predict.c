@@ -78,6 +78,17 @@ static inline bool is_proven(const struct mt_unwinder *u, struct mt_prediction *
 	return p->slot && holder_of(u, p)->rights >= WORTH_MAKING;
 }
 
+/* The entry of a sign: its own, or the younger of its two, which becomes the older. */
+static inline mt_sign *sign_for(const struct mt_unwinder *u, uint64_t mixed)
+{
+	mt_sign *pair = mt_unwind_signs(u, mixed);
+	if (mt_sign_is_for(pair[1], mixed))
+		return &pair[1];
+	if (!mt_sign_is_for(pair[0], mixed))
+		pair[1] = pair[0];
+	return &pair[0];
+}
+
 /*
  * The place for a prediction of the remembered stack. Two stacks that end in the same
  * frame at the same place may meet in one: then a sign leads, by a return address in which they
@@ -91,10 +102,10 @@ static inline uint32_t make_place(const struct mt_unwinder *u, const uintptr_t *
 	const struct mt_word *word = u->words + u->count - 1;
 	const uintptr_t *near = slot + 1;
 	for (int left = MT_MOST_SIGNS; left; left--) {
-		mt_sign *sign = mt_unwind_sign(u, mixed);
+		mt_sign sign = mt_unwind_sign(u, mixed);
 		const struct mt_word *next;
-		if (mt_sign_is_for(*sign, mixed)) {
-			const uintptr_t *other = slot + mt_sign_offset(*sign);
+		if (mt_sign_is_for(sign, mixed)) {
+			const uintptr_t *other = slot + mt_sign_offset(sign);
 			next = find_frame(u, word, other);
 			if (!next || next->slot != other)
 				next = find_frame(u, word, near);
@@ -109,7 +120,8 @@ static inline uint32_t make_place(const struct mt_unwinder *u, const uintptr_t *
 		}
 		if (!next || next->slot - slot >= MOST_OFFSET)
 			break;
-		*sign = (mixed & ~(mt_sign)MOST_OFFSET) | (mt_sign)(next->slot - slot);
+		*sign_for(u, mixed) =
+			(mixed & ~(mt_sign)MOST_OFFSET) | (mt_sign)(next->slot - slot);
 		mixed = mt_unwind_mix_sign(mixed, next->value);
 		word = next;
 		near = next->slot + 1;

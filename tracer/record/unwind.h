@@ -109,8 +109,8 @@ static_assert(sizeof(struct mt_prediction) == 128, "two lines");
 /*
  * Where stacks are alike in what is known of them so far (at first slot and return address), the
  * offset of a word that tells them apart, in words from the slot. The place is given by the
- * highest bits of what is known, mixed; the entry repeats all but the last 16, which are the
- * offset. No prediction is taken for right by them: they only say where it would be.
+ * highest bits of what is known, mixed, two entries to each; the entry repeats all but the last
+ * 16, which are the offset. No prediction is taken for right by them: they only say where it would be.
  */
 typedef uint64_t mt_sign;
 
@@ -211,14 +211,23 @@ static inline uint64_t mt_unwind_mix_sign(uint64_t mixed, uintptr_t word)
 	return (mixed ^ word) * UINT64_C(0xd6e8feb86659fd93);
 }
 
-static inline mt_sign *mt_unwind_sign(const struct mt_unwinder *u, uint64_t mixed)
-{
-	return &u->signs[mixed >> (64 - MT_SIGNS_BITS)];
-}
-
 static inline bool mt_sign_is_for(mt_sign sign, uint64_t mixed)
 {
 	return (sign ^ mixed) >> MT_SIGN_OFFSET_BITS == 0;
+}
+
+/* The two entries that a sign may have, the younger first. */
+static inline mt_sign *mt_unwind_signs(const struct mt_unwinder *u, uint64_t mixed)
+{
+	return &u->signs[mixed >> (65 - MT_SIGNS_BITS) << 1];
+}
+
+/* The sign if there is one; another otherwise. */
+static inline mt_sign mt_unwind_sign(const struct mt_unwinder *u, uint64_t mixed)
+{
+	const mt_sign *pair = mt_unwind_signs(u, mixed);
+	mt_sign younger = pair[0], older = pair[1];
+	return mt_sign_is_for(younger, mixed) ? younger : older;
 }
 
 static inline uint32_t mt_sign_offset(mt_sign sign)
@@ -297,7 +306,7 @@ mt_unwind_follow(const struct mt_unwinder *u, const uintptr_t *slot, uint64_t mi
 	int left = MT_MOST_SIGNS;
 	do {
 		mixed = mt_unwind_mix_sign(mixed, slot[mt_sign_offset(sign)]);
-		sign = *mt_unwind_sign(u, mixed);
+		sign = mt_unwind_sign(u, mixed);
 	} while (--left && mt_sign_is_for(sign, mixed));
 	return mt_unwind_place(u, mixed);
 }
@@ -306,7 +315,7 @@ mt_unwind_follow(const struct mt_unwinder *u, const uintptr_t *slot, uint64_t mi
 static inline uint32_t mt_unwind_find(const struct mt_unwinder *u, const uintptr_t *slot)
 {
 	uint64_t mixed = mt_unwind_mix(*slot, slot);
-	mt_sign sign = *mt_unwind_sign(u, mixed);
+	mt_sign sign = mt_unwind_sign(u, mixed);
 	return mt_sign_is_for(sign, mixed) ? mt_unwind_follow(u, slot, mixed, sign)
 					   : mt_unwind_place(u, mixed);
 }
