@@ -17,6 +17,13 @@ prepare() {
 	cd "$BATS_FILE_TMPDIR" || return
 }
 
+# In the file's directory no test must read what another program said.
+begin_anew() {
+	rm -f in out
+	mkfifo in
+	: >out
+}
+
 # The layout of the figures of JSON, written down from its description alone.
 layout() {
 	memtrace stats --json "$1" >figures.json
@@ -211,7 +218,7 @@ layout() {
 
 @test "stats: of a running program, by memtrace snapshot" {
 	${CC:-cc} -std=gnu11 -g -O1 -fno-builtin waits.c -o waits
-	mkfifo in
+	begin_anew
 	memtrace run -q -o running.mtz -- ./waits <in >out 9>&- &
 	exec 9>in
 	until grep -q ready out; do kill -0 $!; done
@@ -226,8 +233,7 @@ layout() {
 @test "stats: of a program at work the kernel's figures add up" {
 	${CC:-cc} -std=gnu11 -D_GNU_SOURCE -O1 "$BATS_TEST_DIRNAME/../programs/churns.c" \
 		-o churns -pthread
-	rm -f in
-	mkfifo in
+	begin_anew
 	memtrace run -q --force -o churns.mtz -- ./churns <in >out 9>&- &
 	exec 9>in
 	until grep -q ready out; do kill -0 $!; done
@@ -273,8 +279,7 @@ layout() {
 @test "stats: of a program that was killed figures of two moments are not subtracted" {
 	${CC:-cc} -std=gnu11 -D_GNU_SOURCE -g -O0 -fno-builtin \
 		"$BATS_TEST_DIRNAME/../programs/quarantine.c" -o quarantine
-	rm -f in
-	mkfifo in
+	begin_anew
 	memtrace run -q --force -o killed.mtz -- ./quarantine killed <in >out 9>&- &
 	exec 9>in
 	until grep -q ready out; do kill -0 $!; done
